@@ -1,0 +1,89 @@
+"""Where each end user is in the lifecycle, how active they are, and every change with its reason."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from users.models import PersonModel, to_person
+from workspaces.models import TenantModel
+
+
+class Standing(PersonModel):
+    """The current stage and activity flag of one end user. Dates, not "days since": an unchanged person stays unchanged."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace")
+    end_user = to_person()
+    stage = models.CharField(max_length=10)
+    stage_since = models.DateField()
+    # Came back from churned with the change that began this stage (回流).
+    returned = models.BooleanField(default=False)
+    activity = models.CharField(max_length=10)
+    activity_since = models.DateField()
+    # The day idle time counts from, and the limit in days that applies to this person.
+    idle_from = models.DateField()
+    limit_days = models.DecimalField(max_digits=8, decimal_places=2)
+    # fixed, personal, default (too few active days for a rhythm) or balance.
+    limit_kind = models.CharField(max_length=10)
+    value_at_risk_minor = models.BigIntegerField(null=True)
+
+    class Meta(PersonModel.Meta):
+        db_table = "standing"
+        indexes = [models.Index(fields=["workspace", "stage"], name="standing_stage")]
+
+
+class StageChange(PersonModel):
+    """One change of stage on one day: history as it was told. `from_stage` is empty for joiners, `to_stage` for leavers."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "day")
+    end_user = to_person()
+    day = models.DateField()
+    from_stage = models.CharField(max_length=10, blank=True)
+    to_stage = models.CharField(max_length=10, blank=True)
+    returned = models.BooleanField(default=False)
+    why = models.JSONField(default=dict)
+
+    class Meta(PersonModel.Meta):
+        db_table = "stage_change"
+        indexes = [models.Index(fields=["workspace", "day"], name="stage_change_day")]
+
+
+class ActivityChange(PersonModel):
+    """One change of the activity flag on one day, with the numbers that decided it."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "day")
+    end_user = to_person()
+    day = models.DateField()
+    from_activity = models.CharField(max_length=10, blank=True)
+    to_activity = models.CharField(max_length=10, blank=True)
+    why = models.JSONField(default=dict)
+
+    class Meta(PersonModel.Meta):
+        db_table = "activity_change"
+        indexes = [models.Index(fields=["workspace", "day"], name="activity_change_day")]
+
+
+class DayCount(TenantModel):
+    """How many people stood where at the end of a day: board is stage, activity or rfm; kept for good."""
+
+    pk = models.CompositePrimaryKey("workspace", "day", "board", "key")
+    day = models.DateField()
+    board = models.CharField(max_length=10)
+    key = models.CharField(max_length=30)
+    people = models.IntegerField()
+    money_minor = models.BigIntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        db_table = "day_count"
+
+
+class ReturnRate(TenantModel):
+    """回访率 as of a day: of the idle spells that reached N days, the share that ended in a visit."""
+
+    pk = models.CompositePrimaryKey("workspace", "day", "idle_days")
+    day = models.DateField()
+    idle_days = models.SmallIntegerField()
+    spells = models.IntegerField()
+    returned = models.IntegerField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "return_rate"

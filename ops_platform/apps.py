@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class OpsPlatformConfig(AppConfig):
+    name = "ops_platform"

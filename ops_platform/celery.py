@@ -1,0 +1,10 @@
+"""The Celery application. The queue is a doorbell; the tables are the to-do list."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_platform.settings")
+app = Celery("ops_platform", task_cls="workspaces.task_base:PlainTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,126 @@
+"""RFM scores, and segments with who is in them, who entered and who left."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from users.models import PersonModel, to_person
+from workspaces.models import TenantModel
+
+
+class RfmScore(PersonModel):
+    """One buyer's place on the board as of the current day. R is a date: days since are computed when shown."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace")
+    end_user = to_person()
+    last_order_on = models.DateField()
+    f_orders = models.IntegerField()
+    m_minor = models.BigIntegerField()
+    r_score = models.SmallIntegerField()
+    f_score = models.SmallIntegerField()
+    m_score = models.SmallIntegerField()
+    group = models.CharField(max_length=20, db_column="rfm_group")
+    # "111" … "000": R, F, M high or low against the mean.
+    bits = models.CharField(max_length=3, db_column="rfm_bits")
+
+    class Meta(PersonModel.Meta):
+        db_table = "rfm_score"
+        indexes = [models.Index(fields=["workspace"], name="rfm_score_workspace")]
+
+
+class RfmChange(PersonModel):
+    """A move from one RFM group to another on one day; empty `from` joined the population, empty `to` left it."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "day")
+    end_user = to_person()
+    day = models.DateField()
+    from_group = models.CharField(max_length=20, blank=True)
+    to_group = models.CharField(max_length=20, blank=True)
+
+    class Meta(PersonModel.Meta):
+        db_table = "rfm_change"
+        indexes = [models.Index(fields=["workspace", "day"], name="rfm_change_day")]
+
+
+class RfmCuts(TenantModel):
+    """The cut points and means one day's scores were made with, so that any score can be explained."""
+
+    pk = models.CompositePrimaryKey("workspace", "day")
+    day = models.DateField()
+    population = models.IntegerField()
+    # {"r": [4 numbers], "f": […], "m": […]}, in days, orders and minor units; means likewise.
+    cuts = models.JSONField(default=dict)
+    means = models.JSONField(default=dict)
+
+    class Meta(TenantModel.Meta):
+        db_table = "rfm_cuts"
+
+
+class Segment(TenantModel):
+    """People who match a rule, changing with it (分群)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    # {"all": [...]} / {"any": [...]} / {"not": node} / {"kind": condition key, ...fields}
+    definition = models.JSONField(default=dict)
+    # 规模 or 价值: what the segment is worked for.
+    goal = models.CharField(max_length=10, default="value")
+    owner = models.UUIDField(null=True)
+    size = models.IntegerField(null=True)
+    refreshed_on = models.DateField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        db_table = "segment"
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], condition=models.Q(archived_at=None), name="segment_name"),
+            models.CheckConstraint(condition=models.Q(goal__in=["scale", "value"]), name="segment_goal"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SegmentMember(PersonModel):
+    """Membership as of the last refresh."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "segment")
+    end_user = to_person()
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    entered_on = models.DateField()
+
+    class Meta(PersonModel.Meta):
+        db_table = "segment_member"
+
+
+class SegmentChange(PersonModel):
+    """Entering or leaving a segment on a day."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "segment", "day")
+    end_user = to_person()
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    day = models.DateField()
+    entered = models.BooleanField()
+
+    class Meta(PersonModel.Meta):
+        db_table = "segment_change"
+
+
+class SegmentDay(TenantModel):
+    """A segment's size and flow on a day."""
+
+    pk = models.CompositePrimaryKey("workspace", "segment", "day")
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    day = models.DateField()
+    size = models.IntegerField()
+    entered = models.IntegerField()
+    left = models.IntegerField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "segment_day"

@@ -1,0 +1,94 @@
+"""The world every test lives in: two workspaces, an owner, an operator, an analyst and a stranger.
+
+Tests create and migrate their database as the owner role and then run as the app role, so row-level security applies
+to them as it does to the product.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from django.core.management.commands import flush
+from django.db import connection
+from django.test import Client
+
+from workspaces.models import Operator, Workspace
+from workspaces.scoping import workspace_scope
+from workspaces.services import add_member, create_key, create_workspace
+
+PASSWORD = "correct horse battery"
+
+
+def assume(role: str) -> None:
+    connection.close()
+    connection.settings_dict["OPTIONS"]["assume_role"] = role
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):  # type: ignore[no-untyped-def]
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush.Command, "handle", flush_as_owner)
+        assume("uop_app")
+        yield
+        assume("uop_owner")
+
+
+plain_flush = flush.Command.handle
+
+
+def flush_as_owner(command: flush.Command, **options: object) -> None:
+    """Transaction tests truncate between one another; the app role may not. Django does not know the event table."""
+    assume("uop_owner")
+    with connection.cursor() as cursor:
+        cursor.execute("truncate event")
+    plain_flush(command, **options)
+    assume("uop_app")
+
+
+def make_world() -> SimpleNamespace:
+    """Two workspaces `acme` and `other`, and people with each role in acme; `stranger` belongs to other only."""
+    world = SimpleNamespace()
+    world.acme = create_workspace("acme", "Acme 商城", zone="Asia/Shanghai", currency="CNY", industry="ecommerce")
+    world.other = create_workspace("other", "Other", zone="UTC", currency="USD", industry="ecommerce")
+    for role in ("owner", "admin", "operator", "analyst"):
+        person = Operator.objects.create_user(f"{role}@acme.test", PASSWORD, name=role.title())
+        setattr(world, role, person)
+        with workspace_scope(world.acme):
+            add_member(person, role)
+    world.stranger = Operator.objects.create_user("stranger@other.test", PASSWORD, name="Stranger")
+    with workspace_scope(world.other):
+        add_member(world.stranger, "owner")
+    for workspace in (world.acme, world.other):
+        with workspace_scope(workspace):
+            setattr(world, f"{workspace.slug}_write_key", create_key("write", "site")[1])
+            setattr(world, f"{workspace.slug}_api_key", create_key("api", "backend", role="owner")[1])
+    return world
+
+
+@pytest.fixture
+def world(db) -> SimpleNamespace:  # type: ignore[no-untyped-def]
+    return make_world()
+
+
+@pytest.fixture
+def acme(world) -> Workspace:  # type: ignore[no-untyped-def]
+    return world.acme
+
+
+@pytest.fixture
+def scope(acme):  # type: ignore[no-untyped-def]
+    """An open scope on acme for the whole test."""
+    with workspace_scope(acme):
+        yield acme
+
+
+@pytest.fixture
+def as_role(world, client):  # type: ignore[no-untyped-def]
+    """`as_role("analyst")` logs the test client in as that member (or `stranger`) and returns it."""
+
+    def login(role: str) -> Client:
+        client.force_login(getattr(world, role))
+        return client
+
+    return login

@@ -1,0 +1,13 @@
+"""The product's settings, as the suite needs them: log in as owner (the suite creates its database), cheap password hashes."""
+
+import os
+
+os.environ["DATABASE_ROLE"] = "owner"
+os.environ.setdefault("LOCAL_INBOX", "1")
+
+from ops_platform.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+CELERY_TASK_ALWAYS_EAGER = False
+DATABASES["default"]["TEST"]["NAME"] = f"test_uop_{os.environ.get('TEST_DB', 'main')}"  # noqa: F405

@@ -1,0 +1,304 @@
+"""Who the end users are, what they did, and the facts kept about each of them."""
+
+from __future__ import annotations
+
+import uuid
+from hashlib import sha1
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from workspaces.models import TenantModel, Workspace, WorkspaceManager
+
+
+def person_id(workspace_id: uuid.UUID, external_id: str, kind: str = "user") -> uuid.UUID:
+    """The id of a person: uuid5(workspace, "kind:external id"), so that ingest needs no look-up and retries are harmless."""
+    digest = sha1(workspace_id.bytes + f"{kind}:{external_id}".encode(), usedforsecurity=False).digest()
+    return uuid.UUID(bytes=digest[:16], version=5)
+
+
+def event_id(workspace_id: uuid.UUID, message_id: str) -> uuid.UUID:
+    """The id of an event: uuid5 of its message id within the workspace."""
+    return person_id(workspace_id, message_id, "message")
+
+
+class PersonModel(TenantModel):
+    """Base of tables about people. No database foreign keys: these tables are the ones that get distributed one day."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+
+    class Meta(TenantModel.Meta):
+        abstract = True
+
+
+def to_person() -> models.ForeignKey:
+    return models.ForeignKey("users.EndUser", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+
+
+class EndUserQuerySet(models.QuerySet):
+    def counted(self) -> EndUserQuerySet:
+        """People who are in the numbers: identified and not excluded."""
+        return self.filter(identified=True, excluded=False)
+
+
+class EndUserManager(WorkspaceManager.from_queryset(EndUserQuerySet)):  # type: ignore[misc]
+    pass
+
+
+class EndUser(PersonModel):
+    """A person the operators' product serves (用户); a visitor (访客) while not identified."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    external_id = models.CharField(max_length=255)
+    identified = models.BooleanField(default=True)
+    excluded = models.BooleanField(default=False)
+    excluded_reason = models.CharField(max_length=100, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    phone = models.CharField(max_length=20, blank=True)
+    push_token = models.CharField(max_length=400, blank=True)
+    city = models.CharField(max_length=100, blank=True)
+    source = models.CharField(max_length=100, blank=True)
+    referred_by = models.CharField(max_length=255, blank=True)
+    locale = models.CharField(max_length=20, blank=True)
+    zone = models.CharField(max_length=50, blank=True)
+    attributes = models.JSONField(default=dict)
+    # When the newest traits were told, by the client's clock: older ones never overwrite them.
+    attributes_at = models.DateTimeField(null=True)
+    tags = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[EndUserManager] = EndUserManager()
+
+    class Meta(PersonModel.Meta):
+        db_table = "end_user"
+        indexes = [models.Index(fields=["workspace", "external_id"], name="end_user_external")]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
+class EventName(TenantModel):
+    """An event name the workspace sends, and the roles it plays (事件含义). Grows by itself as events arrive."""
+
+    id = models.AutoField(primary_key=True)
+    name = models.CharField(max_length=200)
+    is_core = models.BooleanField(default=False)
+    is_habit = models.BooleanField(default=False)
+    is_order = models.BooleanField(default=False)
+    is_refund = models.BooleanField(default=False)
+    is_pay = models.BooleanField(default=False)
+    is_passive = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        db_table = "event_name"
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="event_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Event(PersonModel):
+    """Something an end user did. Partitioned by month of `client_at`; the key is also the promise to store it once."""
+
+    pk = models.CompositePrimaryKey("end_user", "client_at", "event_id")
+    end_user = to_person()
+    # What the client said, untouched: part of the key, so a resend finds itself.
+    client_at = models.DateTimeField()
+    event_id = models.UUIDField()
+    # When it happened, skew-corrected: what every number counts by.
+    at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    name = models.ForeignKey(EventName, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    message_id = models.CharField(max_length=255)
+    properties = models.JSONField(default=dict)
+    # Read out of properties at ingest, in minor units of the workspace's currency.
+    amount_minor = models.BigIntegerField(null=True)
+    order_id = models.CharField(max_length=255, null=True)
+
+    class Meta(PersonModel.Meta):
+        db_table = "event"
+        managed = False
+
+
+class Touched(PersonModel):
+    """A person whose events changed since the last night looked. Append-only for writers, so nobody waits; the night takes rows away."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "batch_id")
+    end_user = to_person()
+    batch_id = models.UUIDField(default=uuid.uuid4)
+
+    class Meta(PersonModel.Meta):
+        db_table = "touched"
+        indexes = [models.Index(fields=["workspace"], name="touched_workspace")]
+
+
+class PersonDay(PersonModel):
+    """What one person did on one day: the fold of their events, kept for good."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "day")
+    end_user = to_person()
+    day = models.DateField()
+    visits = models.IntegerField(default=0)
+    core = models.IntegerField(default=0)
+    habit = models.IntegerField(default=0)
+    first_at = models.DateTimeField(null=True)
+    last_at = models.DateTimeField(null=True)
+    # One entry per visit (hour of the local day) and per visit with a category.
+    hours = ArrayField(models.SmallIntegerField(), default=list)
+    categories = ArrayField(models.TextField(), default=list)
+    app_version = models.CharField(max_length=50, blank=True)
+
+    class Meta(PersonModel.Meta):
+        db_table = "person_day"
+        indexes = [models.Index(fields=["workspace", "day"], name="person_day_day")]
+
+
+class Purchase(PersonModel):
+    """An order, refund or pay event, its money read out: small enough to be judged afresh as of any day."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "at", "event_id", "kind")
+    end_user = to_person()
+    at = models.DateTimeField()
+    event_id = models.UUIDField()
+    kind = models.CharField(max_length=6)
+    day = models.DateField()
+    message_id = models.CharField(max_length=255)
+    # The order id, or the event's own id where none was sent: then each row is one order.
+    order_key = models.CharField(max_length=255)
+    amount_minor = models.BigIntegerField(null=True)
+    with_coupon = models.BooleanField(default=False)
+    targeted = models.BooleanField(default=False)
+
+    class Meta(PersonModel.Meta):
+        db_table = "purchase"
+        indexes = [models.Index(fields=["workspace", "day"], name="purchase_day")]
+
+
+class Facts(PersonModel):
+    """The current numbers of one end user, as of the workspace's current day. Catalogue: users/facts.py."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace")
+    end_user = to_person()
+    first_seen_on = models.DateField(null=True)
+    last_seen_on = models.DateField(null=True)
+    registered_on = models.DateField(null=True)
+    visits_7 = models.IntegerField(default=0)
+    visits_30 = models.IntegerField(default=0)
+    visits_90 = models.IntegerField(default=0)
+    visits = models.IntegerField(default=0)
+    active_days_7 = models.IntegerField(default=0)
+    active_days_30 = models.IntegerField(default=0)
+    active_days_90 = models.IntegerField(default=0)
+    active_days = models.IntegerField(default=0)
+    core_days = models.IntegerField(default=0)
+    first_core_on = models.DateField(null=True)
+    last_core_on = models.DateField(null=True)
+    # Distinct habit days in the habit window ending today, and whether any window ever held enough.
+    habit_days = models.IntegerField(default=0)
+    ever_habit = models.BooleanField(default=False)
+    ever_paid = models.BooleanField(default=False)
+    orders = models.IntegerField(default=0)
+    revenue_minor = models.BigIntegerField(default=0)
+    revenue_365_minor = models.BigIntegerField(default=0)
+    first_order_on = models.DateField(null=True)
+    last_order_on = models.DateField(null=True)
+    average_order_minor = models.BigIntegerField(null=True)
+    coupon_percent = models.DecimalField(max_digits=5, decimal_places=2, null=True)
+    subsidy_dependent = models.BooleanField(null=True)
+    gap_median = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    gap_p90 = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    recommendations = models.IntegerField(default=0)
+    favourite_category = models.CharField(max_length=200, blank=True)
+    favourite_hour = models.SmallIntegerField(null=True)
+    favourite_weekday = models.SmallIntegerField(null=True)
+    app_version = models.CharField(max_length=50, blank=True)
+    effective = models.BooleanField(default=False)
+
+    class Meta(PersonModel.Meta):
+        db_table = "facts"
+        indexes = [models.Index(fields=["workspace"], name="facts_workspace")]
+
+
+class Consent(PersonModel):
+    """Whether a person agreed to be written to on a channel; the latest word, with its source and time."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "channel")
+    end_user = to_person()
+    channel = models.CharField(max_length=20)
+    opted_in = models.BooleanField()
+    source = models.CharField(max_length=100)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta(PersonModel.Meta):
+        db_table = "consent"
+
+
+class IngestError(TenantModel):
+    """The last rejected items, so that a developer can see what went wrong and why."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    code = models.CharField(max_length=60)
+    message = models.CharField(max_length=300)
+    example = models.TextField()
+    library = models.CharField(max_length=100, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        db_table = "ingest_error"
+        indexes = [models.Index(fields=["workspace", "-at"], name="ingest_error_recent")]
+
+
+class Import(TenantModel):
+    """One CSV taken in: its mapping, its progress, and what could not be read."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    path = models.CharField(max_length=300)
+    kind = models.CharField(max_length=10, default="events")
+    mapping = models.JSONField(default=dict)
+    dry_run = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, default="new")
+    total_bytes = models.BigIntegerField(default=0)
+    done_bytes = models.BigIntegerField(default=0)
+    rows = models.IntegerField(default=0)
+    accepted = models.IntegerField(default=0)
+    duplicates = models.IntegerField(default=0)
+    rejected = models.IntegerField(default=0)
+    new_people = models.IntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        db_table = "import_file"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["new", "due", "running", "done", "failed", "cancelled"]), name="import_state"
+            )
+        ]
+
+
+class ImportRowError(TenantModel):
+    """A line of an import that was refused, with the reason: the error file is made of these."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    file = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    line = models.IntegerField()
+    column = models.CharField(max_length=200, blank=True)
+    code = models.CharField(max_length=60)
+    message = models.CharField(max_length=300)
+    value = models.CharField(max_length=200, blank=True)
+
+    class Meta(TenantModel.Meta):
+        db_table = "import_error"
+
+
+__all__ = ["Consent", "EndUser", "Event", "EventName", "Facts", "Import", "ImportRowError", "IngestError", "PersonDay"]
+__all__ += ["Purchase", "Touched", "Workspace", "event_id", "person_id"]

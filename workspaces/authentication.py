@@ -1,0 +1,86 @@
+"""The door of the API: a key names the workspace and a role; the scope opens around the whole operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import authentication, permissions
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from workspaces.models import AccessKey, Workspace
+from workspaces.permissions import allowed
+from workspaces.scoping import door, workspace_scope
+
+
+def find_key(secret: str, kind: str) -> AccessKey | None:
+    """The live key with this secret, its workspace loaded; None when unknown, revoked or of another kind."""
+    key_hash = AccessKey.hash_of(secret)
+    with door("key_hash", key_hash):
+        key = AccessKey.unscoped.filter(key_hash=key_hash, kind=kind, revoked_at=None).first()
+    if key is not None:
+        key.workspace = Workspace.objects.get(pk=key.workspace_id)
+    return key
+
+
+def touch_key(key: AccessKey) -> None:
+    """Remember that the key was used, at most once an hour."""
+    now = timezone.now()
+    if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 3600:
+        AccessKey.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def bearer_secret(request: HttpRequest) -> str:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+class ApiKeyAuthentication(authentication.BaseAuthentication):
+    """`Authorization: Bearer <api key>`. The view has already looked the key up to open the scope."""
+
+    def authenticate(self, request: Request) -> tuple[Any, AccessKey] | None:
+        if not bearer_secret(request._request):
+            return None
+        key = getattr(request._request, "access_key", None)
+        if key is None:
+            raise AuthenticationFailed("The API key is not known or was revoked.", code="bad_key")
+        return None, key  # type: ignore[return-value]
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    target_class = ApiKeyAuthentication
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}
+
+
+class HasAction(permissions.BasePermission):
+    """The operation's action, by method, must be allowed to the key's role."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.auth is not None and allowed(request.auth.role, view.actions[request.method.lower()])
+
+
+class WorkspaceAPIView(APIView):
+    """Base of every API operation. Subclasses name an action per method: `actions = {"get": "users.view"}`."""
+
+    actions: dict[str, str] = {}
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        secret = bearer_secret(request)
+        key = find_key(secret, "api") if secret else None
+        request.access_key = key  # type: ignore[attr-defined]
+        if key is None:
+            return super().dispatch(request, *args, **kwargs)
+        request.workspace = key.workspace  # type: ignore[attr-defined]
+        with workspace_scope(key.workspace):
+            touch_key(key)
+            return super().dispatch(request, *args, **kwargs)

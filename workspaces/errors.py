@@ -1,0 +1,72 @@
+"""Errors the domain raises, and the one shape in which the API tells them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+
+class DomainError(Exception):
+    """A rule was broken. `code` is stable, `message` is for people, `path` names the field."""
+
+    status = status.HTTP_400_BAD_REQUEST
+
+    def __init__(self, code: str, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.path = code, str(message), path
+
+
+class Conflict(DomainError):
+    """The thing is not in the state that the change starts from."""
+
+    status = status.HTTP_409_CONFLICT
+
+
+def error_body(code: str, message: str, request_id: str = "", details: list[dict[str, Any]] | None = None) -> dict:
+    return {"error": {"code": code, "message": message, "request_id": request_id, "details": details or []}}
+
+
+def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what an API view raised into `{"error": {code, message, request_id, details}}`; unknown errors stay 500 JSON."""
+    request_id = getattr(context["request"]._request, "request_id", "")
+    if transaction.get_connection().in_atomic_block:
+        transaction.set_rollback(True)
+    headers: dict[str, str] = {}
+    details: list[dict[str, Any]] = []
+    if isinstance(error, DomainError):
+        http_status, code, message = error.status, error.code, error.message
+        details = [{"path": error.path, "code": error.code}] if error.path else []
+    elif isinstance(error, Http404):
+        http_status, code, message = 404, "not_found", "Not found."
+    elif isinstance(error, PermissionDenied):
+        http_status, code, message = 403, "not_allowed", "This key may not do that."
+    elif isinstance(error, ValidationError):
+        http_status, code, message = 400, "invalid", "; ".join(error.messages)
+    elif isinstance(error, exceptions.APIException):
+        http_status, code = error.status_code, getattr(error, "default_code", "error")
+        message = "The input is not valid." if isinstance(error, exceptions.ValidationError) else str(error.detail)
+        details = flatten(error.get_full_details()) if isinstance(error, exceptions.ValidationError) else []
+        if wait := getattr(error, "wait", None):
+            headers["Retry-After"] = str(int(wait))
+        if challenge := getattr(error, "auth_header", None):
+            headers["WWW-Authenticate"] = challenge
+    else:
+        return None
+    return Response(error_body(code, message, request_id, details), status=http_status, headers=headers)
+
+
+def flatten(detail: Any, path: str = "") -> list[dict[str, Any]]:
+    """DRF's nested validation details as a flat list of {path, code, message}."""
+    if isinstance(detail, dict) and set(detail) == {"message", "code"}:
+        return [{"path": path, "code": detail["code"], "message": str(detail["message"])}]
+    pairs = detail.items() if isinstance(detail, dict) else enumerate(detail)
+    return [row for key, value in pairs for row in flatten(value, path if isinstance(key, int) and len(detail) == 1 else f"{path}/{key}")]
+
+
+def json_error(request: HttpRequest, http_status: int, code: str, message: str) -> JsonResponse:
+    return JsonResponse(error_body(code, message, getattr(request, "request_id", "")), status=http_status)

@@ -1,0 +1,70 @@
+"""The door of the dashboard: path and membership in, scope open, strangers get 404. And an id for every request."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+
+from workspaces.models import Membership, Workspace
+from workspaces.permissions import allowed
+from workspaces.scoping import door, workspace_scope
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestId:
+    """Gives every request an id, which errors and logs repeat."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request.request_id = given if re.fullmatch(r"[\w-]{8,64}", given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+def find_membership(operator: Any, slug: str) -> tuple[Workspace, Membership]:
+    """The workspace and the operator's membership in it. Raises Http404 for strangers and unknown slugs alike."""
+    workspace = Workspace.objects.filter(slug=slug).first()
+    if workspace is None:
+        raise Http404
+    with door("operator_id", str(operator.pk)):
+        membership = Membership.unscoped.filter(workspace=workspace, operator=operator).first()
+    if membership is None:
+        raise Http404
+    return workspace, membership
+
+
+class WorkspaceDoor:
+    """Every URL with a `slug` belongs to a workspace; its view must name an action."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable, args: tuple, kwargs: dict) -> HttpResponse | None:
+        if "slug" not in kwargs:
+            return None
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        request.workspace, request.membership = find_membership(request.user, kwargs.pop("slug"))  # type: ignore[attr-defined]
+        name = getattr(view, "action", None)
+        if name is None:
+            raise ImproperlyConfigured(f"{view} names no action; see workspaces.permissions.")
+        if not allowed(request.membership.role, name):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        if view.scope_by_hand:  # type: ignore[attr-defined]
+            return view(request, *args, **kwargs)
+        with workspace_scope(request.workspace):  # type: ignore[attr-defined]
+            return view(request, *args, **kwargs)

@@ -1,0 +1,83 @@
+"""The tenant scope. A scope is a transaction: it opens one, names the workspace in it, and ends with it.
+
+Network I/O therefore happens between scopes: claim in one, send, record in the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+
+if TYPE_CHECKING:
+    from workspaces.models import Workspace
+
+_current: ContextVar[Workspace | None] = ContextVar("workspace", default=None)
+
+
+class NoScope(RuntimeError):
+    """Tenant data was asked for while no workspace is open."""
+
+
+def current_workspace() -> Workspace:
+    """The open workspace. Raises NoScope when none is."""
+    workspace = _current.get()
+    if workspace is None:
+        raise NoScope("No workspace is open: use workspace_scope(workspace).")
+    return workspace
+
+
+def set_local(name: str, value: str) -> None:
+    """SET LOCAL a setting that row-level security reads; lasts until the transaction (or savepoint) ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("select set_config(%s, %s, true)", [name, value])
+
+
+@contextmanager
+def workspace_scope(workspace: Workspace) -> Iterator[Workspace]:
+    """Open a transaction that sees this workspace and nothing else; on exit the outer scope, if any, is back."""
+    outer = _current.get()
+    with transaction.atomic():
+        set_local("app.workspace_id", str(workspace.id))
+        token = _current.set(workspace)
+        try:
+            yield workspace
+        finally:
+            _current.reset(token)
+            if not connection.needs_rollback and connection.in_atomic_block:
+                set_local("app.workspace_id", str(outer.id) if outer else "")
+
+
+@contextmanager
+def door(name: str, value: str) -> Iterator[None]:
+    """A short transaction that sees only the rows a presented credential proves a right to.
+
+    `name` is `operator_id` (own memberships) or `key_hash` (the one key); see the policies in migration 0002.
+    """
+    with transaction.atomic():
+        set_local(f"app.{name}", value)
+        try:
+            yield
+        finally:
+            if not connection.needs_rollback:
+                set_local(f"app.{name}", "")
+
+
+@contextmanager
+def read_role() -> Iterator[None]:
+    """Run compiled segment SQL as the role that may only SELECT. Needs an open scope: row-level security still applies."""
+    current_workspace()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("select current_user")
+            outer = cursor.fetchone()[0]
+            cursor.execute("set local role uop_read")
+        try:
+            yield
+        finally:
+            if not connection.needs_rollback:
+                with connection.cursor() as cursor:
+                    cursor.execute(f'set local role "{outer}"')

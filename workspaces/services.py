@@ -1,0 +1,176 @@
+"""Changes to workspaces, members and keys. Each leaves an audit entry in the same transaction."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import zoneinfo
+from datetime import date
+from typing import Any
+
+from django.core import signing
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from workspaces.errors import Conflict, DomainError
+from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace
+from workspaces.permissions import OWNER, ROLES
+from workspaces.rules import PRESETS
+from workspaces.scoping import current_workspace, workspace_scope
+
+INVITATION = signing.TimestampSigner(salt="workspaces.invitation")
+INVITATION_SECONDS = 7 * 86400
+
+
+def audit(action: str, target: str = "", operator: Operator | None = None, **detail: Any) -> None:
+    """Add one line to the workspace's audit trail. `detail` must be JSON; never put secrets in it."""
+    AuditEntry.objects.create(action=action, target=target[:200], operator=operator, detail=detail)
+
+
+def create_workspace(
+    slug: str,
+    name: str,
+    zone: str = "Asia/Shanghai",
+    currency: str = "CNY",
+    industry: str = "ecommerce",
+    frozen_on: date | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Workspace:
+    """Make a workspace. Raises DomainError naming the field that is wrong, Conflict when the slug is taken."""
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", slug):
+        raise DomainError("invalid", _("A slug is lower-case letters, digits and hyphens."), "slug")
+    if zone not in zoneinfo.available_timezones():
+        raise DomainError("invalid", _("This time zone is not known."), "zone")
+    if not re.fullmatch(r"[A-Z]{3}", currency):
+        raise DomainError("invalid", _("A currency is three capital letters, such as CNY."), "currency")
+    if industry not in PRESETS:
+        raise DomainError("invalid", _("Choose one of: %(names)s.") % {"names": ", ".join(PRESETS)}, "industry")
+    try:
+        with transaction.atomic():
+            return Workspace.objects.create(
+                slug=slug,
+                name=name.strip() or slug,
+                zone=zone,
+                currency=currency,
+                industry=industry,
+                frozen_on=frozen_on,
+                settings=settings or {},
+            )
+    except IntegrityError as error:
+        raise Conflict("taken", _("There is a workspace with this slug already."), "slug") from error
+
+
+def create_key(kind: str, name: str, role: str = "analyst", by: Operator | None = None) -> tuple[AccessKey, str]:
+    """A new key and its secret, which is shown this once and stored only as a hash."""
+    secret = f"{'wk' if kind == 'write' else 'ak'}_{secrets.token_urlsafe(32)}"
+    key = AccessKey.objects.create(
+        kind=kind, name=name.strip() or kind, role=role, prefix=secret[:10], key_hash=AccessKey.hash_of(secret)
+    )
+    audit("key.create", str(key.pk), by, kind=kind, name=key.name, role=role)
+    return key, secret
+
+
+def revoke_key(key: AccessKey, by: Operator | None = None) -> None:
+    """From the next request on the key opens nothing. Revoking twice changes nothing."""
+    if AccessKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        audit("key.revoke", str(key.pk), by, name=key.name)
+
+
+def add_member(operator: Operator, role: str, by: Operator | None = None) -> Membership:
+    """Give the operator a role in the open workspace; an existing member's role is changed."""
+    if role not in ROLES:
+        raise DomainError("invalid", _("This role does not exist."), "role")
+    membership = Membership.objects.filter(operator=operator).first()
+    if membership is None:
+        membership = Membership.objects.create(operator=operator, role=role)
+        audit("member.add", operator.email, by, role=role)
+    elif membership.role != role:
+        if membership.role == OWNER:
+            require_another_owner(membership)
+        membership.role = role
+        membership.save(update_fields=["role"])
+        audit("member.role", operator.email, by, role=role)
+    return membership
+
+
+def remove_member(membership: Membership, by: Operator | None = None) -> None:
+    """Take the membership away; the last owner cannot be removed."""
+    if membership.role == OWNER:
+        require_another_owner(membership)
+    email = membership.operator.email
+    membership.delete()
+    audit("member.remove", email, by)
+
+
+def require_another_owner(membership: Membership) -> None:
+    owners = Membership.objects.select_for_update().filter(role=OWNER).exclude(pk=membership.pk)
+    if not owners.exists():
+        raise Conflict("last_owner", _("A workspace keeps at least one owner."))
+
+
+def invitation_token(email: str, role: str) -> str:
+    """A signed token for the invitation link, good for seven days."""
+    return INVITATION.sign_object([str(current_workspace().pk), email.strip().lower(), role])
+
+
+def read_invitation(token: str) -> tuple[Workspace, str, str]:
+    """(workspace, email, role) of an invitation. Raises DomainError when forged or expired."""
+    try:
+        workspace_id, email, role = INVITATION.unsign_object(token, max_age=INVITATION_SECONDS)
+        return Workspace.objects.get(pk=workspace_id), email, role
+    except (signing.BadSignature, Workspace.DoesNotExist) as error:
+        raise DomainError("bad_invitation", _("This invitation is not valid or has expired.")) from error
+
+
+def accept_invitation(token: str, password: str, name: str = "") -> Operator:
+    """Join the workspace; makes the operator when the address is new. Accepting twice changes nothing."""
+    workspace, email, role = read_invitation(token)
+    with workspace_scope(workspace):
+        operator = Operator.objects.filter(email=email).first()
+        if operator is None:
+            operator = Operator.objects.create_user(email, password, name=name.strip())
+        if not Membership.objects.filter(operator=operator).exists():
+            add_member(operator, role, operator)
+    return operator
+
+
+def change_settings(changes: dict[str, Any], by: Operator | None = None) -> Workspace:
+    """Store thresholds that differ from the preset. Raises DomainError naming the one that is not valid."""
+    from dataclasses import fields
+
+    from workspaces.rules import Rules
+
+    workspace = Workspace.objects.select_for_update().get(pk=current_workspace().pk)
+    known = {f.name: f for f in fields(Rules)}
+    for key, value in changes.items():
+        if key not in known:
+            raise DomainError("unknown", _("There is no setting called %(name)s.") % {"name": key}, key)
+        check_setting(key, value)
+    before = {key: workspace.settings.get(key) for key in changes}
+    workspace.settings = workspace.settings | changes
+    rules = workspace.rules
+    if rules.limit_min > rules.limit_max:
+        raise DomainError("invalid", _("The smallest limit is above the largest."), "limit_min")
+    if rules.habit_days > rules.habit_window:
+        raise DomainError("invalid", _("More habit days than the window has days."), "habit_days")
+    workspace.save(update_fields=["settings"])
+    audit("settings.change", "", by, before=before, after=changes)
+    return workspace
+
+
+POSITIVE = {"habit_days", "habit_window", "limit_days", "limit_min", "limit_max", "recommendation_days", "effective_days"}
+CHOICES = {"limit_rule": ("fixed", "personal", "with_balance"), "rfm_method": ("quantile", "fixed"), "value_class_by": ("mean", "scores")}
+
+
+def check_setting(key: str, value: Any) -> None:
+    if key in POSITIVE and not (isinstance(value, int) and 1 <= value <= 3650):
+        raise DomainError("invalid", _("A whole number from 1 to 3650."), key)
+    if key in ("slipping_percent", "subsidy_percent") and not (isinstance(value, int) and 1 <= value <= 100):
+        raise DomainError("invalid", _("A percentage from 1 to 100."), key)
+    if key == "conversion_days" and not (isinstance(value, int) and 1 <= value <= 30):
+        raise DomainError("invalid", _("A whole number from 1 to 30."), key)
+    if key == "rfm_window" and not (value is None or (isinstance(value, int) and 1 <= value <= 3650)):
+        raise DomainError("invalid", _("A whole number of days, or empty for all of history."), key)
+    if key in CHOICES and value not in CHOICES[key]:
+        raise DomainError("invalid", _("Choose one of: %(names)s.") % {"names": ", ".join(CHOICES[key])}, key)

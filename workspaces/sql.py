@@ -1,0 +1,35 @@
+"""Set-based SQL lives in .sql files beside the app that owns the tables; this runs them with the workspace bound."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from django.db import connection
+
+from workspaces.scoping import current_workspace
+
+
+@cache
+def read_sql(path: str) -> str:
+    """Text of `<app>/sql/<name>.sql`, given as "app/name"."""
+    app, name = path.split("/")
+    return files(app).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def run_sql(path: str, **params: Any) -> list[dict[str, Any]]:
+    """Run one statement file in the open scope; returns its rows, or [{"rows": n}] when it returns none.
+
+    Every file must use %(workspace)s, which is bound here and cannot be passed.
+    """
+    return execute(read_sql(path), {**params, "workspace": current_workspace().id})
+
+
+def execute(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        if cursor.description is None:
+            return [{"rows": cursor.rowcount}]
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
