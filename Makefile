@@ -51,6 +51,6 @@ lock: setup  ## write the requirements anew after a change in pyproject.toml
 	.venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal -p 3.11 pyproject.toml --group dev -o requirements/dev.txt
 
 clean:  ## remove everything that was made: data, .venv, packages
-	@if [ -x $(PY) ]; then $(PY) -m ops_platform.embedded clean; fi
+	@if [ -x $(PY) ]; then $(PY) -m ops_platform.embedded clean; else rm -rf .data; fi
 	rm -rf .venv .node .chromium node_modules static/vendor locale/*/LC_MESSAGES/*.mo .setup.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,7 +10,8 @@ from django.utils import timezone
 from users.models import PersonModel, to_person
 from workspaces.models import TenantModel
 
-# pending → claimed → sending → sent | deferred → claimed … | failed | suppressed | unknown; control is terminal from the start.
+# pending → claimed → sending → sent | failed | unknown | deferred → claimed …; suppressed at the freeze or before sending;
+# control is final from the start.
 OPEN_STATES = ("pending", "claimed", "sending", "deferred")
 FINAL_STATES = ("sent", "failed", "suppressed", "unknown", "control")
 
@@ -93,8 +94,11 @@ class Delivery(PersonModel):
     delivery_id = models.UUIDField(default=uuid.uuid4)
     channel = models.CharField(max_length=20)
     address = models.CharField(max_length=400, blank=True)
+    # Drawn when the audience is frozen: treated, control, or empty for those who could not be reached then.
+    arm = models.CharField(max_length=8, blank=True)
     state = models.CharField(max_length=10, default="pending")
-    # Why it was not sent: no_address, opted_out, suppressed, control, left_segment, template_error, …
+    # Why it was not sent: no_address, opted_out, no_consent, suppressed, control, cancelled, template_error, refused,
+    # gave_up, no_answer, sender_died; while it waits: deferred, channel_down.
     reason = models.CharField(max_length=40, blank=True)
     detail = models.CharField(max_length=300, blank=True)
     # 0–9999, from the campaign's salt: the same person always falls the same way.
@@ -102,6 +106,7 @@ class Delivery(PersonModel):
     attempts = models.SmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
+    # When it may be claimed; set while it waits, by the database's clock.
     next_at = models.DateTimeField(null=True)
     provider_ref = models.CharField(max_length=200, blank=True)
     sent_at = models.DateTimeField(null=True)
@@ -120,7 +125,14 @@ class Delivery(PersonModel):
         indexes = [
             models.Index(fields=["workspace", "run", "state"], name="delivery_run_state"),
             models.Index(
-                fields=["workspace", "next_at"], condition=models.Q(state__in=OPEN_STATES), name="delivery_open"
+                fields=["workspace", "run", "next_at"],
+                condition=models.Q(state__in=["pending", "deferred"]),
+                name="delivery_due",
+            ),
+            models.Index(
+                fields=["workspace", "lease_until"],
+                condition=models.Q(state__in=["claimed", "sending"]),
+                name="delivery_leased",
             ),
         ]
 

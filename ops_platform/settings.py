@@ -15,7 +15,7 @@ DEBUG = env.bool("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data")))
 EMBEDDED = env.bool("EMBEDDED", default="DATABASE_URL" not in os.environ)
 # Development only: a page that shows what the local mail, SMS and push servers received.
-LOCAL_INBOX = env.bool("LOCAL_INBOX", default=False)
+LOCAL_INBOX = env.bool("LOCAL_INBOX", default=EMBEDDED)
 BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 SECRET_KEY = env.str("SECRET_KEY", default="")

@@ -92,11 +92,12 @@ class SegmentMember(PersonModel):
 
     pk = models.CompositePrimaryKey("end_user", "workspace", "segment")
     end_user = to_person()
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
     entered_on = models.DateField()
 
     class Meta(PersonModel.Meta):
         db_table = "segment_member"
+        indexes = [models.Index(fields=["workspace", "segment", "end_user"], name="segment_member_page")]
 
 
 class SegmentChange(PersonModel):
@@ -104,12 +105,13 @@ class SegmentChange(PersonModel):
 
     pk = models.CompositePrimaryKey("end_user", "workspace", "segment", "day")
     end_user = to_person()
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
     day = models.DateField()
     entered = models.BooleanField()
 
     class Meta(PersonModel.Meta):
         db_table = "segment_change"
+        indexes = [models.Index(fields=["workspace", "segment", "day"], name="segment_change_day")]
 
 
 class SegmentDay(TenantModel):

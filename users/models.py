@@ -67,6 +67,8 @@ class EndUser(PersonModel):
     attributes = models.JSONField(default=dict)
     # When the newest traits were told, by the client's clock: older ones never overwrite them.
     attributes_at = models.DateTimeField(null=True)
+    # The same per attribute, in Unix microseconds, so that news in any order ends in the same profile.
+    attribute_times = models.JSONField(default=dict)
     tags = models.JSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -78,6 +80,19 @@ class EndUser(PersonModel):
 
     def __str__(self) -> str:
         return self.name or self.external_id
+
+
+class IdentityLink(PersonModel):
+    """A visitor id and a user id that one message named together: what merging identities starts from."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "known_id")
+    end_user = to_person()
+    # The user the visitor turned out to be.
+    known_id = models.UUIDField()
+    at = models.DateTimeField()
+
+    class Meta(PersonModel.Meta):
+        db_table = "identity_link"
 
 
 class EventName(TenantModel):
@@ -151,6 +166,9 @@ class PersonDay(PersonModel):
     hours = ArrayField(models.SmallIntegerField(), default=list)
     categories = ArrayField(models.TextField(), default=list)
     app_version = models.CharField(max_length=50, blank=True)
+    # Registered on this day; and who brought them, as this day's first accepted referral tells.
+    registered = models.BooleanField(default=False)
+    referred_by = models.CharField(max_length=255, blank=True)
 
     class Meta(PersonModel.Meta):
         db_table = "person_day"
@@ -204,6 +222,9 @@ class Facts(PersonModel):
     orders = models.IntegerField(default=0)
     revenue_minor = models.BigIntegerField(default=0)
     revenue_365_minor = models.BigIntegerField(default=0)
+    # The same within the RFM window of the workspace, which the scores are made from.
+    window_orders = models.IntegerField(default=0)
+    window_revenue_minor = models.BigIntegerField(default=0)
     first_order_on = models.DateField(null=True)
     last_order_on = models.DateField(null=True)
     average_order_minor = models.BigIntegerField(null=True)
@@ -300,5 +321,5 @@ class ImportRowError(TenantModel):
         db_table = "import_error"
 
 
-__all__ = ["Consent", "EndUser", "Event", "EventName", "Facts", "Import", "ImportRowError", "IngestError", "PersonDay"]
+__all__ = ["Consent", "EndUser", "Event", "EventName", "Facts", "IdentityLink", "Import", "ImportRowError", "IngestError", "PersonDay"]
 __all__ += ["Purchase", "Touched", "Workspace", "event_id", "person_id"]

@@ -47,8 +47,9 @@ def workspace_scope(workspace: Workspace) -> Iterator[Workspace]:
             yield workspace
         finally:
             _current.reset(token)
-            if not connection.needs_rollback and connection.in_atomic_block:
-                set_local("app.workspace_id", str(outer.id) if outer else "")
+        # After an error the rollback brings the outer setting back, and a broken transaction would hide the error.
+        if not connection.needs_rollback and connection.in_atomic_block:
+            set_local("app.workspace_id", str(outer.id) if outer else "")
 
 
 @contextmanager

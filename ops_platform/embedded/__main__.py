@@ -5,10 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from ops_platform.embedded import places, roles
+from ops_platform.embedded import roles
 from ops_platform.embedded.keeper import keep
 from ops_platform.embedded.run import run
-from ops_platform.embedded.servers import EmbeddedServers, default_data_dir, outside_servers
+from ops_platform.embedded.servers import EmbeddedServers, clean, default_data_dir, outside_servers
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
     elif arguments.action == "setup-roles":
         roles.main()
     elif arguments.action == "clean":
-        places.remove_data(arguments.data_dir)
+        clean(arguments.data_dir)
     elif outside_servers():
         if not os.environ.get("EMBEDDED"):
             roles.main()

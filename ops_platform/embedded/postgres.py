@@ -104,8 +104,9 @@ class Postgres:
                 self.process = processes.start(command, signal.SIGINT, log, ENVIRONMENT, self.account)
             if self._wait_until_it_answers():
                 return
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start:\n{processes.tail(self.log)}")
+            reason = processes.tail(self.log)
+            if "still in use" not in reason or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{reason}")
             time.sleep(0.5)
 
     def _wait_until_it_answers(self) -> bool:

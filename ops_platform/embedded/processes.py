@@ -15,6 +15,8 @@ from typing import IO
 from ops_platform.embedded import places
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+KEEPER = b"ops_platform.embedded\0keep\0"  # its command line
 
 
 def start(
@@ -70,6 +72,40 @@ def end_stranger(pid: int, number: signal.Signals, *, patience_s: float) -> None
     raise RuntimeError(f"process {pid} cannot be stopped")
 
 
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent dies, so that none can slip away (Linux only)."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_orphans(*, patience_s: float) -> None:
+    """End all our children and what falls to us when they end, except keepers: those go when nobody needs them."""
+    asked: set[int] = set()
+    deadline = time.monotonic() + patience_s
+    while children := _children():
+        for pid in children:
+            kill = time.monotonic() > deadline
+            if kill or pid not in asked:
+                asked.add(pid)
+                os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
+        time.sleep(0.05)
+
+
+def _children() -> list[int]:
+    """Our living children that are not keepers; those that have ended are collected on the way."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(entry.read_text().rsplit(")", 1)[1].split()[1])
+            if parent == os.getpid() and KEEPER not in entry.with_name("cmdline").read_bytes():
+                pid = int(entry.parent.name)
+                if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                    found.append(pid)
+        except (OSError, ValueError):
+            continue
+    return found
+
+
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs; one that is dead and waits for its parent to notice does not."""
     try:
@@ -92,7 +128,7 @@ def is_ours(pid: int, marker: str) -> bool:
         return False
 
 
-def tail(log: Path, lines: int = 15) -> str:
+def tail(log: Path, lines: int = 6) -> str:
     """Return the end of a log file for an error message."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -54,7 +54,7 @@ def prepare_outside_server(url: str, app_login: str, app_password: str = "") -> 
 
 
 def main() -> None:
-    """Prepare the server of DATABASE_OWNER_URL (or DATABASE_URL) for the logins of both; RuntimeError says what failed."""
+    """Prepare the server of DATABASE_OWNER_URL (or DATABASE_URL) for the logins of both. Raises RuntimeError."""
     import psycopg2
 
     url = os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_OWNER_URL")

@@ -5,18 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from ops_platform.embedded.processes import signal_when_parent_dies
+from ops_platform.embedded.processes import adopt_orphans, end_orphans, signal_when_parent_dies
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-PATIENCE_S = 10
+PATIENCE_S = 5
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:
-    """Run `command` in a process group of its own, end whatever of the group outlives it, return its exit code."""
+    """Run `command` in a process group of its own, end whatever it leaves behind, return its exit code."""
+    adopt_orphans()
     with _forwarded_signals() as started:
         try:
             process = subprocess.Popen(
@@ -33,7 +33,8 @@ def run(command: list[str], environment: dict[str, str]) -> int:
             with _foreground(process.pid):
                 code = process.wait()
         finally:
-            _end_group(process.pid)
+            _signal(process.pid, signal.SIGTERM)
+            end_orphans(patience_s=PATIENCE_S)
     return code if code >= 0 else 128 - code
 
 
@@ -78,16 +79,6 @@ def _foreground(group: int) -> Iterator[None]:
     finally:
         os.tcsetpgrp(0, os.getpgrp())
         signal.signal(signal.SIGTTOU, before)
-
-
-def _end_group(group: int) -> None:
-    """Ask what is left of the group to stop, then kill it."""
-    for number, patience in ((signal.SIGTERM, PATIENCE_S), (signal.SIGKILL, PATIENCE_S)):
-        deadline = time.monotonic() + patience
-        if not _signal(group, number):
-            return
-        while time.monotonic() < deadline and _signal(group, 0):
-            time.sleep(0.05)
 
 
 def _signal(group: int, number: int) -> bool:

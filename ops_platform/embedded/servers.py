@@ -121,6 +121,16 @@ class EmbeddedServers:
             return not try_lock(users, fcntl.LOCK_EX) and try_lock(users, fcntl.LOCK_SH)
 
 
+def clean(data_dir: Path) -> None:
+    """Delete a data folder and the copied binaries. Raises RuntimeError while somebody uses servers in it."""
+    for home in places.homes_in(data_dir):
+        with (home / "users.lock").open("w") as users:
+            if not try_lock(users, fcntl.LOCK_EX):
+                raise RuntimeError(f"the servers of {data_dir} are in use; stop `make demo` or `make serve` first")
+    places.remove_data(data_dir)
+    places.remove_binaries()
+
+
 def default_data_dir() -> Path:
     """Return DATA_DIR, or .data in the checkout."""
     return Path(os.environ.get("DATA_DIR") or REPOSITORY / ".data")

@@ -1,0 +1,76 @@
+"""How a workspace sends on a channel: the account's settings, and a test of them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from campaigns.channels import ChannelError, Result, get_channel
+from campaigns.models import ChannelAccount
+from campaigns.secrets import seal, unseal
+from workspaces.errors import DomainError
+from workspaces.models import Operator, Workspace
+from workspaces.scoping import current_workspace, workspace_scope
+from workspaces.services import audit
+
+
+class InvalidAccount(DomainError):
+    """Settings that the channel refuses; `problems` has a sentence for every wrong field."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        path, sentence = next(iter(problems.items()))
+        super().__init__("invalid", sentence, path)
+        self.problems = problems
+
+
+def save_account(channel_key: str, values: dict[str, Any], by: Operator | None = None) -> ChannelAccount:
+    """Store the settings. An empty secret keeps the stored one. Raises InvalidAccount naming every wrong field."""
+    channel = get_channel(channel_key)
+    account = ChannelAccount.objects.filter(channel=channel_key).first()
+    known = unseal(account.config) if account else {}
+    secret = {spec.name for spec in channel.fields if spec.kind == "secret"}
+    kept = {name: known[name] for name in secret if not values.get(name) and known.get(name)}
+    config, errors = channel.clean({**values, **kept})
+    if errors:
+        raise InvalidAccount({name: str(sentence) for name, sentence in errors.items()})
+    account = account or ChannelAccount(channel=channel_key, workspace=current_workspace())
+    account.config, account.in_flight, account.updated_at = seal(channel, config), channel.in_flight, timezone.now()
+    account.save()
+    audit("channel.save", channel_key, by)
+    return account
+
+
+def shown_config(channel_key: str) -> dict[str, Any]:
+    """The settings without their secrets; {} when the channel is not set up."""
+    account = ChannelAccount.objects.filter(channel=channel_key).first()
+    secret = {spec.name for spec in get_channel(channel_key).fields if spec.kind == "secret"}
+    return {name: value for name, value in account.config.items() if name not in secret} if account else {}
+
+
+def stored_secrets(channel_key: str) -> set[str]:
+    """Names of the secrets that are stored. Their values are never read for a page."""
+    account = ChannelAccount.objects.filter(channel=channel_key).first()
+    secret = {spec.name for spec in get_channel(channel_key).fields if spec.kind == "secret"}
+    return {name for name in secret if account.config.get(name)} if account else set()
+
+
+def try_account(workspace: Workspace, channel_key: str, address: str, by: Operator) -> Result:
+    """Send the channel's own example to an address. Opens its own scopes; raises DomainError when the channel cannot send."""
+    channel, address = get_channel(channel_key), address.strip()
+    if not address:
+        raise DomainError("required", _("This field is required."), "address")
+    with workspace_scope(workspace):
+        account = ChannelAccount.objects.filter(channel=channel_key).first()
+        if account is None:
+            raise DomainError("no_account", _("This channel is not set up yet."), "channel")
+        config = unseal(account.config)
+        audit("channel.test", channel_key, by, address=address)
+    message = replace(channel.examples[0], delivery_id=uuid.uuid4(), address=address)
+    try:
+        return next(iter(channel.send([message], config)))
+    except ChannelError as error:
+        raise DomainError(error.code, f"{error.code} {error.detail}".strip(), "address") from error

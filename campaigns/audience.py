@@ -1,0 +1,71 @@
+"""Whom a campaign writes to: how many could be reached now, and the freeze before the first message leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+
+from campaigns.channels import all_channels, get_channel
+from campaigns.models import Campaign, Delivery, Run
+from segmentation.models import Segment
+from segmentation.services import match_people, refresh_segment
+from workspaces.scoping import current_workspace
+from workspaces.sql import run_sql
+
+PAGE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Of a segment's people, how many a channel reaches, and how many it does not, by reason."""
+
+    channel: str
+    people: int
+    reachable: int
+    reasons: dict[str, int]
+
+
+def measure_reach(segment: Segment) -> list[Reach]:
+    """The segment's rule as of now, against every channel. Raises DomainError when the rule takes too long to run."""
+    workspace = current_workspace()
+    match_people(segment.definition, workspace, workspace.today(), PAGE_SECONDS)
+    found = []
+    for channel in all_channels().values():
+        rows = run_sql(
+            "campaigns/reach",
+            channel=channel.key,
+            address=channel.address_attribute,
+            consent_required=workspace.rules.consent_required,
+        )
+        reasons = {row["reason"]: row["people"] for row in rows}
+        reachable = reasons.pop("", 0)
+        found.append(Reach(channel.key, reachable + sum(reasons.values()), reachable, reasons))
+    return found
+
+
+def freeze(run: Run, campaign: Campaign) -> None:
+    """One delivery row per person of the campaign's segment: pending, control, or suppressed with the reason.
+
+    The segment's members are brought up to now first. Freezing again adds nobody twice. Sets the run's counts; the
+    caller saves the run in the same transaction. Raises DomainError when the segment's rule cannot be run.
+    """
+    workspace = current_workspace()
+    refresh_segment(Segment.objects.get(pk=campaign.segment_id), workspace, workspace.today())
+    run_sql(
+        "campaigns/freeze_audience",
+        run=run.pk,
+        segment=campaign.segment_id,
+        channel=campaign.channel,
+        address=get_channel(campaign.channel).address_attribute,
+        salt=campaign.salt,
+        control_below=round(campaign.control_percent * 100),
+        consent_required=workspace.rules.consent_required,
+    )
+    counts = Delivery.objects.filter(run=run).aggregate(
+        matched=Count("delivery_id"),
+        treated=Count("delivery_id", filter=Q(arm="treated")),
+        control=Count("delivery_id", filter=Q(arm="control")),
+    )
+    run.matched, run.treated, run.control = counts["matched"], counts["treated"], counts["control"]
+    run.eligible = run.treated + run.control

@@ -1,0 +1,127 @@
+"""What a campaign changed: two arms compared, with honest intervals. Numbers in, numbers out; no database.
+
+Sources: unpooled normal interval and pooled z as in any textbook; R. G. Newcombe, "Interval estimation for the
+difference between independent proportions", Statistics in Medicine 17 (1998), method 10, for small cells.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of the comparison. Money in minor units; `revenue_squares` is the sum over people of revenue²."""
+
+    people: int
+    converted: int
+    revenue: int = 0
+    revenue_squares: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        return self.converted / self.people if self.people else None
+
+
+@dataclass(frozen=True)
+class Lift:
+    """Treated minus control. Rates are shares (0–1); money per head and in all is in minor units."""
+
+    difference: float
+    low: float
+    high: float
+    z: float | None
+    p: float | None
+    conversions: float
+    per_head: float
+    per_head_low: float
+    per_head_high: float
+    revenue: float
+    more_needed: int | None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the 95 % interval leaves zero out."""
+        return self.low > 0 or self.high < 0
+
+
+def compare(treated: Arm, control: Arm) -> Lift | None:
+    """The lift, or None while an arm is empty. `more_needed`: about how many more people per arm until it is decided."""
+    if not treated.people or not control.people:
+        return None
+    p1, p2 = treated.converted / treated.people, control.converted / control.people
+    difference = p1 - p2
+    low, high = interval(treated, control)
+    pooled = (treated.converted + control.converted) / (treated.people + control.people)
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / treated.people + 1 / control.people))
+    z = difference / spread if spread else None
+    mean1, var1 = mean_and_variance(treated)
+    mean2, var2 = mean_and_variance(control)
+    per_head = mean1 - mean2
+    half = Z95 * math.sqrt(var1 / treated.people + var2 / control.people)
+    return Lift(
+        difference=difference,
+        low=low,
+        high=high,
+        z=z,
+        p=math.erfc(abs(z) / math.sqrt(2)) if z is not None else None,
+        conversions=difference * treated.people,
+        per_head=per_head,
+        per_head_low=per_head - half,
+        per_head_high=per_head + half,
+        revenue=per_head * treated.people,
+        more_needed=None if low > 0 or high < 0 else more_needed(p1, p2, min(treated.people, control.people)),
+    )
+
+
+def interval(treated: Arm, control: Arm) -> tuple[float, float]:
+    """95 % interval of the difference of rates: unpooled normal when every cell holds at least 10, else Newcombe."""
+    p1, p2 = treated.converted / treated.people, control.converted / control.people
+    cells = [treated.converted, treated.people - treated.converted, control.converted, control.people - control.converted]
+    if min(cells) >= 10:
+        half = Z95 * math.sqrt(p1 * (1 - p1) / treated.people + p2 * (1 - p2) / control.people)
+        return p1 - p2 - half, p1 - p2 + half
+    low1, high1 = wilson(treated)
+    low2, high2 = wilson(control)
+    return (
+        p1 - p2 - math.sqrt((p1 - low1) ** 2 + (high2 - p2) ** 2),
+        p1 - p2 + math.sqrt((high1 - p1) ** 2 + (p2 - low2) ** 2),
+    )
+
+
+def wilson(arm: Arm) -> tuple[float, float]:
+    """Wilson's score interval of one rate."""
+    n, p = arm.people, arm.converted / arm.people
+    centre = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 / (1 + Z95**2 / n) * math.sqrt(p * (1 - p) / n + Z95**2 / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def mean_and_variance(arm: Arm) -> tuple[float, float]:
+    """Mean and sample variance of revenue per head (Welch's interval needs both)."""
+    mean = arm.revenue / arm.people
+    if arm.people < 2:
+        return mean, 0.0
+    return mean, max(0.0, (arm.revenue_squares - arm.people * mean * mean) / (arm.people - 1))
+
+
+def more_needed(p1: float, p2: float, have: int) -> int | None:
+    """People per arm still missing to tell p1 from p2 with 80 % power at 5 %; None when they are equal."""
+    if p1 == p2:
+        return None
+    mean = (p1 + p2) / 2
+    root = Z95 * math.sqrt(2 * mean * (1 - mean)) + 0.8416212335729143 * math.sqrt(p1 * (1 - p1) + p2 * (1 - p2))
+    return max(1, math.ceil((root / (p1 - p2)) ** 2) - have)
+
+
+def sample_ratio_p(treated: int, control: int, control_share: float) -> float | None:
+    """p of the χ² test (1 degree of freedom) that the arms were drawn in the asked-for ratio; warn below 0.01."""
+    total = treated + control
+    if not total or not 0 < control_share < 1:
+        return None
+    expected = total * control_share
+    chi2 = (control - expected) ** 2 / expected + (treated - (total - expected)) ** 2 / (total - expected)
+    return math.erfc(math.sqrt(chi2 / 2))

@@ -1,0 +1,265 @@
+"""Sending: claim, commit, send, record. The delivery row is the job; whoever moves its state did the work.
+
+1. claim      a chunk of due rows gets a lease token (SKIP LOCKED), committed
+2. start      a group of k rows becomes `sending`, committed; then those who opted out since are held back
+3. send       the channel speaks to the provider, outside any transaction
+4. record     results are written where state and token still match: a zombie whose lease was taken writes nothing
+
+A killed sender leaves at most k rows in `sending`; the sweeper makes them `unknown` and they are not sent again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from campaigns.channels import Channel, ChannelError, Message, Result, get_channel
+from campaigns.content import TemplateError
+from campaigns.letters import Letter, contexts_of, prepare, write
+from campaigns.models import Campaign, ChannelAccount, Delivery, Run
+from campaigns.secrets import unseal
+from campaigns.suppressions import suppress
+from workspaces.errors import DomainError
+from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
+from workspaces.services import audit
+from workspaces.sql import run_sql
+
+log = logging.getLogger(__name__)
+
+CHUNK = 500
+LEASE_SECONDS = 60
+MOST_ATTEMPTS = 8
+FIRST_RETRY_SECONDS = 30
+SLOWEST_RETRY_SECONDS = 3600
+CHANNEL_DOWN_SECONDS = 60
+
+
+@dataclass
+class Job:
+    """One sender at work on one claimed chunk. `until` is on the monotonic clock."""
+
+    workspace: Workspace
+    channel: Channel
+    config: dict[str, Any]
+    in_flight: int
+    run: Run
+    letter: Letter
+    token: uuid.UUID
+    rows: dict[uuid.UUID, dict[str, Any]]
+    contexts: dict[uuid.UUID, dict[str, Any]]
+    until: float
+    lease_seconds: int
+    renew_at: float = 0.0
+    waiting: list[Result] = field(default_factory=list)
+    done: int = 0
+
+
+def send_due(workspace: Workspace, channel_key: str, seconds: float = math.inf) -> int:
+    """Send everything due on a channel, run by run and chunk by chunk; returns how many rows got a result.
+
+    Stops between two groups when `seconds` have passed, and when the channel cannot go on. Opens its own scopes.
+    """
+    until, total = time.monotonic() + seconds, 0
+    for run in running_runs(workspace, channel_key):
+        while time.monotonic() < until:
+            try:
+                job = claim(workspace, run, until)
+            except TemplateError as problem:
+                pause_runs(workspace, channel_key, str(problem), run)
+                break
+            except (DomainError, LookupError) as problem:
+                pause_runs(workspace, channel_key, str(problem))
+                return total
+            if job is None:
+                break
+            healthy = work(job)
+            total += job.done
+            if not healthy:
+                return total
+    return total
+
+
+def running_runs(workspace: Workspace, channel_key: str) -> list[Run]:
+    with workspace_scope(workspace):
+        return list(Run.objects.filter(state="running", campaign__channel=channel_key).select_related("campaign").order_by("frozen_at"))
+
+
+def claim(workspace: Workspace, run: Run, until: float = math.inf) -> Job | None:
+    """Step 1. None when nothing of the run is due. Raises when nothing could be sent anyway: then nothing is claimed."""
+    token, key = uuid.uuid4(), run.campaign.channel
+    with workspace_scope(workspace):
+        account = ChannelAccount.objects.filter(channel=key).first()
+        if account is None:
+            raise DomainError("no_account", f"The channel {key} is not set up.")
+        channel, config = get_channel(key), unseal(account.config)
+        # A lease outlives the slowest step of the channel: connecting and one message.
+        lease = max(LEASE_SECONDS, 4 * int(config.get("timeout") or 0))
+        rows = run_sql("campaigns/claim", run=run.pk, token=token, lease_seconds=lease, limit=CHUNK)
+        if not rows:
+            return None
+        return Job(
+            workspace=workspace,
+            channel=channel,
+            config=config,
+            in_flight=max(1, account.in_flight),
+            run=run,
+            letter=prepare(key, run.content),
+            token=token,
+            rows={row["delivery_id"]: row for row in rows},
+            contexts=contexts_of((row["end_user_id"] for row in rows), workspace),
+            until=until,
+            lease_seconds=lease,
+            renew_at=time.monotonic() + lease / 4,
+        )
+
+
+def work(job: Job) -> bool:
+    """Steps 2 to 4 for one chunk. False when the channel could not go on; the rest of the chunk is left for later."""
+    try:
+        for result in job.channel.send(messages(job), job.config):
+            job.waiting.append(result)
+            if time.monotonic() > job.renew_at:
+                with workspace_scope(job.workspace):
+                    record(job)
+    except ChannelError as problem:
+        stop(job, problem)
+        return False
+    except Exception:
+        # A defect, ours or the channel's: nobody knows what left. Going on would spend the audience on it.
+        finish(job)
+        pause_runs(job.workspace, job.channel.key, "The channel failed unexpectedly; see the log.")
+        raise
+    finish(job)
+    return True
+
+
+def messages(job: Job) -> Iterator[Message]:
+    """The chunk's messages in groups of k: before each group the results of the last are recorded, then it starts."""
+    ids = list(job.rows)
+    for start in range(0, len(ids), job.in_flight):
+        if time.monotonic() >= job.until:
+            return
+        yield from start_group(job, ids[start : start + job.in_flight])
+
+
+def start_group(job: Job, ids: list[uuid.UUID]) -> list[Message]:
+    """Step 2 for one group; returns the messages that may leave. What cannot be written fails alone."""
+    ready, broken = write_group(job, ids)
+    with workspace_scope(job.workspace):
+        record(job)
+        for delivery_id, detail in broken.items():
+            held(job).filter(delivery_id=delivery_id, state="claimed").update(
+                state="failed", reason="template_error", detail=detail, lease_token=None, lease_until=None
+            )
+        started = run_sql(
+            "campaigns/start_attempts", token=job.token, deliveries=list(ready), lease_seconds=job.lease_seconds
+        )
+    going = [row["delivery_id"] for row in started if row["state"] == "sending"]
+    # In a transaction of its own: an opt-out acknowledged before the commit above is visible to it.
+    with workspace_scope(job.workspace):
+        stopped = {row["delivery_id"] for row in run_sql("campaigns/hold_back", token=job.token, deliveries=going)}
+    return [ready[delivery_id] for delivery_id in going if delivery_id not in stopped]
+
+
+def write_group(job: Job, ids: list[uuid.UUID]) -> tuple[dict[uuid.UUID, Message], dict[uuid.UUID, str]]:
+    """(message by delivery, what is wrong by delivery)."""
+    ready: dict[uuid.UUID, Message] = {}
+    broken: dict[uuid.UUID, str] = {}
+    for delivery_id in ids:
+        row = job.rows[delivery_id]
+        context = job.contexts.get(row["end_user_id"])
+        if context is None:
+            broken[delivery_id] = "This person no longer exists."
+            continue
+        try:
+            ready[delivery_id] = write(job.letter, context, job.workspace.pk, delivery_id, row["address"])
+        except TemplateError as problem:
+            broken[delivery_id] = storable(str(problem), 300)
+        except Exception as problem:  # one person's data must not stop everybody's campaign
+            log.exception("delivery %s could not be written", delivery_id)
+            broken[delivery_id] = type(problem).__name__
+    return ready, broken
+
+
+def held(job: Job) -> Any:
+    """Rows that this sender still holds."""
+    return Delivery.objects.filter(lease_token=job.token, state__in=["claimed", "sending"])
+
+
+def record(job: Job) -> None:
+    """Step 4: write the results that came in since the last time, and keep the lease. Needs an open scope."""
+    results, job.waiting = job.waiting, []
+    if results:
+        outcomes = [outcome(result, job.rows[result.delivery_id]["attempts"] + 1) for result in results]
+        written = run_sql("campaigns/record_results", token=job.token, results=json.dumps(outcomes))
+        job.done += len(written)
+        if len(written) < len(results):
+            log.warning("run %s: %s results came after their lease was taken", job.run.pk, len(results) - len(written))
+        bad = [job.rows[result.delivery_id]["address"] for result in results if result.address_is_bad]
+        suppress(job.channel.key, bad, "bounced")
+        if job.run.error and job.done:
+            Run.objects.filter(pk=job.run.pk, state="running").update(error="")
+            job.run.error = ""
+    if time.monotonic() > job.renew_at:
+        run_sql("campaigns/renew_lease", token=job.token, lease_seconds=job.lease_seconds)
+        job.renew_at = time.monotonic() + job.lease_seconds / 4
+
+
+def outcome(result: Result, attempts: int) -> dict[str, Any]:
+    """A result as the row that record_results.sql reads. Deferred rows wait twice as long each time, then give up."""
+    state, reason, wait = str(result.outcome), "", 0.0
+    if state == "deferred" and attempts >= MOST_ATTEMPTS:
+        state, reason = "failed", "gave_up"
+    elif state == "deferred":
+        reason = "deferred"
+        wait = result.retry_after_seconds or min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), SLOWEST_RETRY_SECONDS)
+    elif state != "sent":
+        reason = {"failed": "refused", "unknown": "no_answer"}[state]
+    return {
+        "delivery_id": str(result.delivery_id),
+        "state": state,
+        "reason": reason,
+        "detail": "" if state == "sent" else storable(f"{result.code} {result.detail}".strip(), 300),
+        "provider_ref": storable(result.provider_ref, 200),
+        "wait_seconds": wait,
+    }
+
+
+def storable(text: str, limit: int) -> str:
+    """A provider's words as PostgreSQL can keep them: no NUL, no half characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:limit]
+
+
+def finish(job: Job) -> None:
+    """Record what is left and give claimed rows back at once; rows in `sending` without a result stay for the sweeper."""
+    with workspace_scope(job.workspace):
+        record(job)
+        held(job).filter(state="claimed").update(state="pending", lease_token=None, lease_until=None)
+
+
+def stop(job: Job, problem: ChannelError) -> None:
+    """The channel cannot go on: rows without a result were not sent. They wait a minute; a permanent problem pauses."""
+    words = storable(f"{problem.code}: {problem.detail}".strip(": "), 300)
+    with workspace_scope(job.workspace):
+        record(job)
+        run_sql("campaigns/let_go", token=job.token, detail=words, wait_seconds=CHANNEL_DOWN_SECONDS)
+        Run.objects.filter(pk=job.run.pk, state="running").update(error=words)
+    if problem.permanent:
+        pause_runs(job.workspace, job.channel.key, words)
+
+
+def pause_runs(workspace: Workspace, channel_key: str, error: str, run: Run | None = None) -> None:
+    """An operator has to change something before more can leave: stop the run, or all of the channel's, and say why."""
+    with workspace_scope(workspace):
+        runs = Run.objects.filter(state="running", campaign__channel=channel_key)
+        for stopped in runs.filter(pk=run.pk) if run else runs:
+            Run.objects.filter(pk=stopped.pk, state="running").update(state="paused", error=storable(error, 300))
+            if Campaign.objects.filter(pk=stopped.campaign_id, state="running").update(state="paused"):
+                audit("campaign.pause", str(stopped.campaign_id), error=storable(error, 300))

@@ -1,0 +1,44 @@
+-- Freeze who gets a run: one delivery row per segment member, before the first message leaves.
+-- Everybody gets a row: pending (treated), control, or suppressed with the reason.
+-- The bucket is a hash of the campaign's salt and the person, so the same person always falls the same way.
+-- Parameters: workspace, run, segment, channel, address (column of end_user), salt, control_below (0-10000),
+--   consent_required. Index: segment_member primary key is by person; the segment's rows come from a scan of the
+--   workspace's members, once per run. Not the ORM: it is one INSERT ... SELECT over the whole audience.
+insert into delivery (
+    end_user_id, workspace_id, run_id, delivery_id, channel, address, arm, state, reason, detail, bucket,
+    attempts, next_at, provider_ref, revenue_minor
+)
+select
+    a.end_user_id, %(workspace)s, %(run)s,
+    md5(%(salt)s || %(run)s::text || a.end_user_id::text)::uuid,
+    %(channel)s, a.address,
+    case when a.reason <> '' then '' when a.bucket < %(control_below)s then 'control' else 'treated' end,
+    case when a.reason <> '' then 'suppressed' when a.bucket < %(control_below)s then 'control' else 'pending' end,
+    case when a.reason <> '' then a.reason when a.bucket < %(control_below)s then 'control' else '' end,
+    '', a.bucket, 0,
+    case when a.reason = '' and a.bucket >= %(control_below)s then clock_timestamp() end,
+    '', 0
+from (
+    select
+        p.id as end_user_id,
+        address.value as address,
+        (('x' || left(md5(%(salt)s || p.id::text), 8))::bit(32)::bigint %% 10000)::smallint as bucket,
+        case
+            when address.value = '' then 'no_address'
+            when c.opted_in is false then 'opted_out'
+            when c.opted_in is null and %(consent_required)s then 'no_consent'
+            when s.address is not null then 'suppressed'
+            else ''
+        end as reason
+    from segment_member m
+    join end_user p on p.id = m.end_user_id and p.workspace_id = %(workspace)s and p.identified and not p.excluded
+    cross join lateral (
+        select case %(address)s when 'email' then p.email when 'phone' then p.phone else p.push_token end as value
+    ) address
+    left join consent c
+        on c.end_user_id = p.id and c.workspace_id = %(workspace)s and c.channel = %(channel)s
+    left join suppression s
+        on s.workspace_id = %(workspace)s and s.channel = %(channel)s and s.address = lower(address.value)
+    where m.workspace_id = %(workspace)s and m.segment_id = %(segment)s
+) a
+on conflict (end_user_id, workspace_id, run_id) do nothing

@@ -1,0 +1,51 @@
+"""停发名单: addresses we do not write to any more. Kept and compared in lower case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from campaigns.channels import get_channel
+from campaigns.models import Suppression
+from workspaces.errors import DomainError
+from workspaces.models import Operator
+from workspaces.scoping import current_workspace
+from workspaces.services import audit
+
+REASONS = ("bounced", "complained", "by_hand")
+
+
+def suppress(channel: str, addresses: Iterable[str], reason: str) -> None:
+    """Put addresses on the list; one that is on it already keeps its first reason and time."""
+    wanted = {address.strip().lower() for address in addresses} - {""}
+    rows = [
+        Suppression(workspace=current_workspace(), channel=channel, address=address, reason=reason, at=timezone.now())
+        for address in sorted(wanted)
+    ]
+    Suppression.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def add_by_hand(channel: str, text: str, by: Operator | None = None) -> int:
+    """Add the addresses in a text, one a line; returns how many lines there were. Raises DomainError naming the field."""
+    try:
+        get_channel(channel)
+    except LookupError as error:
+        raise DomainError("invalid", _("This channel does not exist."), "channel") from error
+    addresses = [line.strip() for line in text.splitlines() if line.strip()]
+    if not addresses:
+        raise DomainError("required", _("This field is required."), "addresses")
+    if any(len(address) > 400 for address in addresses) or "\0" in text:
+        raise DomainError("invalid", _("One of these is not an address."), "addresses")
+    suppress(channel, addresses, "by_hand")
+    audit("suppression.add", channel, by, addresses=len(addresses))
+    return len(addresses)
+
+
+def release(channel: str, address: str, by: Operator | None = None) -> bool:
+    """Take an address off the list; False when it was not on it."""
+    gone, _rows = Suppression.objects.filter(channel=channel, address=address.strip().lower()).delete()
+    if gone:
+        audit("suppression.release", channel, by, address=address)
+    return bool(gone)

@@ -1,0 +1,76 @@
+"""The activity flag (活跃 / 流失风险 / 沉睡): its three values, and the reason of a flag in words.
+
+The flag itself is decided in lifecycle/sql/flags.sql, from the limit that applies to each person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One value of the flag."""
+
+    key: str
+    label: Any
+    colour: str
+    sentence: Any
+
+
+ACTIVITIES: dict[str, Activity] = {
+    activity.key: activity
+    for activity in (
+        Activity("active", gettext_lazy("Active"), "green", gettext_lazy("Here within their own rhythm.")),
+        Activity("slipping", gettext_lazy("Slipping"), "orange", gettext_lazy("Away for more than 60 % of their limit: still worth a word.")),
+        Activity("dormant", gettext_lazy("Dormant"), "red", gettext_lazy("Away for longer than their limit.")),
+    )
+}
+
+
+def sentence(why: Mapping[str, Any]) -> str:
+    """The numbers kept with a flag as a sentence in the current language; "" for somebody who left.
+
+    `why`: seen (ever visited), idle (days), kind (fixed, personal, default, balance), limit and median (days).
+    """
+    if "idle" not in why:
+        return ""
+    away, limit = _away(why), _limit(why)
+    if why["kind"] in ("fixed", "default") or why.get("median") is None:
+        text = _("%(away)s; %(limit)s") % {"away": away, "limit": limit}
+    else:
+        rhythm = ngettext("usually every %(days)s day", "usually every %(days)s days", _plural(why["median"]))
+        text = _("%(away)s; %(rhythm)s, %(limit)s") % {"away": away, "rhythm": _put(rhythm, why["median"]), "limit": limit}
+    if why["kind"] == "balance":
+        text = _("%(reason)s; not dormant while there is a balance") % {"reason": text}
+    return text
+
+
+def _away(why: Mapping[str, Any]) -> str:
+    idle = why["idle"]
+    if not why["seen"]:
+        return _put(ngettext("known for %(days)s day, never came", "known for %(days)s days, never came", idle), idle)
+    if idle == 0:
+        return _("came today")
+    return _put(ngettext("%(days)s day without a visit", "%(days)s days without a visit", idle), idle)
+
+
+def _limit(why: Mapping[str, Any]) -> str:
+    limit = why["limit"]
+    if why["kind"] == "default":
+        return _put(ngettext("default limit %(days)s day", "default limit %(days)s days", _plural(limit)), limit)
+    return _put(ngettext("limit %(days)s day", "limit %(days)s days", _plural(limit)), limit)
+
+
+def _plural(days: float) -> int:
+    """1 or 2 for ngettext, which takes whole numbers only: 1.5 days are many."""
+    return 1 if days == 1 else 2
+
+
+def _put(text: str, days: float) -> str:
+    return text % {"days": f"{days:g}"}

@@ -1,0 +1,63 @@
+-- The activity flag of everybody on a day, with the limit that decided it and the reason; and what is at risk.
+-- Parameters: workspace, day, zone, rule, limit_days, limit_min, limit_max, slipping_percent, balance_attribute,
+-- balance_floor. Index: none, everybody is read. Not the ORM: one pass of exact comparisons.
+-- Somebody who never came is idle since created and never dormant. With a balance above the floor, or none that can be
+-- read, nobody is dormant under the rule with_balance. At risk: 90 days of the spend of the last 365, times the share
+-- of spells of this length that did not end; divided once, so that a half is a half when it is rounded.
+with person as (
+    select
+        f.end_user_id, f.last_seen_on is not null as seen, f.gap_median, f.revenue_365_minor,
+        coalesce(f.last_seen_on, (u.created_at at time zone %(zone)s)::date) as idle_from,
+        least(f.first_seen_on, f.registered_on, f.first_order_on, (u.created_at at time zone %(zone)s)::date) as known_on,
+        %(rule)s <> 'fixed' and f.active_days >= 4 as has_rhythm,
+        case
+            when %(rule)s <> 'fixed' and f.active_days >= 4
+                then least(greatest(3 * f.gap_median, 1.5 * f.gap_p90, %(limit_min)s), %(limit_max)s)
+            else %(limit_days)s
+        end::numeric as limit_days,
+        u.attributes -> %(balance_attribute)s as balance
+    from facts f
+    join end_user u on u.id = f.end_user_id and u.workspace_id = %(workspace)s
+    where f.workspace_id = %(workspace)s
+),
+measured as (
+    select
+        p.*,
+        greatest(%(day)s::date - idle_from, 0) as idle,
+        %(rule)s <> 'with_balance' or coalesce(
+            case
+                when jsonb_typeof(balance) = 'number' then (balance #>> '{}')::numeric
+                when jsonb_typeof(balance) = 'string'
+                    and balance #>> '{}' ~ '^[ \t\n\r]*[+-]?([0-9]{1,30}([.][0-9]{0,30})?|[.][0-9]{1,30})([eE][+-]?[0-9]{1,2})?[ \t\n\r]*$'
+                    then (balance #>> '{}')::numeric
+            end <= %(balance_floor)s, false) as may_sleep
+    from person p
+),
+flagged as (
+    select
+        m.*,
+        case
+            when seen and idle >= limit_days and may_sleep then 'dormant'
+            when idle * 100 >= limit_days * %(slipping_percent)s then 'slipping'
+            else 'active'
+        end as activity,
+        case
+            when seen and idle >= limit_days and not may_sleep then 'balance'
+            when has_rhythm then 'personal'
+            when %(rule)s = 'fixed' then 'fixed'
+            else 'default'
+        end as limit_kind
+    from measured m
+)
+select
+    g.end_user_id, g.activity, g.idle_from, g.limit_days, g.limit_kind,
+    case when g.activity = 'slipping' then round(
+        greatest(g.revenue_365_minor, 0)::numeric * 90 * case when r.spells > 0 then r.spells - r.returned else 1 end
+        / (least(greatest(%(day)s::date - g.known_on + 1, 30), 365) * case when r.spells > 0 then r.spells else 1 end)
+    )::bigint end as value_at_risk_minor,
+    jsonb_strip_nulls(jsonb_build_object(
+        'seen', g.seen, 'idle', g.idle, 'kind', g.limit_kind,
+        'limit', trim_scale(g.limit_days), 'median', trim_scale(g.gap_median)
+    )) as why
+from flagged g
+left join return_rate r on r.workspace_id = %(workspace)s and r.day = %(day)s and r.idle_days = least(g.idle, 180)

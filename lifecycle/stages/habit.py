@@ -1,0 +1,28 @@
+"""习惯: the habit event on enough days of the current window."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lifecycle.stages import Stage
+
+
+def reason(why: Mapping[str, Any]) -> str:
+    return _("%(done)s habit days in the last %(window)s days; %(needed)s make a habit") % {
+        "done": why.get("habit_days"),
+        "window": why.get("habit_window"),
+        "needed": why.get("habit_needed"),
+    }
+
+
+STAGE = Stage(
+    key="habit",
+    order=40,
+    label=gettext_lazy("Habit"),
+    colour="green",
+    sentence=gettext_lazy("Did the habit event on enough days of the window that ends today."),
+    condition="f.habit_days >= %(habit_days)s",
+    reason=reason,
+)

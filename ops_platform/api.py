@@ -1,0 +1,192 @@
+"""What product apps ask: a user with facts, stage and RFM; users by page; nights and what they counted."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from typing import Any
+
+from django.http import Http404
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lifecycle.models import Standing
+from ops_platform.models import Night, NightStep
+from segmentation.models import RfmScore
+from users.models import EndUser, Facts, person_id
+from workspaces.authentication import WorkspaceAPIView
+from workspaces.errors import DomainError
+from workspaces.scoping import current_workspace
+
+PAGE = 100
+
+
+class FactsOut(serializers.ModelSerializer):
+    """Facts as of the published day; money in minor units, days as ISO dates."""
+
+    class Meta:
+        model = Facts
+        exclude = ["workspace", "end_user"]
+
+
+class StandingOut(serializers.ModelSerializer):
+    """Stage and activity flag, since when, and the limit in days that decides."""
+
+    class Meta:
+        model = Standing
+        exclude = ["workspace", "end_user"]
+
+
+class RfmOut(serializers.ModelSerializer):
+    """RFM scores 1–5, group and bits; null outside the population."""
+
+    class Meta:
+        model = RfmScore
+        exclude = ["workspace", "end_user"]
+
+
+class UserOut(serializers.Serializer):
+    """An end user with everything the night knows."""
+
+    id = serializers.UUIDField()
+    external_id = serializers.CharField()
+    name = serializers.CharField()
+    email = serializers.CharField()
+    phone = serializers.CharField()
+    city = serializers.CharField()
+    source = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    attributes = serializers.DictField()
+    created_at = serializers.DateTimeField()
+    as_of = serializers.DateField(allow_null=True)
+    facts = FactsOut(allow_null=True)
+    standing = StandingOut(allow_null=True)
+    rfm = RfmOut(allow_null=True)
+
+
+class UserPage(serializers.Serializer):
+    results = UserOut(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Pass as `after` for the next page; null on the last.")
+
+
+def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
+    """People with facts, standing and RFM, in three queries whatever their number."""
+    ids = [person.pk for person in people]
+    found = [
+        {row.end_user_id: row for row in model.objects.filter(end_user_id__in=ids)}
+        for model in (Facts, Standing, RfmScore)
+    ]
+    plain = ("id", "external_id", "name", "email", "phone", "city", "source", "tags", "attributes", "created_at")
+    return [
+        {name: getattr(person, name) for name in plain}
+        | {"as_of": current_workspace().current_day}
+        | dict(zip(("facts", "standing", "rfm"), (rows.get(person.pk) for rows in found), strict=True))
+        for person in people
+    ]
+
+
+class ListUsers(WorkspaceAPIView):
+    actions = {"get": "users.view"}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("after", uuid.UUID, description="`next` of the page before."),
+            OpenApiParameter("stage", str, description="Only this lifecycle stage."),
+            OpenApiParameter("activity", str, description="active, slipping or dormant."),
+            OpenApiParameter("rfm_group", str, description="Only this RFM group."),
+        ],
+        responses=UserPage,
+    )
+    def get(self, request: Request) -> Response:
+        """End users by id, 100 a page."""
+        rows = EndUser.objects.counted().order_by("pk")
+        filters = {
+            "stage": (Standing, "stage"),
+            "activity": (Standing, "activity"),
+            "rfm_group": (RfmScore, "group"),
+        }
+        for name, (model, column) in filters.items():
+            if value := request.query_params.get(name):
+                rows = rows.filter(pk__in=model.objects.filter(**{column: value}).values("end_user_id"))
+        if after := request.query_params.get("after"):
+            try:
+                rows = rows.filter(pk__gt=uuid.UUID(after))
+            except ValueError as error:
+                raise DomainError("invalid", "`after` is the `next` of an earlier page.", "after") from error
+        people = list(rows[: PAGE + 1])
+        page = with_numbers(people[:PAGE])
+        more = str(people[PAGE - 1].pk) if len(people) > PAGE else None
+        return Response(UserPage({"results": page, "next": more}).data)
+
+
+class OneUser(WorkspaceAPIView):
+    actions = {"get": "users.view"}
+
+    @extend_schema(responses=UserOut)
+    def get(self, request: Request, external_id: str) -> Response:
+        """One end user by the id your product uses."""
+        person = EndUser.objects.filter(pk=person_id(current_workspace().pk, external_id)).first()
+        if person is None or person.excluded:
+            raise Http404
+        return Response(UserOut(with_numbers([person])[0]).data)
+
+
+class StepOut(serializers.Serializer):
+    step = serializers.CharField()
+    state = serializers.CharField()
+    seconds = serializers.FloatField(allow_null=True)
+    counts = serializers.DictField()
+
+
+class NightOut(serializers.Serializer):
+    """One night and its steps."""
+
+    day = serializers.DateField()
+    state = serializers.CharField(help_text="running, done or failed")
+    started_at = serializers.DateTimeField()
+    seconds = serializers.FloatField(allow_null=True)
+    error = serializers.CharField()
+    steps = StepOut(many=True)
+
+
+def nights(limit: int = 60, day: date | None = None) -> list[dict[str, Any]]:
+    rows = Night.objects.order_by("-day")
+    rows = rows.filter(day=day) if day else rows[:limit]
+    found = list(rows)
+    steps: dict[date, list[NightStep]] = {}
+    for step in NightStep.objects.filter(day__in=[night.day for night in found]).order_by("position"):
+        steps.setdefault(step.day, []).append(step)
+    names = ("day", "state", "started_at", "seconds", "error")
+    return [{n: getattr(night, n) for n in names} | {"steps": steps.get(night.day, [])} for night in found]
+
+
+class ListNights(WorkspaceAPIView):
+    actions = {"get": "nights.view"}
+
+    @extend_schema(responses=NightOut(many=True))
+    def get(self, request: Request) -> Response:
+        """The last 60 nights, newest first."""
+        return Response({"results": NightOut(nights(), many=True).data})
+
+
+class OneNight(WorkspaceAPIView):
+    actions = {"get": "nights.view"}
+
+    @extend_schema(responses=NightOut)
+    def get(self, request: Request, day: date) -> Response:
+        """One night by its day."""
+        found = nights(day=day)
+        if not found:
+            raise Http404
+        return Response(NightOut(found[0]).data)
+
+
+urlpatterns = [
+    path("users", ListUsers.as_view()),
+    path("users/<str:external_id>", OneUser.as_view()),
+    path("nights", ListNights.as_view()),
+    path("nights/<day:day>", OneNight.as_view()),
+]

@@ -1,0 +1,117 @@
+"""示例电商: the simulated shop, from nothing to fourteen nights, three campaigns and a home page with something to say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from typing import Any
+
+import pandas as pd
+
+from campaigns.local_servers import LocalInbox
+from ops_platform.demo import touches
+from ops_platform.demo.replay import send
+from ops_platform.demo.steps import Steps
+from ops_platform.demo.story import EVENT_ROLES, LAST_DAY, Story, generate, last_days
+from ops_platform.nightly import run_night
+from users.ingest.normal import NormalEvent
+from users.services import Person, bulk_load, exclude_people, record_consents, set_roles, upsert_people
+from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
+from workspaces.services import create_key, create_workspace
+
+SLUG = "demo"
+NIGHTS = 14
+LIVE_DAYS = 2
+# The shop's own clock when its campaigns leave: early enough for orders to follow within the story.
+FIRST_MAIL_ON = LAST_DAY - timedelta(days=7)
+SECOND_MAIL_ON = LAST_DAY - timedelta(days=3)
+
+
+def build(steps: Steps, address: str, inbox: LocalInbox) -> Workspace:
+    """Fill workspace `demo`; returns it. Everything but the last days goes in in bulk, those over HTTP at `address`."""
+    with steps("tell the story (20,000 people)"):
+        story = generate()
+    workspace = create_workspace(SLUG, "示例电商", frozen_on=LAST_DAY, settings={"pay_stage": True})
+    bulk, live = last_days(story, LIVE_DAYS)
+    with steps("load people and consents"):
+        load_people(workspace, story)
+    with steps(f"load {len(bulk):,} events in bulk"):
+        loaded = bulk_load(workspace, normal_events(bulk))
+        assert loaded == len(bulk), f"{loaded} of {len(bulk)} events were taken"
+    touches.connect(workspace, inbox)
+    for past in story.past_campaigns:
+        touches.record_past(workspace, past)
+    with workspace_scope(workspace):
+        _key, write_key = create_key("write", "demo app")
+    for ago in range(NIGHTS - 1, -1, -1):
+        day = LAST_DAY - timedelta(days=ago)
+        if ago < LIVE_DAYS:
+            today = live[live["at"].dt.tz_convert(workspace.zone).dt.date == day]
+            with steps(f"{day}: {len(today):,} events over HTTP by Segment's client"):
+                send(today, address, write_key)
+        with steps(f"{day}: the night"):
+            run_night(workspace, day, "demo")
+        if day == FIRST_MAIL_ON:
+            with steps("segments, and three campaigns over email, SMS and push"):
+                send_first(workspace, day, address)
+        if day == SECOND_MAIL_ON:
+            with steps("a second mail, which those who unsubscribed do not get"):
+                touches.send_campaign(workspace, touches.SECOND_MAIL, morning(workspace, day))
+    return workspace
+
+
+def morning(workspace: Workspace, day: Any) -> datetime:
+    """Ten in the morning after the night of `day`."""
+    return datetime.combine(day + timedelta(days=1), time(10), workspace.tzinfo)
+
+
+def send_first(workspace: Workspace, day: Any, address: str) -> None:
+    touches.make_segments(workspace)
+    sent = [touches.send_campaign(workspace, spec, morning(workspace, day)) for spec in touches.CAMPAIGNS]
+    touches.unsubscribe_some(workspace, sent[0], address)
+
+
+def load_people(workspace: Workspace, story: Story) -> None:
+    """Profiles, who is excluded, who agreed to what, and what the shop's event names mean."""
+    people = story.people
+    with workspace_scope(workspace):
+        set_roles({role: list(names) for role, names in EVENT_ROLES.items()})
+        upsert_people([person_of(row) for row in people.to_dict("records")])
+        for reason, rows in people[people["excluded_reason"] != ""].groupby("excluded_reason"):
+            exclude_people(list(rows["external_id"]), reason)
+        for channel in ("email", "sms", "push"):
+            agreed = people[["external_id", f"consent_{channel}"]].itertuples(index=False, name=None)
+            record_consents(channel, dict(agreed), source="registration")
+
+
+TRAITS = ("name", "email", "phone", "push_token", "city", "source", "referred_by")
+
+
+def person_of(row: dict[str, Any]) -> Person:
+    attributes = {
+        name: row[name]
+        for name in ("gender", "birthday", "registered_method", "favourite_category")
+        if name in row and isinstance(row[name], str) and row[name]
+    }
+    return Person(
+        external_id=row["external_id"],
+        created_at=row["registered_at"].to_pydatetime(),
+        attributes=attributes,
+        **{name: row[name] or "" for name in TRAITS},
+    )
+
+
+def normal_events(events: pd.DataFrame) -> Iterator[NormalEvent]:
+    for row in events.itertuples(index=False):
+        at = row.at.to_pydatetime()
+        yield NormalEvent(
+            message_id=row.message_id,
+            user_id=row.external_id,
+            anonymous_id=row.anonymous_id,
+            name=row.event,
+            client_at=at,
+            at=at,
+            properties=json.loads(row.properties),
+        )

@@ -1,0 +1,134 @@
+"""The list of people: every number of the product opens it with the conditions that made the number."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from ops_platform.people_filters import CONDITIONS, BadValue, Part
+from workspaces.models import Workspace
+from workspaces.sql import execute, read_sql
+
+PAGE = 50
+COUNTED_UP_TO = 100_000
+JOINS = {
+    "f": "left join facts f on f.end_user_id = u.id and f.workspace_id = %(workspace)s",
+    "s": "left join standing s on s.end_user_id = u.id and s.workspace_id = %(workspace)s",
+    "r": "left join rfm_score r on r.end_user_id = u.id and r.workspace_id = %(workspace)s",
+}
+
+
+@dataclass(frozen=True)
+class Sort:
+    """An order of the list. `expression` is never null, so that pages can be cut by value."""
+
+    label: Any
+    expression: str
+    type: str
+    needs: str
+
+
+SORTS = {
+    "seen": Sort(gettext_lazy("Last visit"), "coalesce(f.last_seen_on, '-infinity'::date)", "date", "f"),
+    "spend": Sort(gettext_lazy("Spend to date"), "coalesce(f.revenue_minor, 0)", "bigint", "f"),
+    "orders": Sort(gettext_lazy("Orders"), "coalesce(f.orders, 0)", "integer", "f"),
+    "risk": Sort(gettext_lazy("Value at risk"), "coalesce(s.value_at_risk_minor, 0)", "bigint", "s"),
+    "since": Sort(gettext_lazy("Stage since"), "coalesce(s.stage_since, '-infinity'::date)", "date", "s"),
+    "joined": Sort(gettext_lazy("Known since"), "u.created_at", "timestamptz", ""),
+}
+
+
+@dataclass
+class PeopleQuery:
+    """What an address asks for. Unknown parameters and values that say nothing are left out."""
+
+    workspace: Workspace
+    query: Mapping[str, str]
+    parts: list[Part] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        done: set[str] = set()
+        for key, build in CONDITIONS.items():
+            if key in self.query and key not in done and (self.query[key] or key in ("source", "from", "to", "rfm_from", "rfm_to")):
+                try:
+                    part = build(self.query[key], self.query, self.workspace)
+                except BadValue:
+                    continue
+                self.parts.append(part)
+                done.update(part.keys)
+
+    @property
+    def sort(self) -> str:
+        return self.query["sort"] if self.query.get("sort") in SORTS else "seen"
+
+    @property
+    def population(self) -> str:
+        """Who is listed at all: people who are in the numbers, or the excluded, or visitors."""
+        return {
+            "excluded": "u.excluded",
+            "visitors": "not u.identified",
+        }.get(self.query.get("who", ""), "u.identified and not u.excluded")
+
+    def pieces(self, needs: str = "") -> tuple[str, str, dict[str, Any]]:
+        """(joins, where, params) of the conditions."""
+        needed = needs + "".join(part.needs for part in self.parts)
+        joins = " ".join(sql for alias, sql in JOINS.items() if alias in needed)
+        where = " and ".join(["u.workspace_id = %(workspace)s", self.population, *(part.sql for part in self.parts)])
+        params: dict[str, Any] = {"workspace": self.workspace.id}
+        for part in self.parts:
+            params |= part.params
+        return joins, where, params
+
+    def count(self) -> tuple[int, bool]:
+        """(people, exact): counted up to a hundred thousand, beyond that "more than"."""
+        joins, where, params = self.pieces()
+        sql = f"select count(*) as n from (select 1 from end_user u {joins} where {where} limit {COUNTED_UP_TO + 1}) c"
+        found = execute(sql, params)[0]["n"]
+        return min(found, COUNTED_UP_TO), found <= COUNTED_UP_TO
+
+    def page(self) -> Page:
+        """Fifty people after (or before) the cursor, with all that the table shows, in one query."""
+        sort = SORTS[self.sort]
+        joins, where, params = self.pieces(sort.needs)
+        backwards, cursor = ("before" in self.query), read_cursor(self.query.get("before") or self.query.get("after"))
+        if cursor:
+            sign = ">" if backwards else "<"
+            where += f" and ({sort.expression}, u.id) {sign} (%(cursor)s::{sort.type}, %(cursor_id)s::uuid)"
+            params |= {"cursor": cursor[0], "cursor_id": cursor[1]}
+        way = "asc" if backwards else "desc"
+        sql = read_sql("ops_platform/people").format(
+            joins=joins, where=where, sort=sort.expression, way=way, outward="desc", limit=PAGE + 1
+        )
+        rows = execute(sql, params)
+        more = len(rows) > PAGE
+        rows = rows[1:] if more and backwards else rows[:PAGE]
+        return Page(
+            rows,
+            write_cursor(rows[-1]) if rows and (more or backwards) else "",
+            write_cursor(rows[0]) if rows and cursor and (more or not backwards) else "",
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: list[dict[str, Any]]
+    after: str
+    before: str
+
+
+def write_cursor(row: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(f"{row['sort_key']}|{row['id']}".encode()).decode().rstrip("=")
+
+
+def read_cursor(token: str | None) -> tuple[str, str] | None:
+    """(sort value, id) of a page's edge; None when the token is none of ours."""
+    try:
+        value, person = base64.urlsafe_b64decode((token or "") + "==").decode().rsplit("|", 1)
+        return value, str(uuid.UUID(person))
+    except (ValueError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,123 @@
+"""The product's own processes on one machine: web, worker and beat as children that all end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from django.conf import settings
+
+BIN = Path(sys.executable).parent
+PATIENCE_S = 30
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Children:
+    """Child processes of one `with` block: each in its own group, all stopped at the end, in reverse order."""
+
+    def __init__(self) -> None:
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(
+            command,
+            cwd=settings.BASE_DIR,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.running.append(child)
+        return child
+
+    def stop(self) -> None:
+        """SIGTERM to every group, SIGKILL to what is left after ten seconds."""
+        for child in reversed(self.running):
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        for child in reversed(self.running):
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+        self.running.clear()
+
+    def wait(self) -> None:
+        """Return when a child ends or the process is told to stop."""
+        stop: list[int] = []
+        before = {name: signal.signal(name, lambda number, _frame: stop.append(number)) for name in STOP_SIGNALS}
+        try:
+            while not stop and all(child.poll() is None for child in self.running):
+                time.sleep(0.2)
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def start_web(children: Children, port: int) -> str:
+    """Start the web server; returns its address once it answers. Raises RuntimeError when it does not."""
+    child = children.start(
+        str(BIN / "granian"),
+        "--interface", "wsgi",
+        "--host", "127.0.0.1",
+        "--port", str(port),
+        "--workers", "1",
+        "--blocking-threads", "4",
+        "--log-level", "warning",
+        "ops_platform.wsgi:application",
+        BASE_URL=f"http://127.0.0.1:{port}",
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    wait_until(lambda: answers(address) or child.poll() is not None, "The web server did not start.")
+    if child.poll() is not None:
+        raise RuntimeError(f"The web server did not start; is port {port} taken?")
+    return address
+
+
+def start_workers(children: Children) -> None:
+    """Start a Celery worker and beat. The schedule file is beat's own; the slots in the database decide."""
+    celery = [str(BIN / "celery"), "-A", "ops_platform"]
+    children.start(*celery, "worker", "--concurrency", "2", "--loglevel", "warning")
+    children.start(*celery, "beat", "--loglevel", "warning", "--schedule", str(settings.DATA_DIR / "beat"), "--pidfile=")
+
+
+def answers(address: str) -> bool:
+    try:
+        with urlopen(f"{address}/health/", timeout=1) as answer:  # noqa: S310
+            return answer.status == 200
+    except (URLError, OSError):
+        return False
+
+
+def wait_until(true: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        if time.monotonic() > deadline:
+            raise RuntimeError(complaint)
+        time.sleep(0.05)

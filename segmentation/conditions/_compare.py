@@ -1,0 +1,61 @@
+"""Comparisons of texts that several conditions share: how they are compiled and how they are said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+Sql = tuple[str, list[Any]]
+
+# A text that Postgres can certainly read as a number: the cast must never fail on what somebody's app sent.
+NUMERIC = "^-?[0-9]+([.][0-9]+)?$"
+ISO_DAY = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+
+
+def text_sql(column: str, params: list[Any], compare: str, value: Any = None) -> Sql:
+    """Compare a text expression (with its own `params`) with a value. Null and "" are both "not known"."""
+    if compare == "is":
+        return f"{column} = %s", [*params, value]
+    if compare == "is_not":
+        return f"{column} is distinct from %s", [*params, value]
+    if compare == "one_of":
+        return f"{column} = any(%s)", [*params, value]
+    if compare == "contains":
+        # Not LIKE: "%" and "_" in what somebody typed mean themselves.
+        return f"strpos(lower({column}), lower(%s)) > 0", [*params, value]
+    if compare in ("at_least", "at_most"):
+        sign = ">=" if compare == "at_least" else "<="
+        return f"case when {column} ~ '{NUMERIC}' then ({column})::numeric {sign} %s end", [*params, *params, value]
+    if compare in ("before", "from"):
+        # As text, in the C collation: ISO days sort like days, and an impossible one cannot fail a cast.
+        sign = "<" if compare == "before" else ">="
+        return f"case when {column} ~ '{ISO_DAY}' then left({column}, 10) collate \"C\" {sign} %s end", [*params, *params, value]
+    if compare == "known":
+        return f"{column} <> ''", params
+    if compare == "unknown":
+        return f"coalesce({column}, '') = ''", params
+    raise LookupError(f"no comparison {compare!r}")
+
+
+def json_sql(column: str, key: str, compare: str, value: Any = None) -> Sql:
+    """The same for one key of a JSON object."""
+    return text_sql(f"({column} ->> %s)", [key], compare, value)
+
+
+def describe(name: Any, compare: str, value: Any = None) -> str:
+    """"city is 上海" as a predicate. Raises LookupError for a comparison nobody defined."""
+    sentences = {
+        "is": _("%(name)s is %(value)s"),
+        "is_not": _("%(name)s is not %(value)s"),
+        "one_of": _("%(name)s is one of %(value)s"),
+        "contains": _("%(name)s contains “%(value)s”"),
+        "at_least": _("%(name)s is at least %(value)s"),
+        "at_most": _("%(name)s is at most %(value)s"),
+        "exactly": _("%(name)s is exactly %(value)s"),
+        "before": _("%(name)s is before %(value)s"),
+        "from": _("%(name)s is on or after %(value)s"),
+        "known": _("%(name)s is known"),
+        "unknown": _("%(name)s is not known"),
+    }
+    return sentences[compare] % {"name": name, "value": value}

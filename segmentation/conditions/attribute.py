@@ -1,0 +1,100 @@
+"""What was told about a person: a column such as the city, or any key of their attributes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from segmentation.conditions import Condition, Example, Field, Option, Sql, Values, listed
+from segmentation.conditions._compare import describe, json_sql, text_sql
+from workspaces.errors import DomainError
+
+if TYPE_CHECKING:
+    from segmentation.compiler import Query
+    from segmentation.vocabulary import Vocabulary
+
+# Attributes that have a column of their own; the text in SQL comes from here, never from a definition.
+COLUMNS: dict[str, tuple[str, Any]] = {
+    "city": ("p.city", gettext_lazy("City")),
+    "name": ("p.name", gettext_lazy("Name")),
+    "email": ("p.email", gettext_lazy("Email address")),
+    "phone": ("p.phone", gettext_lazy("Phone number")),
+    "external_id": ("p.external_id", gettext_lazy("User ID")),
+    "referred_by": ("p.referred_by", gettext_lazy("Referred by")),
+    "locale": ("p.locale", gettext_lazy("Language")),
+    "zone": ("p.zone", gettext_lazy("Time zone")),
+}
+
+
+def attribute_names(vocabulary: Vocabulary) -> list[Option]:
+    own = [Option(key, label) for key, (_column, label) in COLUMNS.items()]
+    return own + [Option(name, name) for name in vocabulary.attributes if name not in COLUMNS]
+
+
+class Attribute(Condition):
+    key = "attribute"
+    label = gettext_lazy("Attribute")
+    group = "profile"
+    position = 10
+    fields = (
+        Field("name", gettext_lazy("Attribute"), "text", attribute_names, default="city", suggest="attribute"),
+        Field(
+            "compare",
+            gettext_lazy("Comparison"),
+            "select",
+            (
+                Option("is", gettext_lazy("is")),
+                Option("is_not", gettext_lazy("is not")),
+                Option("one_of", gettext_lazy("is one of")),
+                Option("contains", gettext_lazy("contains")),
+                Option("at_least", gettext_lazy("at least")),
+                Option("at_most", gettext_lazy("at most")),
+                Option("before", gettext_lazy("before")),
+                Option("from", gettext_lazy("on or after")),
+                Option("known", gettext_lazy("is known")),
+                Option("unknown", gettext_lazy("is not known")),
+            ),
+            default="is",
+        ),
+        Field("text", gettext_lazy("Text"), "text", when=("compare", ("is", "is_not", "contains")), suggest="value"),
+        Field("texts", gettext_lazy("Values"), "texts", when=("compare", ("one_of",)), suggest="value"),
+        Field("number", gettext_lazy("Number"), "number", when=("compare", ("at_least", "at_most"))),
+        Field("date", gettext_lazy("Day"), "date", when=("compare", ("before", "from"))),
+    )
+    examples = (
+        Example.of("An", "Bo", name="city", compare="is", text="上海"),
+        Example.of("Chen", "Di", "Fang", "Guo", name="city", compare="is_not", text="上海"),
+        Example.of("An", "Bo", "Chen", name="city", compare="one_of", texts=["上海", "北京"]),
+        Example.of("Di", name="email", compare="contains", text="_"),
+        Example.of("An", "Bo", name="level", compare="at_least", number=2),
+        Example.of("Chen", name="level", compare="at_most", number=1.5),
+        Example.of("An", name="member_until", compare="from", date="2026-09-01"),
+        Example.of("Bo", name="member_until", compare="before", date="2026-09-01"),
+        Example.of("An", "Bo", "Chen", "Di", name="level", compare="known"),
+        Example.of("Fang", "Guo", name="level", compare="unknown"),
+        Example.of("Di", name="level", compare="is", text="'; drop table end_user; --"),
+    )
+
+    def clean(self, values: Values, vocabulary: Vocabulary) -> Values:
+        cleaned = super().clean(values, vocabulary)
+        # A name nobody has is a slip of the pen; under "not" it would silently mean everybody.
+        if not vocabulary.has_attribute(cleaned["name"]):
+            raise DomainError("unknown_field", _("No user has an attribute “%(name)s”.") % {"name": cleaned["name"]}, "name")
+        return cleaned
+
+    def compile(self, values: Values, query: Query) -> Sql:
+        value = self.value_of(values)
+        if values["name"] in COLUMNS:
+            return text_sql(COLUMNS[values["name"]][0], [], values["compare"], value)
+        return json_sql("p.attributes", values["name"], values["compare"], value)
+
+    def describe(self, values: Values, vocabulary: Vocabulary) -> str:
+        name = COLUMNS[values["name"]][1] if values["name"] in COLUMNS else values["name"]
+        value = self.value_of(values)
+        return describe(name, values["compare"], listed(value) if isinstance(value, list) else value)
+
+    @staticmethod
+    def value_of(values: Values) -> Any:
+        return next((values[name] for name in ("text", "texts", "number", "date") if name in values), None)

@@ -1,0 +1,140 @@
+"""Any fact of the catalogue: what is computed about a person every night."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from segmentation.conditions import Condition, Example, Field, Option, Sql, Values, listed
+from segmentation.conditions._compare import describe, text_sql
+from users.facts import FACTS
+
+if TYPE_CHECKING:
+    from segmentation.compiler import Query
+    from segmentation.vocabulary import Vocabulary
+
+SIGNS = {"at_least": ">=", "at_most": "<=", "exactly": "="}
+SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
+# Currencies whose smallest unit is the currency itself, or a thousandth of it.
+WITHOUT_CENTS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
+WITH_MILS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+
+
+def decimals_of(currency: str) -> int:
+    """How many decimal places the minor unit of an ISO 4217 currency has: CNY 2, JPY 0, KWD 3."""
+    return 0 if currency in WITHOUT_CENTS else 3 if currency in WITH_MILS else 2
+
+
+def type_of(key: str) -> str:
+    """How the fact is compared: number, date, text, boolean or weekday."""
+    return "weekday" if FACTS[key].unit == "weekday" else FACTS[key].kind
+
+
+def fact_names(vocabulary: Vocabulary) -> list[Option]:
+    return [Option(fact.key, fact.label, type_of(fact.key)) for fact in FACTS.values()]
+
+
+class Fact(Condition):
+    key = "fact"
+    label = gettext_lazy("Metric")
+    group = "behaviour"
+    position = 20
+    fields = (
+        Field("fact", gettext_lazy("Metric"), "select", fact_names, default="orders"),
+        Field(
+            "compare",
+            gettext_lazy("Comparison"),
+            "select",
+            (
+                Option("at_least", gettext_lazy("at least"), "number"),
+                Option("at_most", gettext_lazy("at most"), "number"),
+                Option("exactly", gettext_lazy("exactly"), "number"),
+                Option("in_last", gettext_lazy("in the last"), "date"),
+                Option("not_in_last", gettext_lazy("longer ago than"), "date"),
+                Option("from", gettext_lazy("on or after"), "date"),
+                Option("before", gettext_lazy("before"), "date"),
+                Option("is", gettext_lazy("is"), "text"),
+                Option("one_of", gettext_lazy("is one of"), "text,weekday"),
+                Option("contains", gettext_lazy("contains"), "text"),
+                Option("yes", pgettext_lazy("fact", "yes"), "boolean"),
+                Option("no", pgettext_lazy("fact", "no"), "boolean"),
+                Option("known", gettext_lazy("is known"), "number,date,text,boolean,weekday"),
+                Option("unknown", gettext_lazy("is not known"), "number,date,text,boolean,weekday"),
+            ),
+            default="at_least",
+            typed_by="fact",
+        ),
+        Field("number", gettext_lazy("Number"), "number", default=1, when=("compare", tuple(SIGNS))),
+        Field("days", gettext_lazy("Days"), "days", default=30, after=gettext_lazy("days"), when=("compare", ("in_last", "not_in_last"))),
+        Field("date", gettext_lazy("Day"), "date", when=("compare", ("from", "before"))),
+        Field("text", gettext_lazy("Text"), "text", when=("compare", ("is", "contains")), suggest="fact"),
+        Field("texts", gettext_lazy("Values"), "texts", when=("compare", ("one_of",)), suggest="fact"),
+    )
+    examples = (
+        Example.of("An", "Bo", fact="orders", compare="at_least", number=2),
+        Example.of("Di", "Fang", "Guo", fact="orders", compare="at_most", number=0),
+        Example.of("An", fact="revenue_minor", compare="at_least", number=300),
+        Example.of("An", "Chen", fact="last_order_on", compare="in_last", days=30),
+        Example.of("Bo", fact="last_order_on", compare="not_in_last", days=30),
+        Example.of("An", "Chen", fact="last_order_on", compare="from", date="2026-08-20"),
+        Example.of("Bo", fact="last_order_on", compare="before", date="2026-08-20"),
+        Example.of("Di", "Fang", "Guo", fact="last_order_on", compare="unknown"),
+        Example.of("An", fact="favourite_category", compare="is", text="美妆"),
+        Example.of("An", "Bo", fact="favourite_category", compare="one_of", texts=["美妆", "零食"]),
+        Example.of("An", "Chen", fact="favourite_weekday", compare="one_of", texts=["0", "6"]),
+        Example.of("Bo", fact="subsidy_dependent", compare="yes"),
+        Example.of("An", fact="subsidy_dependent", compare="no"),
+        Example.of("Chen", "Di", "Fang", "Guo", fact="subsidy_dependent", compare="unknown"),
+    )
+
+    def compile(self, values: Values, query: Query) -> Sql:
+        fact, compare = FACTS[values["fact"]], values["compare"]
+        column = f"{query.facts()}.{fact.key}"  # the key of the catalogue, not what somebody sent
+        if compare in ("yes", "no"):
+            return f"{column} is {'true' if compare == 'yes' else 'false'}", []
+        if compare in SIGNS:
+            return f"{column} {SIGNS[compare]} %s", [self.stored(fact.unit, values["number"], query.workspace.currency)]
+        if compare in ("in_last", "not_in_last"):
+            sign = ">" if compare == "in_last" else "<="
+            return f"{column} {sign} %s::date - %s and {column} <= %s::date", [query.day, values["days"], query.day]
+        if compare in ("from", "before"):
+            return f"{column} {'>=' if compare == 'from' else '<'} %s::date", [values["date"]]
+        if compare in ("known", "unknown") and fact.kind != "text":
+            return f"{column} is {'not ' if compare == 'known' else ''}null", []
+        if fact.unit == "weekday":
+            return f"{column}::text = any(%s)", [values["texts"]]
+        return text_sql(column, [], compare, values.get("text", values.get("texts")))
+
+    def stored(self, unit: str, number: float, currency: str) -> int | Decimal:
+        """The number as the table keeps it: amounts are typed in the currency and kept in minor units."""
+        exact = Decimal(str(number)).scaleb(decimals_of(currency) if unit == "minor" else 0)
+        return int(exact) if exact == exact.to_integral_value() else exact
+
+    def describe(self, values: Values, vocabulary: Vocabulary) -> str:
+        fact, compare = FACTS[values["fact"]], values["compare"]
+        if compare == "in_last":
+            window = ngettext("in the last %(n)s day", "in the last %(n)s days", values["days"]) % {"n": values["days"]}
+            return _("%(name)s %(window)s") % {"name": fact.label, "window": window}
+        if compare == "not_in_last":
+            text = ngettext("%(name)s more than %(n)s day ago", "%(name)s more than %(n)s days ago", values["days"])
+            return text % {"name": fact.label, "n": values["days"]}
+        if compare in ("yes", "no"):
+            return (_("%(name)s: yes") if compare == "yes" else _("%(name)s: no")) % {"name": fact.label}
+        return describe(fact.label, compare, self.say(fact.unit, values, vocabulary.workspace.currency))
+
+    def say(self, unit: str, values: Values, currency: str) -> Any:
+        """The compared value with its unit."""
+        if "number" in values:
+            number = values["number"]
+            if unit == "minor":
+                return f"{SYMBOLS.get(currency, currency + ' ')}{number}"
+            if unit == "days":
+                return ngettext("%(n)s day", "%(n)s days", int(number)) % {"n": number}
+            return f"{number}%" if unit == "percent" else number
+        if unit == "weekday" and "texts" in values:
+            return listed([WEEKDAYS.get(int(day), day) if day.isdigit() else day for day in values["texts"]])
+        return listed(values["texts"]) if "texts" in values else values.get("date", values.get("text"))

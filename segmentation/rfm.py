@@ -1,0 +1,108 @@
+"""RFM: the groups on the board of R and F scores, the eight value classes, and how far somebody is from the best of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from segmentation.models import RfmCuts
+from users.differences import compute, write_differences
+from workspaces.models import Workspace
+
+AXES = ("r", "f", "m")
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of buyers, with the cells (R score, F score) it takes on the board; `returned` has none of its own."""
+
+    key: str
+    label: Any
+    sentence: Any
+    cells: tuple[tuple[int, int], ...]
+
+
+def _cells(r_scores: str, f_scores: str) -> tuple[tuple[int, int], ...]:
+    return tuple((int(r), int(f)) for r in r_scores for f in f_scores)
+
+
+GROUPS: dict[str, Group] = {
+    group.key: group
+    for group in (
+        Group("champions", gettext_lazy("Champions"), gettext_lazy("Bought lately and often."), _cells("5", "45")),
+        Group(
+            "loyal",
+            gettext_lazy("Regulars"),
+            gettext_lazy("Buy often, the last time not long ago."),
+            _cells("34", "45"),
+        ),
+        Group(
+            "potential_loyalist",
+            gettext_lazy("Potential regulars"),
+            gettext_lazy("Bought lately, and more than once."),
+            _cells("45", "23"),
+        ),
+        Group("new", gettext_lazy("New buyers"), gettext_lazy("First order just now."), _cells("5", "1")),
+        Group("promising", gettext_lazy("Promising"), gettext_lazy("One order, not long ago."), _cells("4", "1")),
+        Group("returned", gettext_lazy("Returned buyers"), gettext_lazy("Bought again after more than a whole window away."), ()),
+        Group("need_attention", gettext_lazy("Need attention"), gettext_lazy("In the middle of both scales."), _cells("3", "3")),
+        Group("about_to_sleep", gettext_lazy("About to sleep"), gettext_lazy("Few orders, and it has been a while."), _cells("3", "12")),
+        Group("at_risk", gettext_lazy("Cooling"), gettext_lazy("Used to buy often, not for long now."), _cells("12", "34")),
+        Group("cant_lose", gettext_lazy("Cannot lose"), gettext_lazy("Bought most often of all, and stay away."), _cells("12", "5")),
+        Group("hibernating", gettext_lazy("Hibernating"), gettext_lazy("Few orders, long ago."), _cells("12", "12")),
+    )
+}
+BOARD: dict[tuple[int, int], str] = {cell: group.key for group in GROUPS.values() for cell in group.cells}
+
+# R, F and M high or low: 111 … 000.
+VALUE_CLASSES: dict[str, Any] = {
+    "111": gettext_lazy("Key value"),
+    "011": gettext_lazy("Key, keep"),
+    "101": gettext_lazy("Key, develop"),
+    "001": gettext_lazy("Key, win back"),
+    "110": gettext_lazy("Ordinary value"),
+    "010": gettext_lazy("Ordinary, keep"),
+    "100": gettext_lazy("Ordinary, develop"),
+    "000": gettext_lazy("Ordinary, win back"),
+}
+
+
+def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
+    """Score every buyer of the window ending on the day, and record who moved. Returns population and changes."""
+    rules = workspace.rules
+    compute("fresh_population", "segmentation/rfm_population", day=day)
+    compute("fresh_cuts", "segmentation/rfm_cuts", day=day, **_fixed_cuts(rules.rfm_method, rules.rfm_cuts))
+    compute(
+        "fresh_rfm",
+        "segmentation/rfm_scores",
+        code=_group_case(),
+        day=day,
+        window=rules.rfm_window,
+        by_scores=rules.value_class_by == "scores",
+    )
+    compute("fresh_rfm_change", "segmentation/rfm_changes", day=day)
+    compute("fresh_rfm_count", "segmentation/rfm_counts", day=day, groups=list(GROUPS))
+    changes = write_differences("rfm_change", "fresh_rfm_change", "end_user_id, day", "old.day = %(day)s", day=day)
+    written = write_differences("rfm_cuts", "fresh_cuts", "day", "old.day = %(day)s", day=day)
+    written += write_differences("rfm_score", "fresh_rfm", "end_user_id")
+    written += write_differences(
+        "day_count", "fresh_rfm_count", "day, board, key", "old.day = %(day)s and old.board = 'rfm'", day=day
+    )
+    cuts = RfmCuts.objects.filter(day=day).first()
+    return {"people": cuts.population if cuts else 0, "moved": changes, "changes": changes + written}
+
+
+def _fixed_cuts(method: str, cuts: dict[str, list[int]]) -> dict[str, list[int] | None]:
+    """Cut points the workspace has fixed, by axis; None where the quantiles of the population decide."""
+    chosen = cuts if method == "fixed" else {}
+    return {f"{axis}_fixed": chosen[axis] if len(chosen.get(axis) or ()) == 4 else None for axis in AXES}
+
+
+def _group_case() -> str:
+    """The board as a CASE expression over s.r_score and s.f_score."""
+    cells = " ".join(f"when {r}{f} then '{key}'" for (r, f), key in sorted(BOARD.items()))
+    return f"case s.r_score * 10 + s.f_score {cells} end"

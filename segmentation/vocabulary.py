@@ -1,0 +1,75 @@
+"""What a workspace knows: the events, attributes, tags, sources and segments that a rule can name."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Count
+
+from segmentation.models import Segment
+from users.models import EndUser, EventName
+from workspaces.models import Workspace
+from workspaces.sql import run_sql
+
+# Columns of end_user that the builder offers as attributes, beside the keys of its JSON.
+BUILT_IN = ("city", "name", "email", "phone", "external_id", "referred_by", "locale", "zone")
+MOST_SUGGESTED = 200
+
+
+class Vocabulary:
+    """Looks things up once each, when first asked, in the open scope. Make one per request; it never outlives the scope.
+
+    `segment` is the one being edited: it may not refer to itself.
+    """
+
+    def __init__(self, workspace: Workspace, segment: Segment | None = None) -> None:
+        self.workspace, self.segment = workspace, segment
+
+    @cached_property
+    def events(self) -> dict[str, int]:
+        """Every event name that has arrived, with its id; the roles' names first come by alphabet like all others."""
+        return dict(EventName.objects.order_by("name").values_list("name", "id"))
+
+    @cached_property
+    def attributes(self) -> list[str]:
+        """Keys seen in the attributes of some thousands of people."""
+        return [row["name"] for row in run_sql("segmentation/attribute_names", most=MOST_SUGGESTED)]
+
+    def has_attribute(self, name: str) -> bool:
+        """Whether it is built in, or anybody has it."""
+        return name in BUILT_IN or EndUser.objects.filter(attributes__has_key=name).exists()
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """Where people came from, the largest first."""
+        people = EndUser.objects.counted().exclude(source="").values("source").annotate(n=Count("id"))
+        return list(people.order_by("-n").values_list("source", flat=True)[:MOST_SUGGESTED])
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """Tags in use, the most frequent first."""
+        return [row["name"] for row in run_sql("segmentation/tag_names", most=MOST_SUGGESTED)]
+
+    @cached_property
+    def segments(self) -> dict[str, str]:
+        """Names of the segments by id, archived ones included so that an old rule can still be read."""
+        return {str(pk): name for pk, name in Segment.objects.order_by("name").values_list("pk", "name")}
+
+    @cached_property
+    def usable_segments(self) -> dict[str, str]:
+        """Names of the segments that a rule may refer to."""
+        live = Segment.objects.filter(archived_at=None).order_by("name").values_list("pk", "name")
+        return {str(pk): name for pk, name in live if self.segment is None or pk != self.segment.pk}
+
+    def attribute_values(self, name: str) -> list[str]:
+        """The most frequent values of an attribute among some thousands of people."""
+        if name in BUILT_IN:
+            rows: Any = EndUser.objects.counted().exclude(**{name: ""}).values(name).annotate(n=Count("id"))
+            return list(rows.order_by("-n").values_list(name, flat=True)[:50])
+        return [row["value"] for row in run_sql("segmentation/attribute_values", name=name, most=50)]
+
+    def event_properties(self, event: str) -> list[str]:
+        """Property names of the latest events of a name."""
+        name_id = self.events.get(event)
+        return [row["name"] for row in run_sql("segmentation/event_properties", name_id=name_id, most=50)] if name_id else []

@@ -1,0 +1,60 @@
+"""The documents say what the code says: every setting, permission and extension has its place."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from campaigns.channels import all_channels
+from lifecycle.stages import all_stages
+from scripts.permission_docs import text
+from segmentation.conditions import all_conditions
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_every_environment_variable_is_documented() -> None:
+    used = set(re.findall(r"env\.\w+\(\s*\"([A-Z_]+)\"", (ROOT / "ops_platform/settings.py").read_text()))
+    documented = set(re.findall(r"`([A-Z_]{4,})`", read("settings.md")))
+    assert used - documented == set() and documented - used - {"DATABASE_URL", "WARNING", "EMBEDDED"} == set()
+
+
+def test_the_permission_table_is_the_one_in_the_code() -> None:
+    assert read("permissions.md") == text(), "run `python -m scripts.permission_docs`"
+
+
+@pytest.mark.parametrize(
+    ("document", "keys"),
+    [
+        ("how-to/add-a-channel.md", sorted(all_channels())),
+        ("how-to/add-a-condition.md", sorted(all_conditions())),
+        ("how-to/add-a-stage.md", sorted(all_stages())),
+    ],
+)
+def test_every_extension_is_named_in_its_how_to(document: str, keys: list[str]) -> None:
+    page = read(document)
+    assert [key for key in keys if f"`{key}`" not in page] == []
+
+
+def test_every_fact_is_defined() -> None:
+    from users.facts import FACTS
+
+    page = read("definitions.md")
+    assert [key for key in FACTS if f"`{key}`" not in page] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)} → {target}"
+        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+        for target in re.findall(r"\]\((?!http|#|mailto)([^)#]+)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []

@@ -1,0 +1,153 @@
+"""Every URL, walked as everybody: what each gets is exactly what the permission table says."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.views import APIView
+
+from workspaces.authentication import WorkspaceAPIView
+from workspaces.permissions import ACTIONS, ROLES, allowed
+from workspaces.scoping import workspace_scope
+from workspaces.services import create_key
+
+# Without a workspace in the path. Each is safe for anybody, or proves a right of its own.
+OUTSIDE = {
+    "": "chooser of one's own workspaces; sends strangers to the login",
+    "accounts/": "login by django-allauth",
+    "i18n/": "language",
+    "health/": "liveness",
+    "invitation/": "a signed invitation",
+    "t/": "signed links in messages",
+    "v1/": "ingest, by write key",
+    "api/docs": "the API's description",
+    "api/schema": "the API's description",
+    "static/": "assets",
+}
+VALUES = {"uuid": uuid.UUID(int=7), "day": date(2026, 8, 1), "date": date(2026, 8, 1), "int": 7, "str": "email", "slug": "x"}
+
+
+def routes(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for entry in patterns if patterns is not None else get_resolver().url_patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from routes(entry.url_patterns, route)
+        else:
+            yield route, entry
+
+
+def fill(route: str, slug: str = "acme") -> str:
+    """The route as a path, converters filled with values that fit and name nothing."""
+    route = route.replace("<slug:slug>", slug)
+    route = re.sub(r"<(?:(\w+):)?\w+>", lambda m: str(VALUES[m.group(1) or "str"]), route)
+    return "/" + re.sub(r"[\^$]|\(\?P<\w+>[^)]*\)|\\Z", "", route)
+
+
+ALL = list(routes())
+DASHBOARD = [(route, entry.callback) for route, entry in ALL if "<slug:slug>" in route and route.startswith("w/")]
+API = [(route, entry.callback.view_class) for route, entry in ALL if route.startswith("api/v1/")]  # type: ignore[attr-defined]
+
+
+def test_every_url_is_of_a_known_kind() -> None:
+    outside = {route for route, _ in ALL if not route.startswith(("w/<slug:slug>/", "api/v1/"))}
+    unknown = {route for route in outside if route and not any(p and route.startswith(p) for p in OUTSIDE)}
+    assert unknown == set()
+    assert len(DASHBOARD) > 20 and len(API) > 8
+
+
+@pytest.mark.parametrize(("route", "view"), DASHBOARD, ids=[route for route, _ in DASHBOARD])
+def test_a_dashboard_url_gives_each_what_the_table_says(route: str, view: Any, world: Any, client: Client) -> None:
+    assert view.action in ACTIONS, "the view names its action"
+    path = fill(route)
+    for method in ("get", "post"):
+        call = getattr(client, method)
+        client.logout()
+        answer = call(path)
+        assert answer.status_code == 302 and "/accounts/login/" in answer["Location"], f"anonymous {method}"
+        client.force_login(world.stranger)
+        assert call(path).status_code == 404, f"stranger {method}"
+        for role in ROLES:
+            client.force_login(getattr(world, role))
+            status = call(path).status_code
+            if allowed(role, view.action):
+                assert status not in (401, 403) and status < 500, f"{role} {method} {status}"
+            else:
+                assert status == 403, f"{role} {method} {status}"
+
+
+def test_a_foreign_workspace_and_an_unknown_one_look_alike(world: Any, client: Client) -> None:
+    client.force_login(world.owner)
+    foreign, unknown = client.get("/w/other/"), client.get("/w/nowhere/")
+    assert foreign.status_code == unknown.status_code == 404
+    assert len(foreign.content) - len(unknown.content) in (-2, -1, 0, 1, 2)
+
+
+def operations() -> list[tuple[str, str, str]]:
+    return [(route, method, action) for route, view in API for method, action in getattr(view, "actions", {}).items()]
+
+
+def test_every_api_view_sits_behind_the_key_door() -> None:
+    outside = [route for route, view in API if not issubclass(view, WorkspaceAPIView)]
+    assert outside == []
+    undeclared = [
+        (route, method)
+        for route, view in API
+        for method in ("get", "post", "put", "patch", "delete")
+        if hasattr(view, method) and view is not APIView and method not in view.actions
+    ]
+    assert undeclared == []
+
+
+@pytest.mark.parametrize(("route", "method", "action"), operations(), ids=lambda value: str(value))
+def test_an_api_operation_gives_each_key_what_the_table_says(
+    route: str, method: str, action: str, world: Any, client: Client
+) -> None:
+    path = fill(route)
+
+    def status(secret: str | None) -> int:
+        headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+        return client.generic(method.upper(), path, b"{}", content_type="application/json", headers=headers).status_code
+
+    assert status(None) == 401 and status("ak_wrong") == 401
+    assert status(world.acme_write_key) == 401, "a write key opens no API"
+    for role in ROLES:
+        with workspace_scope(world.acme):
+            secret = create_key("api", role, role=role)[1]
+        code = status(secret)
+        if allowed(role, action):
+            assert code not in (401, 403) and code < 500, f"{role} {code}"
+        else:
+            assert code == 403, f"{role} {code}"
+
+
+def test_a_revoked_key_opens_nothing_from_the_next_request_on(world: Any, client: Client) -> None:
+    from workspaces.services import revoke_key
+
+    with workspace_scope(world.acme):
+        key, secret = create_key("api", "short", role="owner")
+    headers = {"Authorization": f"Bearer {secret}"}
+    assert client.get("/api/v1/users", headers=headers).status_code == 200
+    with workspace_scope(world.acme):
+        revoke_key(key)
+    answer = client.get("/api/v1/users", headers=headers)
+    assert answer.status_code == 401 and answer.json()["error"]["code"] == "bad_key"
+
+
+def test_a_keys_workspace_is_all_it_sees(world: Any, client: Client) -> None:
+    from users.models import EndUser, person_id
+
+    with workspace_scope(world.other):
+        EndUser.objects.create(id=person_id(world.other.pk, "canary"), external_id="canary")
+    mine = client.get("/api/v1/users", headers={"Authorization": f"Bearer {world.acme_api_key}"})
+    theirs = client.get("/api/v1/users", headers={"Authorization": f"Bearer {world.other_api_key}"})
+    assert mine.json()["results"] == [] and theirs.json()["results"][0]["external_id"] == "canary"
+    one = client.get("/api/v1/users/canary", headers={"Authorization": f"Bearer {world.acme_api_key}"})
+    none = client.get("/api/v1/users/nobody", headers={"Authorization": f"Bearer {world.acme_api_key}"})
+    assert one.status_code == none.status_code == 404

@@ -1,0 +1,76 @@
+"""The night against the independent oracle: every column of everybody, several nights in a row, rows arriving late."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+import pytest
+
+from ops_platform.nightly import run_night
+from tests import builders
+from tests.night.against_oracle import departures
+from tests.night.random_world import make_people, make_rows
+from tests.oracle import cdnow
+from users.models import EndUser, Event
+from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
+from workspaces.services import create_workspace
+
+NIGHTS = (date(2026, 5, 1), date(2026, 5, 2), date(2026, 6, 30), date(2026, 9, 15))
+WORLDS = {
+    "ecommerce": ("Asia/Shanghai", {}),
+    "none": ("America/New_York", {"rfm_window": 90}),
+    "ugc": ("UTC", {"limit_rule": "fixed", "slipping_percent": 55, "habit_days": 1}),
+    "finance": ("Australia/Lord_Howe", {"balance_floor": 1, "rfm_window": None}),
+    "game": ("Pacific/Apia", {"limit_rule": "personal", "limit_days": 17, "rfm_window": 30, "recommendation_days": 40}),
+}
+
+
+def agree(workspace: Workspace, day: date) -> None:
+    found = departures(workspace, day)
+    assert found.empty, f"{workspace.industry} {day}:\n{found.to_string(max_rows=12)}"
+
+
+@pytest.mark.parametrize("industry", WORLDS)
+def test_every_number_of_a_random_world_is_the_oracles_night_after_night(db, industry):
+    zone, settings = WORLDS[industry]
+    workspace = create_workspace("random", "Random", zone=zone, industry=industry, settings=settings)
+    dice = random.Random(industry)
+    ids = make_people(workspace, dice, 60)
+    rows = make_rows(workspace, dice, ids)
+    dice.shuffle(rows)
+    share = len(rows) // len(NIGHTS) + 1
+    for number, day in enumerate(NIGHTS):
+        # Each night sees another quarter of the history, late rows and rows of days to come among them.
+        builders.events(workspace, rows[number * share : (number + 1) * share])
+        run_night(workspace, day)
+        agree(workspace, day)
+        assert run_night(workspace, day)["changes"] == 0
+        change_something(workspace, dice)
+    run_night(workspace, NIGHTS[-1])
+    agree(workspace, NIGHTS[-1])
+
+
+def change_something(workspace: Workspace, dice: random.Random) -> None:
+    """Between nights people are excluded or taken back, events vanish, and event names change their meaning."""
+    with workspace_scope(workspace):
+        people = list(EndUser.objects.order_by("external_id"))
+        for person in dice.sample(people, 3):
+            EndUser.objects.filter(pk=person.pk).update(excluded=not person.excluded)
+        for event in dice.sample(list(Event.objects.order_by("message_id")), 10):
+            builders.remove_event(workspace, event)
+    builders.name(workspace, "Chat Started", is_core=dice.random() < 0.5, is_passive=dice.random() < 0.5)
+
+
+def test_cdnow_is_the_oracles_for_every_customer(db):
+    workspace = create_workspace("cdnow", "CDNOW", zone="UTC", currency="USD", industry="ecommerce")
+    events, people = cdnow.frames()
+    with workspace_scope(workspace):
+        EndUser.objects.bulk_create(builders.unsaved_people(workspace, zip(people.external_id, people.created_at, strict=True)))
+    builders.events(workspace, builders.rows_of(events))
+    for day in (date(1997, 4, 30), date(1998, 3, 31), cdnow.LAST_DAY):
+        summary = run_night(workspace, day)
+        agree(workspace, day)
+    assert summary["steps"][0]["counts"]["people"] == 2357
+    assert run_night(workspace, cdnow.LAST_DAY)["changes"] == 0

@@ -1,0 +1,63 @@
+"""Work on whole sets: compute the rows as they should be, then write only where they differ.
+
+A second run of the same computation therefore writes nothing, and whoever runs it can say how much changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workspaces.scoping import current_workspace
+from workspaces.sql import execute, read_sql
+
+
+def compute(name: str, path: str, code: str = "", **params: Any) -> None:
+    """Keep the rows of one SELECT file in the temporary table `name` until the transaction ends.
+
+    It is analysed at once: behind row-level security the planner knows nothing of an unkept result, and guesses one row
+    where there are thousands. `code` replaces `{code}` in the file: SQL from our own source, never from a user.
+    """
+    select = read_sql(path).replace("{code}", code)
+    params["workspace"] = current_workspace().id
+    execute(f"drop table if exists pg_temp.{name}", {})
+    execute(f"create temporary table {name} on commit drop as {select}", params)
+    execute(f"analyze {name}", {})
+
+
+def write_differences(table: str, fresh: str, key: str, within: str = "true", **params: Any) -> int:
+    """Make the workspace's rows of `table` equal to those of `fresh`; returns how many were written or removed.
+
+    `key`: the columns, comma separated, that name a row; together with the workspace they are unique. `within` bounds
+    what may be removed, as SQL over the alias `old`. Columns that `fresh` lacks are left to their defaults.
+    """
+    keys = ["workspace_id", *(column.strip() for column in key.split(","))]
+    columns = _columns(fresh)
+    values = [column for column in columns if column not in keys]
+    params["workspace"] = current_workspace().id
+    same_row = " and ".join(f"old.{column} = new.{column}" for column in keys)
+    removed = execute(
+        f"delete from {table} old where old.workspace_id = %(workspace)s and ({within})"
+        f" and not exists (select from {fresh} new where {same_row})",
+        params,
+    )
+    written = execute(
+        f"insert into {table} ({', '.join(columns)}) select {_list('new', columns)} from {fresh} new"
+        f" left join {table} old on {same_row} and old.workspace_id = %(workspace)s"
+        f" where old.workspace_id is null or ({_list('old', values)}) is distinct from ({_list('new', values)})"
+        f" on conflict ({', '.join(keys)}) do update set "
+        + ", ".join(f"{column} = excluded.{column}" for column in values),
+        params,
+    )
+    return removed[0]["rows"] + written[0]["rows"]
+
+
+def _columns(table: str) -> list[str]:
+    rows = execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%(table)s) and attnum > 0 and not attisdropped order by attnum",
+        {"table": f"pg_temp.{table}"},
+    )
+    return [row["attname"] for row in rows]
+
+
+def _list(alias: str, columns: list[str]) -> str:
+    return ", ".join(f"{alias}.{column}" for column in columns)

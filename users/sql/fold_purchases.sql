@@ -1,0 +1,32 @@
+-- Orders, refunds and pay events of the people in `taken`, their money read out. One event may be several of these.
+-- Parameters: workspace, zone. Index: the event table's key, which begins with the person.
+-- Not the ORM: unfolds roles into rows. Targeted: the kind of coupon says so, or a coupon is there and no kind was sent.
+with role as (
+    select n.id, k.kind
+    from event_name n
+    cross join lateral (values ('order', n.is_order), ('refund', n.is_refund), ('pay', n.is_pay)) as k (kind, plays)
+    where n.workspace_id = %(workspace)s and k.plays
+),
+paid as (
+    select
+        e.end_user_id, e.at, e.event_id, r.kind, e.message_id, e.order_id, e.amount_minor,
+        jsonb_typeof(e.properties -> 'coupon_id') in ('string', 'number') and e.properties ->> 'coupon_id' <> '' as with_coupon,
+        case when jsonb_typeof(e.properties -> 'coupon_kind') in ('string', 'number')
+            then nullif(e.properties ->> 'coupon_kind', '') end as coupon_kind
+    from taken t
+    join event e on e.end_user_id = t.end_user_id and e.workspace_id = %(workspace)s
+    join role r on r.id = e.name_id
+)
+select
+    %(workspace)s::uuid as workspace_id,
+    end_user_id,
+    at,
+    event_id,
+    kind,
+    (at at time zone %(zone)s)::date as day,
+    message_id,
+    coalesce(nullif(order_id, ''), event_id::text) as order_key,
+    amount_minor,
+    coalesce(with_coupon, false) as with_coupon,
+    coalesce(coupon_kind = 'targeted', with_coupon, false) as targeted
+from paid

@@ -1,0 +1,11 @@
+-- Writes profiles that were merged in Python. Parameters: workspace, people (a JSON array, one object per person with
+-- every column below). Index: the key of end_user. Not the ORM: bulk_update writes one CASE branch per person and column.
+update end_user as u
+set name = p.name, email = p.email, phone = p.phone, push_token = p.push_token, city = p.city, source = p.source,
+    referred_by = p.referred_by, locale = p.locale, zone = p.zone,
+    attributes = p.attributes, attribute_times = p.attribute_times, attributes_at = p.attributes_at
+from jsonb_to_recordset(%(people)s::jsonb) as p (
+    id uuid, name text, email text, phone text, push_token text, city text, source text, referred_by text, locale text,
+    zone text, attributes jsonb, attribute_times jsonb, attributes_at timestamptz
+)
+where u.id = p.id and u.workspace_id = %(workspace)s
