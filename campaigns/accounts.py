@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.channels import ChannelError, Result, get_channel
 from campaigns.models import ChannelAccount
-from campaigns.secrets import seal, unseal
+from campaigns.secrets import seal, secret_names, unseal
 from workspaces.errors import DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace, workspace_scope
@@ -31,10 +31,9 @@ def save_account(channel_key: str, values: dict[str, Any], by: Operator | None =
     """Store the settings. An empty secret keeps the stored one. Raises InvalidAccount naming every wrong field."""
     channel = get_channel(channel_key)
     account = ChannelAccount.objects.filter(channel=channel_key).first()
-    known = unseal(account.config) if account else {}
-    secret = {spec.name for spec in channel.fields if spec.kind == "secret"}
-    kept = {name: known[name] for name in secret if not values.get(name) and known.get(name)}
-    config, errors = channel.clean({**values, **kept})
+    empty = {name for name in secret_names(channel) if not values.get(name)}
+    known = unseal(channel, account.config) if account and empty & stored_secrets(channel_key) else {}
+    config, errors = channel.clean({**values, **{name: known[name] for name in empty if known.get(name)}})
     if errors:
         raise InvalidAccount({name: str(sentence) for name, sentence in errors.items()})
     account = account or ChannelAccount(channel=channel_key, workspace=current_workspace())
@@ -47,15 +46,14 @@ def save_account(channel_key: str, values: dict[str, Any], by: Operator | None =
 def shown_config(channel_key: str) -> dict[str, Any]:
     """The settings without their secrets; {} when the channel is not set up."""
     account = ChannelAccount.objects.filter(channel=channel_key).first()
-    secret = {spec.name for spec in get_channel(channel_key).fields if spec.kind == "secret"}
+    secret = secret_names(get_channel(channel_key))
     return {name: value for name, value in account.config.items() if name not in secret} if account else {}
 
 
 def stored_secrets(channel_key: str) -> set[str]:
     """Names of the secrets that are stored. Their values are never read for a page."""
     account = ChannelAccount.objects.filter(channel=channel_key).first()
-    secret = {spec.name for spec in get_channel(channel_key).fields if spec.kind == "secret"}
-    return {name for name in secret if account.config.get(name)} if account else set()
+    return {name for name in secret_names(get_channel(channel_key)) if account.config.get(name)} if account else set()
 
 
 def try_account(workspace: Workspace, channel_key: str, address: str, by: Operator) -> Result:
@@ -67,7 +65,7 @@ def try_account(workspace: Workspace, channel_key: str, address: str, by: Operat
         account = ChannelAccount.objects.filter(channel=channel_key).first()
         if account is None:
             raise DomainError("no_account", _("This channel is not set up yet."), "channel")
-        config = unseal(account.config)
+        config = unseal(channel, account.config)
         audit("channel.test", channel_key, by, address=address)
     message = replace(channel.examples[0], delivery_id=uuid.uuid4(), address=address)
     try:

@@ -190,14 +190,15 @@ def rehearse(campaign: Campaign, address: str, person: EndUser | None, by: Opera
     if not address:
         raise DomainError("required", _("This field is required."), "address")
     workspace = current_workspace()
-    config = unseal(ChannelAccount.objects.get(channel=campaign.channel).config)
+    channel = get_channel(campaign.channel)
+    config = unseal(channel, ChannelAccount.objects.get(channel=channel.key).config)
     letter = prepare(campaign.channel, campaign.content, tracked=False)
     try:
         message = write(letter, context_of(person, workspace), workspace.pk, uuid.uuid4(), address)
     except TemplateError as error:
         raise refusal(error) from error
     audit("campaign.test", str(campaign.pk), by, address=address)
-    return Rehearsal(get_channel(campaign.channel), config, message)
+    return Rehearsal(channel, config, message)
 
 
 def try_out(workspace: Workspace, campaign_id: uuid.UUID, address: str, person_id: uuid.UUID | None, by: Operator) -> Result:

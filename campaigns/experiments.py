@@ -1,7 +1,7 @@
 """What a campaign changed: two arms compared, with honest intervals. Numbers in, numbers out; no database.
 
 Sources: unpooled normal interval and pooled z as in any textbook; R. G. Newcombe, "Interval estimation for the
-difference between independent proportions", Statistics in Medicine 17 (1998), method 10, for small cells.
+difference between independent proportions", Statistics in Medicine 17 (1998) 873-890, method 10, for small cells.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 
 Z95 = 1.959963984540054
+Z80 = 0.8416212335729143
+LEAST_CELL = 10
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Lift:
 
 
 def compare(treated: Arm, control: Arm) -> Lift | None:
-    """The lift, or None while an arm is empty. `more_needed`: about how many more people per arm until it is decided."""
+    """The lift, or None while an arm is empty. `more_needed`: about how many more people, in the same split, would
+    decide it if the difference is what it looks like; None when it is decided, or when there is no difference at all."""
     if not treated.people or not control.people:
         return None
     p1, p2 = treated.converted / treated.people, control.converted / control.people
@@ -73,22 +76,29 @@ def compare(treated: Arm, control: Arm) -> Lift | None:
         per_head_low=per_head - half,
         per_head_high=per_head + half,
         revenue=per_head * treated.people,
-        more_needed=None if low > 0 or high < 0 else more_needed(p1, p2, min(treated.people, control.people)),
+        more_needed=None if low > 0 or high < 0 else more_needed(treated, control),
     )
 
 
 def interval(treated: Arm, control: Arm) -> tuple[float, float]:
     """95 % interval of the difference of rates: unpooled normal when every cell holds at least 10, else Newcombe."""
+    cells = [arm.converted for arm in (treated, control)] + [arm.people - arm.converted for arm in (treated, control)]
+    return normal_interval(treated, control) if min(cells) >= LEAST_CELL else newcombe_interval(treated, control)
+
+
+def normal_interval(treated: Arm, control: Arm) -> tuple[float, float]:
     p1, p2 = treated.converted / treated.people, control.converted / control.people
-    cells = [treated.converted, treated.people - treated.converted, control.converted, control.people - control.converted]
-    if min(cells) >= 10:
-        half = Z95 * math.sqrt(p1 * (1 - p1) / treated.people + p2 * (1 - p2) / control.people)
-        return p1 - p2 - half, p1 - p2 + half
+    half = Z95 * math.sqrt(p1 * (1 - p1) / treated.people + p2 * (1 - p2) / control.people)
+    return p1 - p2 - half, p1 - p2 + half
+
+
+def newcombe_interval(treated: Arm, control: Arm) -> tuple[float, float]:
+    p1, p2 = treated.converted / treated.people, control.converted / control.people
     low1, high1 = wilson(treated)
     low2, high2 = wilson(control)
     return (
-        p1 - p2 - math.sqrt((p1 - low1) ** 2 + (high2 - p2) ** 2),
-        p1 - p2 + math.sqrt((high1 - p1) ** 2 + (p2 - low2) ** 2),
+        p1 - p2 - math.hypot(p1 - low1, high2 - p2),
+        p1 - p2 + math.hypot(high1 - p1, p2 - low2),
     )
 
 
@@ -108,13 +118,18 @@ def mean_and_variance(arm: Arm) -> tuple[float, float]:
     return mean, max(0.0, (arm.revenue_squares - arm.people * mean * mean) / (arm.people - 1))
 
 
-def more_needed(p1: float, p2: float, have: int) -> int | None:
-    """People per arm still missing to tell p1 from p2 with 80 % power at 5 %; None when they are equal."""
+def more_needed(treated: Arm, control: Arm) -> int | None:
+    """People still missing, in both arms together, to tell the two rates apart with 80 % power at 5 %."""
+    p1, p2 = treated.converted / treated.people, control.converted / control.people
     if p1 == p2:
         return None
-    mean = (p1 + p2) / 2
-    root = Z95 * math.sqrt(2 * mean * (1 - mean)) + 0.8416212335729143 * math.sqrt(p1 * (1 - p1) + p2 * (1 - p2))
-    return max(1, math.ceil((root / (p1 - p2)) ** 2) - have)
+    ratio = control.people / treated.people
+    pooled = (p1 + ratio * p2) / (1 + ratio)
+    root = Z95 * math.sqrt(pooled * (1 - pooled) * (1 + 1 / ratio)) + Z80 * math.sqrt(
+        p1 * (1 - p1) + p2 * (1 - p2) / ratio
+    )
+    needed = (root / (p1 - p2)) ** 2 * (1 + ratio)
+    return max(1, math.ceil(needed) - treated.people - control.people)
 
 
 def sample_ratio_p(treated: int, control: int, control_share: float) -> float | None:

@@ -21,23 +21,27 @@ def _box() -> Fernet:
     return Fernet(base64.urlsafe_b64encode(sha256(settings.SECRETS_KEY.encode()).digest()))
 
 
+def secret_names(channel: Channel) -> set[str]:
+    """The fields of the channel's settings that are never shown again."""
+    return {field.name for field in channel.fields if field.kind == "secret"}
+
+
 def seal(channel: Channel, config: dict[str, Any]) -> dict[str, Any]:
     """The config as stored: secret fields encrypted, the rest readable."""
-    secret = {field.name for field in channel.fields if field.kind == "secret"}
-    return {
-        name: MARK + _box().encrypt(json.dumps(value).encode()).decode() if name in secret and value else value
-        for name, value in config.items()
-    }
+    sealed = {name: MARK + _box().encrypt(json.dumps(config[name]).encode()).decode()
+              for name in secret_names(channel) if config.get(name)}  # fmt: skip
+    return config | sealed
 
 
-def unseal(stored: dict[str, Any]) -> dict[str, Any]:
-    """The config as channels need it. Raises DomainError when the key has changed since it was stored."""
-    try:
-        return {
-            name: json.loads(_box().decrypt(value.removeprefix(MARK).encode()))
-            if isinstance(value, str) and value.startswith(MARK)
-            else value
-            for name, value in stored.items()
-        }
-    except InvalidToken as error:
-        raise DomainError("secrets_key", _("The stored credentials cannot be read: SECRETS_KEY has changed. Enter them again.")) from error
+def unseal(channel: Channel, stored: dict[str, Any]) -> dict[str, Any]:
+    """The config as the channel needs it. Raises DomainError when the key has changed since it was stored."""
+    opened = {}
+    for name in secret_names(channel):
+        if not stored.get(name):
+            continue
+        try:
+            opened[name] = json.loads(_box().decrypt(stored[name].removeprefix(MARK).encode()))
+        except InvalidToken as error:
+            sentence = _("The stored credentials cannot be read: SECRETS_KEY has changed. Enter them again.")
+            raise DomainError("secrets_key", sentence, name) from error
+    return stored | opened

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, F, Min, Q, QuerySet, Sum
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns.experiments import Arm, Lift, compare, sample_ratio_p
@@ -191,6 +192,6 @@ def deliveries_to(person_id: Any, limit: int = 50) -> list[Delivery]:
 
 def due_channels() -> list[str]:
     """Channels of the open workspace with something to send now."""
-    due = Q(state__in=["pending", "deferred"], next_at__lte=timezone.now())
+    due = Q(state__in=["pending", "deferred"], next_at__lte=Now())
     running = Run.objects.filter(state="running").select_related("campaign")
     return sorted({run.campaign.channel for run in running if Delivery.objects.filter(due, run=run).exists()})

@@ -93,12 +93,14 @@ def running_runs(workspace: Workspace, channel_key: str) -> list[Run]:
 
 def claim(workspace: Workspace, run: Run, until: float = math.inf) -> Job | None:
     """Step 1. None when nothing of the run is due. Raises when nothing could be sent anyway: then nothing is claimed."""
-    token, key = uuid.uuid4(), run.campaign.channel
+    token = uuid.uuid4()
     with workspace_scope(workspace):
+        key = run.campaign.channel
         account = ChannelAccount.objects.filter(channel=key).first()
         if account is None:
             raise DomainError("no_account", f"The channel {key} is not set up.")
-        channel, config = get_channel(key), unseal(account.config)
+        channel = get_channel(key)
+        config = unseal(channel, account.config)
         # A lease outlives the slowest step of the channel: connecting and one message.
         lease = max(LEASE_SECONDS, 4 * int(config.get("timeout") or 0))
         rows = run_sql("campaigns/claim", run=run.pk, token=token, lease_seconds=lease, limit=CHUNK)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from campaigns.letters import contexts_of, fill_link
 from campaigns.links import Purpose, Ticket, read_token
 from campaigns.models import Delivery, Feedback, Link
-from users.services import record_consent
+from users.services import set_consent
 from workspaces.models import Workspace
 from workspaces.scoping import current_workspace, workspace_scope
 
@@ -88,7 +88,7 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @csrf_exempt
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """RFC 8058: a POST unsubscribes at once, without cookie or redirect; a GET only shows the button (scanners GET)."""
     found = find("unsubscribe", token)
@@ -98,7 +98,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     with workspace_scope(workspace):
         delivery = Delivery.objects.filter(delivery_id=ticket.delivery_id).first()
         if delivery and request.method == "POST":
-            record_consent(delivery.end_user_id, delivery.channel, opted_in=False, source="unsubscribe_link")
+            set_consent([delivery.end_user_id], delivery.channel, False, "unsubscribe_link")
             note(delivery, "unsubscribe", "unsubscribed_at")
     page = {"name": workspace.name, "done": request.method == "POST"}
     return render(request, "campaigns/unsubscribe.html", page)

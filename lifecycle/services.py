@@ -43,17 +43,16 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
 def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     """Put everybody into the stage that matches on the day. Returns moved (changes of stage) and changes (rows)."""
     rules = workspace.rules
+    thresholds = {"pay_stage": rules.pay_stage, "habit_days": rules.habit_days}
+    compute("fresh_stages", "lifecycle/stages", code=stages.ladder(), **thresholds)
     compute(
-        "fresh_stages",
-        "lifecycle/stages",
-        code=stages.ladder(),
+        "fresh_changes",
+        "lifecycle/stage_changes",
         day=day,
-        pay_stage=rules.pay_stage,
-        habit_days=rules.habit_days,
         habit_window=rules.habit_window,
         recommendation_days=rules.recommendation_days,
+        **thresholds,
     )
-    compute("fresh_changes", "lifecycle/stage_changes", day=day)
     moved = write_differences("stage_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", day=day)
     compute("fresh_standing", "lifecycle/standing_stage", day=day)
     changes = write_differences("standing", "fresh_standing", "end_user_id")

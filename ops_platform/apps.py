@@ -1,5 +1,8 @@
 from django.apps import AppConfig
 
+# Loaded here, not in the package, so that the launcher of the embedded servers imports neither Celery nor Django.
+from ops_platform.celery import app as celery_app  # noqa: F401
+
 
 class OpsPlatformConfig(AppConfig):
     name = "ops_platform"

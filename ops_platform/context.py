@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
+from ops_platform.links import page_address
 from ops_platform.models import Night
 from ops_platform.numbers import chinese
 from workspaces.models import Workspace
@@ -90,15 +90,8 @@ def places(request: HttpRequest, workspace: Workspace) -> list[dict[str, Any]]:
             "on_bar": place.key in ON_BAR,
         }
         for place in PLACES
-        if (url := address(place.view, workspace))
+        if (url := page_address(place.view, workspace))
     ]
-
-
-def address(view: str, workspace: Workspace) -> str:
-    try:
-        return reverse(view, args=[workspace.slug])
-    except NoReverseMatch:
-        return ""
 
 
 def night_status(workspace: Workspace) -> dict[str, Any]:

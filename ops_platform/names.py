@@ -74,6 +74,44 @@ ROLES: dict[str, Name] = {
     "analyst": pgettext_lazy("role", "Analyst"),
 }
 STEPS: dict[str, Name] = {step.key: step.label for step in nightly.STEPS}
+TRIGGERS: dict[str, Name] = {
+    "schedule": pgettext_lazy("trigger", "On schedule"),
+    "command": pgettext_lazy("trigger", "By a command"),
+    "button": pgettext_lazy("trigger", "By hand"),
+}
+ACTIONS: dict[str, Name] = {
+    "campaign.cancel": pgettext_lazy("audit", "Cancelled a campaign"),
+    "campaign.copy": pgettext_lazy("audit", "Copied a campaign"),
+    "campaign.launch": pgettext_lazy("audit", "Launched a campaign"),
+    "campaign.not_started": pgettext_lazy("audit", "A campaign could not start"),
+    "campaign.pause": pgettext_lazy("audit", "Paused a campaign"),
+    "campaign.resume": pgettext_lazy("audit", "Resumed a campaign"),
+    "campaign.save": pgettext_lazy("audit", "Saved a campaign"),
+    "campaign.send_unknown_again": pgettext_lazy("audit", "Sent messages of unknown outcome again"),
+    "campaign.test": pgettext_lazy("audit", "Sent a test message"),
+    "channel.save": pgettext_lazy("audit", "Changed a channel"),
+    "channel.test": pgettext_lazy("audit", "Tested a channel"),
+    "key.create": pgettext_lazy("audit", "Made a key"),
+    "key.revoke": pgettext_lazy("audit", "Revoked a key"),
+    "member.add": pgettext_lazy("audit", "Added a member"),
+    "member.invite": pgettext_lazy("audit", "Invited a colleague"),
+    "member.remove": pgettext_lazy("audit", "Removed a member"),
+    "member.role": pgettext_lazy("audit", "Changed a member's role"),
+    "mapping.change": pgettext_lazy("audit", "Changed the meaning of events"),
+    "people.consent": pgettext_lazy("audit", "Changed people's consent"),
+    "people.exclude": pgettext_lazy("audit", "Excluded people"),
+    "people.include": pgettext_lazy("audit", "Counted people again"),
+    "people.tag": pgettext_lazy("audit", "Tagged people"),
+    "people.untag": pgettext_lazy("audit", "Took a tag off people"),
+    "segment.archive": pgettext_lazy("audit", "Archived a segment"),
+    "segment.create": pgettext_lazy("audit", "Made a segment"),
+    "segment.delete": pgettext_lazy("audit", "Deleted a segment"),
+    "segment.restore": pgettext_lazy("audit", "Restored a segment"),
+    "segment.update": pgettext_lazy("audit", "Changed a segment"),
+    "settings.change": pgettext_lazy("audit", "Changed settings"),
+    "suppression.add": pgettext_lazy("audit", "Put addresses on the suppression list"),
+    "suppression.release": pgettext_lazy("audit", "Took an address off the suppression list"),
+}
 LIMIT_KINDS: dict[str, Name] = {
     "fixed": _("the same for everybody"),
     "personal": _("from their own rhythm"),
@@ -104,6 +142,8 @@ KINDS: dict[str, dict[str, Name]] = {
     "job": JOB_STATES,
     "role": ROLES,
     "step": STEPS,
+    "audit": ACTIONS,
+    "trigger": TRIGGERS,
     "limit": LIMIT_KINDS,
     "industry": INDUSTRIES,
 }

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from lifecycle.services import assign_stages, flag_activity
 from ops_platform.models import Night, NightStep
 from segmentation.rfm import score_rfm
-from users.night import fold_touched, refresh_facts
+from users.night import refresh_facts
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import set_local, workspace_scope
@@ -39,14 +39,8 @@ class Step:
     run: Callable[[Workspace, date], Counts]
 
 
-def update_facts(workspace: Workspace, day: date) -> Counts:
-    """Fold what was touched, then bring the facts up to the day."""
-    folded, facts = fold_touched(workspace), refresh_facts(workspace, day)
-    return {"folded": folded["folded"], "people": facts["people"], "changes": folded["changes"] + facts["changes"]}
-
-
 STEPS: tuple[Step, ...] = (
-    Step("facts", gettext_lazy("Metrics"), update_facts),
+    Step("facts", gettext_lazy("Metrics"), refresh_facts),
     Step("activity", gettext_lazy("Activity"), flag_activity),
     Step("stages", gettext_lazy("Lifecycle stages"), assign_stages),
     Step("rfm", gettext_lazy("RFM"), score_rfm),

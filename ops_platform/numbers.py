@@ -10,11 +10,10 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from workspaces.currencies import decimals_of
+
 UNKNOWN = "—"
 SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "HKD": "HK$", "TWD": "NT$", "KRW": "₩", "SGD": "S$"}
-# Currencies whose smallest unit is the currency itself, or a thousandth of it.
-NO_DECIMALS = {"JPY", "KRW", "VND", "CLP", "ISK", "PYG", "UGX", "XAF", "XOF", "XPF"}
-THREE_DECIMALS = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
 LARGE = {"zh": ((10**8, " 亿"), (10**4, " 万")), "en": ((10**9, "B"), (10**6, "M"), (10**3, "k"))}
 WEEKDAYS = {"zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"), "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -22,11 +21,6 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 def chinese() -> bool:
     return (get_language() or "zh").startswith("zh")
-
-
-def decimals_of(currency: str) -> int:
-    """How many digits of the amount are minor units: CNY 2, JPY 0, KWD 3."""
-    return 0 if currency in NO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
 
 
 def number(value: Any, digits: int = 0) -> str:

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from ops_platform import names, numbers
 from segmentation.models import Segment
@@ -163,6 +163,35 @@ def move_words(kind: str, ends: Mapping[str, str], since: date | None, on: date)
     return _("left %(from)s %(when)s") % {**name, "when": when}
 
 
+def climbed(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People who went up or down the stages on the day `on`, not counting churned, which has words of its own."""
+    if value not in ("up", "down"):
+        raise BadValue(value)
+    on = day_of(query.get("on") or str(workspace.current_day or ""))
+    ladder = [key for key in names.STAGES if key != "churned"]
+    sign = ">" if value == "up" else "<"
+    sql = (
+        "u.id in (select c.end_user_id from stage_change c where c.workspace_id = %(workspace)s and c.day = %(moved_on)s"
+        f" and array_position(%(ladder)s, c.to_stage::text) {sign} array_position(%(ladder)s, c.from_stage::text))"
+    )
+    words = _("climbed %(when)s") if value == "up" else _("fell back %(when)s")
+    return Part(sql, {"moved_on": on, "ladder": ladder}, "", words % {"when": _("on %(on)s") % {"on": numbers.day(on)}}, ("moved", "on"))
+
+
+def ordered_times(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    orders = whole(value)
+    text = ngettext("with exactly %(n)s order", "with exactly %(n)s orders", orders) % {"n": orders}
+    return Part("coalesce(f.orders, 0) = %(orders)s", {"orders": orders}, "f", text, ("orders",))
+
+
+def first_ordered(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    first, last = day_of(value), day_of(query.get("first_order_to"))
+    text = _("first ordered between %(first)s and %(last)s") % {"first": numbers.day(first), "last": numbers.day(last)}
+    params = {"first_order_from": first, "first_order_to": last}
+    sql = "f.first_order_on between %(first_order_from)s and %(first_order_to)s"
+    return Part(sql, params, "f", text, ("first_order_from", "first_order_to"))
+
+
 def flagged_on(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     keys_of(value, names.ACTIVITIES)
     on = day_of(query.get("on") or str(workspace.current_day or ""))
@@ -220,7 +249,10 @@ CONDITIONS: dict[str, Build] = {
     "to": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),
     "rfm_from": moved_between("rfm", "rfm_change", "from_group", "to_group", ("rfm_from", "rfm_to")),
     "rfm_to": moved_between("rfm", "rfm_change", "from_group", "to_group", ("rfm_from", "rfm_to")),
+    "moved": climbed,
     "flag": flagged_on,
+    "orders": ordered_times,
+    "first_order_from": first_ordered,
     "seen_on": on_day("seen_on", SEEN, "", gettext_lazy("came on %(day)s")),
     "ordered_on": on_day("ordered_on", ORDERED, "", gettext_lazy("ordered on %(day)s")),
     "joined_on": on_day("joined_on", "f.first_seen_on = %(joined_on)s", "f", gettext_lazy("first seen on %(day)s")),

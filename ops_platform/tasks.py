@@ -41,10 +41,10 @@ def ring(task: str, *arguments: str) -> bool:
 
 
 @shared_task(base=WorkspaceTask, by_hand=True)
-def run_night(workspace: Workspace, day: str, trigger: str = "schedule") -> dict[str, Any] | None:
-    """Run one night; None when it need not run: another is running, or a later day stands already."""
+def run_night(workspace: Workspace, day: str, trigger: str = "schedule", only: str = "") -> dict[str, Any] | None:
+    """Run one night, or one step of it; None when it need not run: another is running, or a later day stands already."""
     try:
-        return nightly.run_night(workspace, date.fromisoformat(day), trigger)
+        return nightly.run_night(workspace, date.fromisoformat(day), trigger, only)
     except Conflict as conflict:
         logger.info("%s %s: %s", workspace.slug, day, conflict.message)
         return None

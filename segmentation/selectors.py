@@ -46,14 +46,17 @@ class LiveCount:
 
 @contextmanager
 def reading(seconds: int) -> Iterator[None]:
-    """The read role with a time limit; the limit outside is back at the end. Raises DomainError `too_expensive`."""
+    """The read role with a time limit, joining by hash. Raises DomainError `too_expensive`; afterwards all is as it was."""
     with connection.cursor() as cursor:
         cursor.execute("select current_setting('statement_timeout')")
         before = cursor.fetchone()[0]
         try:
             with read_role():
                 cursor.execute("set local statement_timeout = %s", [seconds * 1000])
+                # The planner believes what was written a moment ago to be empty, and would loop over it for every person.
+                cursor.execute("set local enable_nestloop to off")
                 yield
+                cursor.execute("set local enable_nestloop to default")
                 cursor.execute("select set_config('statement_timeout', %s, true)", [before])
         except OperationalError as error:
             if getattr(error.__cause__, "pgcode", "") != QUERY_CANCELED:

@@ -170,7 +170,10 @@ def refresh_segment(segment: Segment, workspace: Workspace, day: date, seconds: 
     with transaction.atomic():
         Segment.objects.select_for_update().get(pk=segment.pk)
         match_people(segment.definition, workspace, day, seconds)
+        # The planner believes tables that were filled a moment ago to be empty, and would loop over them.
+        execute("set local enable_nestloop to off", {})
         moved = run_sql("segmentation/replace_members", segment=segment.pk, day=day)[0]
+        execute("set local enable_nestloop to default", {})
         told = run_sql("segmentation/record_day", segment=segment.pk, day=day)[0]
         segment.size, segment.refreshed_on, segment.error = told["size"], day, ""
         segment.save(update_fields=["size", "refreshed_on", "error"])

@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Count
 
 from segmentation.models import Segment
-from users.models import EndUser, EventName
+from users.facts import FACTS
+from users.models import EndUser, EventName, Facts
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
 
@@ -73,3 +74,10 @@ class Vocabulary:
         """Property names of the latest events of a name."""
         name_id = self.events.get(event)
         return [row["name"] for row in run_sql("segmentation/event_properties", name_id=name_id, most=50)] if name_id else []
+
+    def fact_values(self, key: str) -> list[str]:
+        """The most frequent values of a text fact."""
+        if key not in FACTS or FACTS[key].kind != "text":
+            return []
+        rows: Any = Facts.objects.exclude(**{key: ""}).values(key).annotate(n=Count("end_user_id"))
+        return list(rows.order_by("-n", key).values_list(key, flat=True)[:50])

@@ -1,11 +1,12 @@
 // Pictures. A page declares <div data-chart="KIND" data-source="ID"> (template tag `chart`); the JSON of that id is:
+//   series    how many of the columns after the first are drawn (the rest is for the table); default all
 //   kind      bars | columns | lines | heat | sankey | dots
 //   name      file name of the downloads; title, sentence: for people and screen readers
 //   columns   [{label, unit: people|number|money|percent|day|text, color?: "stage-habit"}], the first is the category
 //   rows      [[…], …] in the columns' order: also the table twin and the CSV
 //   urls      one address per row, or a list per row (one per value column): where a click goes
 //   colors    per row, for bars, columns and dots; marks: [{at, label, axis: "x"|"y"}] lines drawn across
-//   heat: rows are [x, y, value, …]; xs, ys give the order; sankey: rows are [from, to, people], nodes: {name: {color, side}}
+//   heat: rows are [x, y, value, …]; xs, ys give the order; sankey: rows are [from, to, people], links: [[node, node]] per row, nodes: {node: {label, people, color, depth, url}}
 //   dots: rows are [label, value, low, high]
 (function () {
   "use strict";
@@ -73,6 +74,8 @@
     data: spec.marks.map((mark) => ({ name: mark.label, [mark.axis === "y" ? "yAxis" : "xAxis"]: mark.at })),
   };
 
+  const drawn = (spec) => spec.columns.slice(1, 1 + (spec.series ?? spec.columns.length));
+
   const draw = {
     // Horizontal bars, the label at the end of each: comparison.
     bars(spec, base) {
@@ -97,7 +100,7 @@
         xAxis: { ...base.axis, type: "category", data: spec.rows.map((row) => row[0]) },
         yAxis: { ...base.axis, type: "value", axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, spec.columns[1].unit, spec, true) } },
         legend: legend(spec),
-        series: spec.columns.slice(1).map((column, index) => ({
+        series: drawn(spec).map((column, index) => ({
           name: column.label, type: "bar", stack: spec.stacked === false ? undefined : "all", barMaxWidth: 32, itemStyle: { color: color(column.color) },
           data: spec.rows.map((row) => row[index + 1]), cursor: spec.urls ? "pointer" : "default", markLine: index ? undefined : markLine(spec),
         })),
@@ -107,16 +110,16 @@
       const unit = spec.columns[1].unit;
       const numeric = typeof spec.rows[0][0] === "number";
       return {
-        ...base, grid: { ...base.grid, right: spec.columns.length > 2 && !base.narrow ? 88 : 32, top: 20 },
+        ...base, grid: { ...base.grid, right: drawn(spec).length > 1 && !base.narrow ? 88 : 32, top: 20 },
         tooltip: { ...base.tooltip, trigger: "axis", formatter: (all) => [`<b>${safe(spec.columns[0].label)} ${safe(all[0].axisValueLabel ?? all[0].value[0])}</b>`, ...all.map((at) => `${at.marker}${line(at.seriesName, write(at.value[1], spec.columns[at.seriesIndex + 1].unit, spec))}`)].join("<br>") },
         xAxis: { ...base.axis, type: numeric ? "value" : "category", splitLine: { show: false }, min: numeric ? spec.rows[0][0] : undefined, max: numeric ? spec.rows.at(-1)[0] : undefined, data: numeric ? undefined : spec.rows.map((row) => row[0]) },
         yAxis: { ...base.axis, type: "value", min: spec.floor === undefined ? undefined : spec.floor, axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, unit, spec, true) } },
         legend: base.narrow ? legend(spec) : undefined,
-        series: spec.columns.slice(1).map((column, index) => ({
+        series: drawn(spec).map((column, index) => ({
           name: column.label, type: "line", showSymbol: spec.rows.length < 32, symbolSize: 6, lineStyle: { width: 2 }, itemStyle: { color: color(column.color) }, triggerLineEvent: true,
           connectNulls: false, data: spec.rows.map((row) => [row[0], row[index + 1]]), cursor: spec.urls ? "pointer" : "default", markLine: index ? undefined : markLine(spec),
-          endLabel: { show: spec.columns.length > 2 && !base.narrow, formatter: "{a}", color: style("--grey"), distance: 6 }, labelLayout: { moveOverlap: "shiftY" },
-          areaStyle: spec.columns.length === 2 ? { opacity: 0.08 } : undefined,
+          endLabel: { show: drawn(spec).length > 1 && !base.narrow, formatter: "{a}", color: style("--grey"), distance: 6 }, labelLayout: { moveOverlap: "shiftY" },
+          areaStyle: drawn(spec).length === 1 ? { opacity: 0.08 } : undefined,
         })),
       };
     },
@@ -144,7 +147,8 @@
         series: [{
           type: "sankey", left: 4, right: base.narrow ? 84 : 120, top: 8, bottom: 8, nodeGap: 12, nodeWidth: 12, draggable: false, layoutIterations: 0, emphasis: { focus: "adjacency" },
           data: Object.entries(spec.nodes).map(([name, node]) => ({ name, depth: node.depth, itemStyle: { color: color(node.color) } })),
-          links: spec.rows.map((row, index) => ({ source: spec.links[index][0], target: spec.links[index][1], value: spec.weights ? spec.weights[index] : row[2], row: index })),
+          // Rows without a link (those who stayed) are for the table only.
+          links: spec.links.map(([source, target], index) => ({ source, target, value: spec.rows[index][2], row: index })),
           label: { color: style("--ink"), fontSize: 12, formatter: (at) => `${spec.nodes[at.name].label} ${short(spec.nodes[at.name].people)}` },
           lineStyle: { color: "source", opacity: 0.28, curveness: 0.5 },
         }],
@@ -168,7 +172,7 @@
     },
   };
 
-  const legend = (spec) => (spec.columns.length > 2 ? { top: 0, icon: "circle", itemWidth: 8, itemHeight: 8, textStyle: { color: style("--grey") } } : undefined);
+  const legend = (spec) => (drawn(spec).length > 1 ? { top: 0, icon: "circle", itemWidth: 8, itemHeight: 8, textStyle: { color: style("--grey") } } : undefined);
 
   function heatCell(spec, api, index, most, unit) {
     const row = spec.rows[index];

@@ -36,16 +36,23 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
 
 
 def refresh_facts(workspace: Workspace, day: date) -> dict[str, int]:
-    """Make the facts those of the end of `day`, also when later events are stored already. Returns people and changes."""
+    """Make the facts those of the end of `day`, also when later events are stored already; in the open scope.
+
+    Folds first, since what was folded tells whose history changed. Returns people folded, people and changes.
+    """
     rules = workspace.rules
+    folded = fold_touched(workspace)
     compute("known", "users/facts_people", zone=workspace.zone)
-    compute("fact_days", "users/facts_days", day=day, habit_days=rules.habit_days, habit_window=rules.habit_window)
+    compute("fact_days", "users/facts_days", day=day, habit_window=rules.habit_window)
+    compute("fact_habits", "users/facts_habits", day=day, habit_days=rules.habit_days, habit_window=rules.habit_window)
+    compute("fact_stale", "users/facts_stale")
     compute("fact_rhythm", "users/facts_rhythm", day=day)
     compute("fact_favourites", "users/facts_favourites", day=day)
     compute("fact_orders", "users/facts_orders", day=day)
     compute("fact_money", "users/facts_money", day=day, window=rules.rfm_window, subsidy_percent=rules.subsidy_percent)
+    compute("fact_joined", "users/facts_joined", day=day)
     compute("fact_starts", "users/facts_starts", day=day, reach=max(JOINING_DAYS, rules.effective_days))
     compute("fact_recommendations", "users/facts_recommendations", day=day, recommendation_days=rules.recommendation_days)
     compute("fresh_facts", "users/facts", day=day, effective_days=rules.effective_days)
     changes = write_differences("facts", "fresh_facts", "end_user_id")
-    return {"people": Facts.objects.count(), "changes": changes}
+    return {"folded": folded["folded"], "people": Facts.objects.count(), "changes": folded["changes"] + changes}

@@ -72,6 +72,9 @@ class HasAction(permissions.BasePermission):
 class WorkspaceAPIView(APIView):
     """Base of every API operation. Subclasses name an action per method: `actions = {"get": "users.view"}`."""
 
+    # Not in settings: rest_framework.views reads those while this module, which imports it, is still loading.
+    authentication_classes = [ApiKeyAuthentication]
+    permission_classes = [HasAction]
     actions: dict[str, str] = {}
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

@@ -15,7 +15,11 @@ select
     %(day)s::date as day,
     coalesce(b.to_activity, '') as from_activity,
     coalesce(n.activity, '') as to_activity,
-    coalesce(n.why, '{}') as why
+    -- The numbers from which lifecycle.churn.sentence words the reason; none for somebody who left.
+    case when n.end_user_id is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
+        'seen', n.seen, 'idle', n.idle, 'kind', n.limit_kind,
+        'limit', trim_scale(n.limit_days), 'median', trim_scale(n.gap_median)
+    )) end as why
 from fresh_flags n
 full join before b on b.end_user_id = n.end_user_id
 where coalesce(b.to_activity, '') <> coalesce(n.activity, '')

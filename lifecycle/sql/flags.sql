@@ -1,4 +1,4 @@
--- The activity flag of everybody on a day, with the limit that decided it and the reason; and what is at risk.
+-- The activity flag of everybody on a day, with the limit that decided it, and what is at risk.
 -- Parameters: workspace, day, zone, rule, limit_days, limit_min, limit_max, slipping_percent, balance_attribute,
 -- balance_floor. Index: none, everybody is read. Not the ORM: one pass of exact comparisons.
 -- Somebody who never came is idle since created and never dormant. With a balance above the floor, or none that can be
@@ -55,9 +55,6 @@ select
         greatest(g.revenue_365_minor, 0)::numeric * 90 * case when r.spells > 0 then r.spells - r.returned else 1 end
         / (least(greatest(%(day)s::date - g.known_on + 1, 30), 365) * case when r.spells > 0 then r.spells else 1 end)
     )::bigint end as value_at_risk_minor,
-    jsonb_strip_nulls(jsonb_build_object(
-        'seen', g.seen, 'idle', g.idle, 'kind', g.limit_kind,
-        'limit', trim_scale(g.limit_days), 'median', trim_scale(g.gap_median)
-    )) as why
+    g.seen, g.idle, g.gap_median
 from flagged g
 left join return_rate r on r.workspace_id = %(workspace)s and r.day = %(day)s and r.idle_days = least(g.idle, 180)

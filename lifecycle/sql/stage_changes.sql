@@ -1,20 +1,39 @@
 -- Whose stage differs on a day from the last change told before it; from nothing for joiners, to nothing for leavers.
--- Parameters: workspace, day. Reads the temporary table fresh_stages. Index: the key of stage_change.
--- Not the ORM: the latest change per person against today's stages. Whoever leaves churned for another stage returned.
+-- Parameters: workspace, day, pay_stage, habit_days, habit_window, recommendation_days. Reads the temporary table
+-- fresh_stages. Index: the key of stage_change. Not the ORM: the latest change per person against today's stages.
+-- Whoever leaves churned for another stage has returned.
 with before as (
     select distinct on (end_user_id) end_user_id, to_stage
     from stage_change
     where workspace_id = %(workspace)s and day < %(day)s
     order by end_user_id, day desc
+),
+moved as (
+    select
+        coalesce(n.end_user_id, b.end_user_id) as end_user_id,
+        coalesce(b.to_stage, '') as from_stage,
+        coalesce(n.stage, '') as to_stage
+    from fresh_stages n
+    full join before b on b.end_user_id = n.end_user_id
+    where coalesce(b.to_stage, '') <> coalesce(n.stage, '')
 )
 select
     %(workspace)s::uuid as workspace_id,
-    coalesce(n.end_user_id, b.end_user_id) as end_user_id,
+    m.end_user_id,
     %(day)s::date as day,
-    coalesce(b.to_stage, '') as from_stage,
-    coalesce(n.stage, '') as to_stage,
-    coalesce(b.to_stage = 'churned' and n.stage is not null, false) as returned,
-    coalesce(n.why, '{}') as why
-from fresh_stages n
-full join before b on b.end_user_id = n.end_user_id
-where coalesce(b.to_stage, '') <> coalesce(n.stage, '')
+    m.from_stage,
+    m.to_stage,
+    m.from_stage = 'churned' and m.to_stage <> '' as returned,
+    -- The numbers from which the stage's file words the reason; none for somebody who left.
+    case when m.to_stage = '' then '{}' else jsonb_strip_nulls(jsonb_build_object(
+        'core_days', f.core_days,
+        'habit_days', f.habit_days, 'habit_needed', %(habit_days)s, 'habit_window', %(habit_window)s,
+        'ever_habit', f.ever_habit, 'ever_paid', %(pay_stage)s and f.ever_paid,
+        'recommendations', f.recommendations, 'recommendation_days', %(recommendation_days)s,
+        'subsidy_dependent', f.subsidy_dependent,
+        'activity', a.activity, 'seen', f.last_seen_on is not null, 'idle', greatest(%(day)s::date - a.idle_from, 0),
+        'kind', a.limit_kind, 'limit', trim_scale(a.limit_days), 'median', trim_scale(f.gap_median)
+    )) end as why
+from moved m
+left join facts f on f.end_user_id = m.end_user_id and f.workspace_id = %(workspace)s
+left join standing a on a.end_user_id = m.end_user_id and a.workspace_id = %(workspace)s

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+import uuid
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pandas as pd
@@ -15,8 +15,10 @@ from ops_platform.demo.replay import send
 from ops_platform.demo.steps import Steps
 from ops_platform.demo.story import EVENT_ROLES, LAST_DAY, Story, generate, last_days
 from ops_platform.nightly import run_night
-from users.ingest.normal import NormalEvent
-from users.services import Person, bulk_load, exclude_people, record_consents, set_roles, upsert_people
+from users.ingest.normal import NormalProfile, PersonKey
+from users.mapping import set_roles
+from users.models import person_id
+from users.services import bulk_load, exclude, set_consent, upsert_people
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import create_key, create_workspace
@@ -34,12 +36,12 @@ def build(steps: Steps, address: str, inbox: LocalInbox) -> Workspace:
     with steps("tell the story (20,000 people)"):
         story = generate()
     workspace = create_workspace(SLUG, "示例电商", frozen_on=LAST_DAY, settings={"pay_stage": True})
-    bulk, live = last_days(story, LIVE_DAYS)
+    bulk, live = last_days(replace(story, events=merged(story)), LIVE_DAYS)
     with steps("load people and consents"):
         load_people(workspace, story)
     with steps(f"load {len(bulk):,} events in bulk"):
-        loaded = bulk_load(workspace, normal_events(bulk))
-        assert loaded == len(bulk), f"{loaded} of {len(bulk)} events were taken"
+        loaded = bulk_load(workspace, bulk)
+        assert loaded["accepted"] == len(bulk), f"{loaded} of {len(bulk)} events"
     touches.connect(workspace, inbox)
     for past in story.past_campaigns:
         touches.record_past(workspace, past)
@@ -62,12 +64,12 @@ def build(steps: Steps, address: str, inbox: LocalInbox) -> Workspace:
     return workspace
 
 
-def morning(workspace: Workspace, day: Any) -> datetime:
+def morning(workspace: Workspace, day: date) -> datetime:
     """Ten in the morning after the night of `day`."""
     return datetime.combine(day + timedelta(days=1), time(10), workspace.tzinfo)
 
 
-def send_first(workspace: Workspace, day: Any, address: str) -> None:
+def send_first(workspace: Workspace, day: date, address: str) -> None:
     touches.make_segments(workspace)
     sent = [touches.send_campaign(workspace, spec, morning(workspace, day)) for spec in touches.CAMPAIGNS]
     touches.unsubscribe_some(workspace, sent[0], address)
@@ -76,42 +78,32 @@ def send_first(workspace: Workspace, day: Any, address: str) -> None:
 def load_people(workspace: Workspace, story: Story) -> None:
     """Profiles, who is excluded, who agreed to what, and what the shop's event names mean."""
     people = story.people
+    upsert_people(workspace, [profile_of(row) for row in people.to_dict("records")])
     with workspace_scope(workspace):
         set_roles({role: list(names) for role, names in EVENT_ROLES.items()})
-        upsert_people([person_of(row) for row in people.to_dict("records")])
         for reason, rows in people[people["excluded_reason"] != ""].groupby("excluded_reason"):
-            exclude_people(list(rows["external_id"]), reason)
+            exclude(ids_of(workspace, rows), reason)
         for channel in ("email", "sms", "push"):
-            agreed = people[["external_id", f"consent_{channel}"]].itertuples(index=False, name=None)
-            record_consents(channel, dict(agreed), source="registration")
+            for opted_in, rows in people.groupby(people[f"consent_{channel}"].astype(bool)):
+                set_consent(ids_of(workspace, rows), channel, bool(opted_in), "registration")
 
 
-TRAITS = ("name", "email", "phone", "push_token", "city", "source", "referred_by")
+def ids_of(workspace: Workspace, rows: pd.DataFrame) -> list[uuid.UUID]:
+    return [person_id(workspace.pk, external_id) for external_id in rows["external_id"]]
 
 
-def person_of(row: dict[str, Any]) -> Person:
-    attributes = {
-        name: row[name]
-        for name in ("gender", "birthday", "registered_method", "favourite_category")
-        if name in row and isinstance(row[name], str) and row[name]
-    }
-    return Person(
-        external_id=row["external_id"],
-        created_at=row["registered_at"].to_pydatetime(),
-        attributes=attributes,
-        **{name: row[name] or "" for name in TRAITS},
-    )
+TRAITS = ("name", "email", "phone", "push_token", "city", "source", "referred_by", "gender", "birthday", "favourite_category")
 
 
-def normal_events(events: pd.DataFrame) -> Iterator[NormalEvent]:
-    for row in events.itertuples(index=False):
-        at = row.at.to_pydatetime()
-        yield NormalEvent(
-            message_id=row.message_id,
-            user_id=row.external_id,
-            anonymous_id=row.anonymous_id,
-            name=row.event,
-            client_at=at,
-            at=at,
-            properties=json.loads(row.properties),
-        )
+def profile_of(row: dict[str, Any]) -> NormalProfile:
+    traits = {name: row[name] for name in TRAITS if name in row and isinstance(row[name], str) and row[name]}
+    return NormalProfile(PersonKey(row["external_id"]), row["registered_at"].to_pydatetime(), traits)
+
+
+def merged(story: Story) -> pd.DataFrame:
+    """The events with the histories of visitors who became known under the person they turned out to be."""
+    known = story.anonymous_links.set_index("anonymous_id")["external_id"]
+    events = story.events.copy()
+    visiting = events["external_id"] == ""
+    events.loc[visiting, "external_id"] = events.loc[visiting, "anonymous_id"].map(known).fillna("")
+    return events

@@ -15,9 +15,9 @@ from campaigns.local_servers import LocalInbox
 from campaigns.models import Campaign, Delivery, Run
 from campaigns.services import launch, save_account, save_campaign
 from segmentation.models import Segment
-from segmentation.services import save_segment
+from segmentation.services import create_segment
 from users.models import EndUser, person_id
-from users.services import record_consent
+from users.services import set_consent
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
@@ -35,7 +35,7 @@ SEGMENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "value",
         {"all": [rule("activity", flags=["slipping"]), rule("rfm_bits", classes=["111", "011"])]},
     ),
-    ("新客首单未复购", "scale", {"all": [rule("stage", stages=["use"]), rule("fact", fact="orders", compare="is", number=1)]}),
+    ("新客首单未复购", "scale", {"all": [rule("stage", stages=["use"]), rule("fact", fact="orders", compare="exactly", number=1)]}),
     ("沉睡待唤醒", "scale", {"all": [rule("activity", flags=["dormant"]), rule("stage", stages=["use", "churned"])]}),
     ("核心客户与常客", "value", {"all": [rule("rfm_group", groups=["champions", "loyal"])]}),
 )
@@ -50,7 +50,7 @@ def connect(workspace: Workspace, inbox: LocalInbox) -> None:
 
 def make_segments(workspace: Workspace) -> dict[str, Segment]:
     with workspace_scope(workspace):
-        return {name: save_segment(None, {"name": name, "goal": goal, "definition": definition}) for name, goal, definition in SEGMENTS}
+        return {name: create_segment(name, definition, goal) for name, goal, definition in SEGMENTS}
 
 
 EMAIL_BODY = """<p>{{ user.name | default: "您好" }}，</p>
@@ -155,7 +155,7 @@ def record_past(workspace: Workspace, past: dict[str, Any]) -> None:
                 for pk in ids
             ]
         Delivery.objects.bulk_create(rows, batch_size=1000)
-        for external_id in past["opted_out"]:
-            record_consent(person_id(workspace.pk, external_id), channel, opted_in=False, source=past["name"])
+        gone = [person_id(workspace.pk, external_id) for external_id in past["opted_out"]]
+        set_consent(gone, channel, False, past["name"], at)
 
 

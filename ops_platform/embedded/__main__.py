@@ -22,12 +22,20 @@ def main() -> int:
         clean(arguments.data_dir)
     elif outside_servers():
         if not os.environ.get("EMBEDDED"):
-            roles.main()
+            _prepare_if_allowed()
         return run(arguments.command, {})
     else:
         with EmbeddedServers(arguments.data_dir, durable=not arguments.fast) as servers:
             return run(arguments.command, servers.environment())
     return 0
+
+
+def _prepare_if_allowed() -> None:
+    """Set up the roles on the outside server; a login without that right goes on, since they may be there already."""
+    try:
+        roles.main()
+    except RuntimeError as error:
+        print(f"warning: {error}", file=sys.stderr)
 
 
 def _arguments() -> argparse.Namespace:
@@ -52,3 +60,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except (RuntimeError, OSError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -127,8 +127,11 @@ def homes_in(data_dir: Path) -> list[Path]:
 def remove_data(data_dir: Path) -> None:
     """Delete a data folder and what its servers kept elsewhere; the caller has made sure that they are stopped."""
     for home in homes_in(data_dir):
-        if home.is_symlink() and SYSTEM_DIR in home.resolve().parents:
-            shutil.rmtree(home.resolve())
+        target = home.resolve()
+        if target not in (sockets := socket_home(target)).parents:
+            shutil.rmtree(sockets)
+        if home.is_symlink() and SYSTEM_DIR in target.parents:
+            shutil.rmtree(target)
     if data_dir.exists():
         shutil.rmtree(data_dir)
 

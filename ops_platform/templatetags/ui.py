@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
@@ -17,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from ops_platform import names, numbers, terms
+from workspaces.currencies import decimals_of
 
 register = template.Library()
 ICONS = settings.BASE_DIR / "static/vendor/icons"
@@ -61,6 +63,7 @@ register.filter("money", numbers.money)
 register.filter("percent", numbers.percent)
 register.filter("day", numbers.day)
 register.filter("long_day", numbers.long_day)
+register.filter("duration", numbers.duration)
 
 
 @register.filter
@@ -83,6 +86,12 @@ def share(part: int | None, whole: int | None) -> str:
     if not whole or part is None:
         return numbers.UNKNOWN
     return _("%(percent)s of %(whole)s people") % {"percent": numbers.percent(part / whole), "whole": numbers.number(whole)}
+
+
+@register.simple_tag
+def ratio(part: float | None, whole: float | None, digits: int = 1) -> str:
+    """A quotient such as orders per person: 2.4."""
+    return numbers.number(part / whole, digits) if part is not None and whole else numbers.UNKNOWN
 
 
 @register.simple_tag
@@ -222,7 +231,7 @@ def chart(context: template.Context, spec: dict[str, Any], size: str = "m") -> d
     """A picture with its sentence, its table twin and its downloads. For the shape of `spec` see static/charts.js."""
     workspace = context.get("workspace")
     columns = [{"unit": "text", **column} for column in spec["columns"]]
-    spec = {**spec, "columns": columns, "currency": numbers.symbol(workspace), "decimals": numbers.decimals_of(numbers.code_of(workspace))}
+    spec = {**spec, "columns": columns, "currency": numbers.symbol(workspace), "decimals": decimals_of(numbers.code_of(workspace))}
     return {"spec": spec, "size": size, "data_id": f"{spec['name']}-data", "table": list(table_twin(spec, columns, workspace))}
 
 
@@ -236,6 +245,13 @@ def table_twin(spec: dict[str, Any], columns: list[dict[str, Any]], workspace: A
             {"text": write_cell(value, column["unit"], workspace), "numeric": is_numeric(column["unit"]), "url": link}
             for value, column, link in zip(row, columns, [""] * (len(row) - len(per_cell)) + per_cell, strict=True)
         ]
+
+
+@register.filter
+def details(detail: dict[str, Any]) -> str:
+    """An audit entry's details in one line: role: admin, people: 3."""
+    pairs = (f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)}" for key, value in detail.items())
+    return ", ".join(pairs)[:300]
 
 
 @register.filter

@@ -2,50 +2,58 @@
 -- A change that takes back an earlier one of the same day removes it: a day says what differs from the day before.
 -- Somebody who is back on the day they left keeps the day they had entered on.
 -- Parameters: workspace, segment, day. Reads the temporary table segment_match (end_user_id), filled by the read role.
--- Index: the keys of segment_member and segment_change; segment_member_page for the present members.
+-- Index: segment_member_page, segment_change_day; everything else is one pass over both sides (run without nested loops,
+-- since the planner knows nothing of rows written a moment ago).
 -- Not the ORM: one statement over all members, so that members and changes cannot disagree.
-with gone as (
+with difference as materialized (
+    select coalesce(n.end_user_id, m.end_user_id) as end_user_id, m.end_user_id is null as entered
+    from segment_match n
+    full join (
+        select end_user_id from segment_member where workspace_id = %(workspace)s and segment_id = %(segment)s
+    ) m on m.end_user_id = n.end_user_id
+    where n.end_user_id is null or m.end_user_id is null
+),
+left_today as (
+    select end_user_id
+    from segment_change
+    where workspace_id = %(workspace)s and segment_id = %(segment)s and day = %(day)s and not entered
+),
+gone as (
     delete from segment_member m
-    where m.workspace_id = %(workspace)s and m.segment_id = %(segment)s
-      and not exists (select from segment_match n where n.end_user_id = m.end_user_id)
-    returning m.end_user_id
+    using difference d
+    where m.workspace_id = %(workspace)s and m.segment_id = %(segment)s and m.end_user_id = d.end_user_id and not d.entered
 ),
 come as (
     insert into segment_member (end_user_id, workspace_id, segment_id, entered_on)
-    select n.end_user_id, %(workspace)s, %(segment)s, coalesce(stay.entered_on, %(day)s::date)
-    from segment_match n
-    left join lateral (
-        select max(before.day) as entered_on
-        from segment_change today
-        join segment_change before
-            on before.end_user_id = today.end_user_id and before.workspace_id = %(workspace)s
-            and before.segment_id = %(segment)s and before.entered and before.day < today.day
-        where today.end_user_id = n.end_user_id and today.workspace_id = %(workspace)s
-          and today.segment_id = %(segment)s and today.day = %(day)s and not today.entered
-    ) stay on true
-    where not exists (
-        select from segment_member m
-        where m.end_user_id = n.end_user_id and m.workspace_id = %(workspace)s and m.segment_id = %(segment)s
-    )
-    returning end_user_id
-),
-changed as (
-    select end_user_id, false as entered from gone
-    union all
-    select end_user_id, true from come
+    select
+        d.end_user_id, %(workspace)s, %(segment)s,
+        case when t.end_user_id is null then %(day)s::date else coalesce(
+            (
+                select max(c.day)
+                from segment_change c
+                where c.end_user_id = d.end_user_id and c.workspace_id = %(workspace)s and c.segment_id = %(segment)s
+                  and c.entered and c.day < %(day)s
+            ),
+            %(day)s
+        ) end
+    from difference d
+    left join left_today t on t.end_user_id = d.end_user_id
+    where d.entered
 ),
 taken_back as (
     delete from segment_change c
-    using changed
+    using difference d
     where c.workspace_id = %(workspace)s and c.segment_id = %(segment)s and c.day = %(day)s
-      and c.end_user_id = changed.end_user_id and c.entered <> changed.entered
+      and c.end_user_id = d.end_user_id and c.entered <> d.entered
     returning c.end_user_id
 ),
 told as (
     insert into segment_change (end_user_id, workspace_id, segment_id, day, entered)
-    select changed.end_user_id, %(workspace)s, %(segment)s, %(day)s, changed.entered
-    from changed
-    where not exists (select from taken_back t where t.end_user_id = changed.end_user_id)
+    select d.end_user_id, %(workspace)s, %(segment)s, %(day)s, d.entered
+    from difference d
+    left join taken_back t on t.end_user_id = d.end_user_id
+    where t.end_user_id is null
     on conflict (end_user_id, workspace_id, segment_id, day) do update set entered = excluded.entered
 )
-select (select count(*) from come) as entered, (select count(*) from gone) as left
+select count(*) filter (where entered) as entered, count(*) filter (where not entered) as "left"
+from difference

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -50,7 +50,7 @@ class Refused(Exception):  # noqa: N818 - not an error of ours
         self.code, self.message, self.path = code, message, path
 
 
-class PersonKey(NamedTuple):
+class PersonKey(msgspec.Struct, frozen=True):
     """Who: an id of the sender's, and whether it names a known user (True) or a visitor."""
 
     external_id: str
@@ -238,7 +238,7 @@ def read_money(properties: dict[str, Any], currency: str) -> int | None:
 
     Raises Refused for an amount in another currency than the workspace's, whatever the event: its role may come later.
     """
-    for key in AMOUNT_KEYS:
+    for key in AMOUNT_KEYS if properties else ():
         if key not in properties or (amount := read_amount(properties[key])) is None:
             continue
         told = properties.get("currency")

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from hashlib import sha1
-from typing import NamedTuple
 
+import msgspec
 from django.db import connection, transaction
 
 from users.ingest.normal import NormalEvent, NormalProfile, PersonKey, Result
@@ -37,7 +37,7 @@ _names: dict[uuid.UUID, dict[str, int]] = {}
 _months: set[tuple[int, int]] = set()
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct):
     """One event on its way into the table; `n` is its place in the batch."""
 
     n: int
@@ -117,7 +117,7 @@ def make_rows(
             results[n] = TOO_MANY_NAMES
         else:
             seen.add(key)
-            row = Row(n, *key, item.client_at or received_at, name_id, item)
+            row = Row(n, key[0], key[1], item.client_at or received_at, name_id, item)
             (rows if item.client_at else timeless).append(row)
     return rows + list(drop_known(timeless, results))
 
@@ -206,8 +206,10 @@ def copy_line(row: Row) -> str:
     event = row.event
     amount = "\\N" if event.amount_minor is None else event.amount_minor
     order = "\\N" if event.order_id is None else copy_text(event.order_id)
+    client_at = row.client_at.isoformat()
+    at = client_at if event.at is row.client_at else event.at.isoformat()
     return (
-        f"{row.n}\t{row.person}\t{row.client_at.isoformat()}\t{row.event_id}\t{event.at.isoformat()}\t{row.name_id}"
+        f"{row.n}\t{row.person}\t{client_at}\t{row.event_id}\t{at}\t{row.name_id}"
         f"\t{copy_text(event.message_id)}\t{copy_text(event.properties)}\t{amount}\t{order}\n"
     )
 

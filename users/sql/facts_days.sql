@@ -1,8 +1,7 @@
--- What each person's days come to as of a day: visits, active, core and habit days, whether a habit window was ever
--- full, and what a day told (registration, app version, who brought them).
--- Parameters: workspace, day, habit_days, habit_window. Index: the key of person_day, in whose order the windows run.
--- Not the ORM: one pass of filtered aggregates. A window is full on the k-th habit day when the first of those k lies
--- less than the window's length before it.
+-- What each person's days come to as of a day: visits, active, core and habit days, and what a day told (registration,
+-- who brought them).
+-- Parameters: workspace, day, habit_window. Index: the key of person_day, whose order saves the sort.
+-- Not the ORM: one pass of filtered aggregates.
 select
     end_user_id,
     min(day) as first_day,
@@ -20,13 +19,8 @@ select
     min(day) filter (where core > 0) as first_core_on,
     max(day) filter (where core > 0) as last_core_on,
     (count(*) filter (where habit > 0 and day > %(day)s::date - %(habit_window)s))::integer as habit_days,
-    coalesce(bool_or(habit > 0 and day - window_start < %(habit_window)s), false) as ever_habit,
     min(day) filter (where registered) as registered_on,
-    coalesce((array_agg(app_version order by day desc) filter (where app_version <> ''))[1], '') as app_version,
     (array_agg(referred_by order by day) filter (where referred_by <> ''))[1] as referred_by
-from (
-    select *, lag(day, %(habit_days)s - 1) over (partition by end_user_id, habit > 0 order by day) as window_start
-    from person_day
-    where workspace_id = %(workspace)s and day <= %(day)s
-) d
+from person_day
+where workspace_id = %(workspace)s and day <= %(day)s
 group by end_user_id

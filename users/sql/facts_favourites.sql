@@ -1,40 +1,54 @@
--- Each person's most frequent hour, weekday (Monday = 0) and category over all visits up to a day; ties: the one whose
--- last visit is later, then the smallest.
--- Parameters: workspace, day. Index: the key of person_day. Not the ORM: unfolds arrays, keeps the first per person.
--- `latest` orders visits by day and then by place in the day's list, which is in order of time.
+-- What the visits of each stale person say as of a day: the most frequent hour, weekday (Monday = 0) and category (ties:
+-- the one whose last visit is later, then the smallest), and the app version told last.
+-- Parameters: workspace, day. Reads the temporary table fact_stale. Index: the key of person_day.
+-- Not the ORM: unfolds arrays, keeps the best per person.
+-- Days are counted from 0001-01-01, a Monday. How often and how late go into one number, whose largest is the favourite
+-- and whose lower digits tell it: the last visit of an hour names the hour, the last of a weekday the weekday.
 with days as (
-    select end_user_id, day, day - date '2000-01-01' as number, visits, hours, categories
-    from person_day
-    where workspace_id = %(workspace)s and day <= %(day)s and visits > 0
+    select
+        p.end_user_id, (p.day - date '0001-01-01')::bigint as number, p.visits, p.hours, p.categories, p.app_version
+    from fact_stale s
+    join person_day p on p.end_user_id = s.end_user_id and p.workspace_id = %(workspace)s
+    where p.day <= %(day)s and p.visits > 0
 ),
 hour as (
-    select distinct on (end_user_id) end_user_id, value
+    select end_user_id, (max(times * 100000000 + latest) %% 100000000 %% 24)::smallint as value
     from (
-        select d.end_user_id, h.value, count(*) as times, max(d.number * 1000000000::bigint + h.place) as latest
-        from days d cross join lateral unnest(d.hours) with ordinality as h (value, place)
-        group by d.end_user_id, h.value
+        select end_user_id, count(*) as times, max(number * 24 + value) as latest
+        from (select end_user_id, number, unnest(hours) as value from days) v
+        group by end_user_id, value
     ) t
-    order by end_user_id, times desc, latest desc, value
+    group by end_user_id
 ),
 weekday as (
-    select distinct on (end_user_id) end_user_id, value
+    select end_user_id, (max(times * 100000000 + latest) %% 100000000 %% 7)::smallint as value
     from (
-        select end_user_id, (extract(isodow from day) - 1)::smallint as value, sum(visits) as times, max(number) as latest
+        select end_user_id, sum(visits)::bigint as times, max(number) as latest
         from days
-        group by end_user_id, extract(isodow from day)
+        group by end_user_id, number %% 7
     ) t
-    order by end_user_id, times desc, latest desc
+    group by end_user_id
 ),
 category as (
     select distinct on (end_user_id) end_user_id, value
     from (
-        select d.end_user_id, c.value, count(*) as times, max(d.number * 1000000000::bigint + c.place) as latest
-        from days d cross join lateral unnest(d.categories) with ordinality as c (value, place)
-        group by d.end_user_id, c.value
+        select end_user_id, value, count(*) as times, max(number * 1000000000 + place) as latest
+        from (select end_user_id, number, unnest(categories) as value, generate_subscripts(categories, 1) as place from days) v
+        group by end_user_id, value
     ) t
-    order by end_user_id, times desc, latest desc, value collate "C"
+    order by end_user_id, times desc, latest desc
+),
+version as (
+    select distinct on (end_user_id) end_user_id, app_version
+    from days where app_version <> '' order by end_user_id, number desc
 )
-select h.end_user_id, h.value as favourite_hour, w.value as favourite_weekday, coalesce(c.value, '') as favourite_category
+select
+    h.end_user_id,
+    h.value as favourite_hour,
+    w.value as favourite_weekday,
+    coalesce(c.value, '') as favourite_category,
+    coalesce(v.app_version, '') as app_version
 from hour h
 join weekday w using (end_user_id)
 left join category c using (end_user_id)
+left join version v using (end_user_id)

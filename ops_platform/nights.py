@@ -1,0 +1,164 @@
+"""数据更新: the nights of a workspace, their steps with seconds and counts, and the buttons that run one again."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, register_converter, reverse
+from django.urls.converters import StringConverter
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+from django.views.decorators.http import require_POST
+
+from ops_platform import names, nightly, numbers
+from ops_platform.models import Night, NightStep
+from ops_platform.tasks import ring
+from workspaces.models import Workspace
+from workspaces.permissions import action
+
+LISTED = 60
+# How long a page waits for a worker to begin what was asked for.
+PATIENCE_S = 120
+
+
+class DayConverter(StringConverter):
+    """2026-08-31 in an address."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> date:
+        return date.fromisoformat(value)  # a ValueError means that no address matches
+
+    def to_url(self, value: date | str) -> str:
+        return value if isinstance(value, str) else value.isoformat()
+
+
+register_converter(DayConverter, "day")
+
+
+@action("nights.view")
+def list_nights(request: HttpRequest) -> HttpResponse:
+    """The latest nights; the part alone while one runs."""
+    workspace = request.workspace
+    nights = list(Night.objects.order_by("-day")[:LISTED])
+    latest = nights[0] if nights else None
+    context = {
+        "title": _("Daily update"),
+        "summary": nights_summary(workspace, latest),
+        "nights": nights,
+        "next_day": next_day(workspace),
+        "polls": polls(request, latest),
+        "watch": request.GET.get("watch", ""),
+    }
+    return render(request, "nights/_list.html" if request.htmx else "nights/list.html", context)
+
+
+def next_day(workspace: Workspace) -> date:
+    """The day a run by hand is for: the last finished one, which is also the current one when it has been computed."""
+    return max(workspace.yesterday(), workspace.current_day or date.min)
+
+
+def nights_summary(workspace: Workspace, latest: Night | None) -> str:
+    if latest is None:
+        return _("Not computed yet. The first update makes metrics, stages, RFM and activity.")
+    if latest.state == "running":
+        return _("Computing the numbers of %(day)s now.") % {"day": numbers.day(latest.day)}
+    if latest.state == "failed":
+        return _("The update for %(day)s failed; the pages still show %(shown)s.") % {
+            "day": numbers.day(latest.day),
+            "shown": numbers.day(workspace.current_day),
+        }
+    return _("Data up to %(day)s; the last update took %(seconds)s. Runs by itself at 03:00.") % {
+        "day": numbers.day(latest.day),
+        "seconds": numbers.duration(latest.seconds),
+    }
+
+
+def polls(request: HttpRequest, night: Night | None) -> bool:
+    """Whether the page keeps asking: a night runs, or one was asked for and has not begun."""
+    if night is not None and night.state == "running":
+        return True
+    asked = request.GET.get("watch", "")
+    if not asked.isdecimal() or time.time() - int(asked) > PATIENCE_S:
+        return False
+    return night is None or night.started_at < datetime.fromtimestamp(int(asked), UTC)
+
+
+@action("nights.view")
+def show_night(request: HttpRequest, day: date) -> HttpResponse:
+    """One night, step by step."""
+    night = Night.objects.filter(day=day).first()
+    steps = {step.step: step for step in NightStep.objects.filter(day=day)}
+    if night is None and not steps and not request.GET.get("watch"):
+        raise Http404
+    context = {
+        "title": _("Daily update for %(day)s") % {"day": numbers.day(day)},
+        "summary": "",
+        "day": day,
+        "night": night,
+        "steps": [describe_step(key, steps.get(key)) for key in names.STEPS],
+        "polls": polls(request, night) or any(step.state == "running" for step in steps.values()),
+        "watch": request.GET.get("watch", ""),
+        "again": day >= (request.workspace.current_day or day),
+    }
+    return render(request, "nights/_detail.html" if request.htmx else "nights/detail.html", context)
+
+
+def describe_step(key: str, step: NightStep | None) -> dict[str, Any]:
+    """One line of the ledger: {key, label, state, seconds, counts (words), error}."""
+    counts = step.counts if step else {}
+    words = [f"{COUNT_WORDS[name]()} {numbers.number(value)}" for name, value in counts.items() if name in COUNT_WORDS]
+    return {
+        "key": key,
+        "label": names.STEPS[key],
+        "state": step.state if step else "waiting",
+        "seconds": step.seconds if step else None,
+        "counts": pgettext("counts", " · ").join(words),
+        "error": step.error if step else "",
+    }
+
+
+COUNT_WORDS = {
+    "people": lambda: _("people"),
+    "folded": lambda: _("with new events"),
+    "moved": lambda: _("moved"),
+    "changes": lambda: _("rows changed"),
+    "segments": lambda: _("segments"),
+    "entered": lambda: _("entered"),
+    "left": lambda: _("left"),
+    "runs": lambda: _("campaigns begun"),
+    "conversions": lambda: _("conversions"),
+    "failed": lambda: _("failed"),
+}
+
+
+@require_POST
+@action("nights.run", by_hand=True)
+def run_again(request: HttpRequest) -> HttpResponse:
+    """Ask a worker for a night, or for one step of it. Running twice does no harm: the second time nothing changes."""
+    workspace: Workspace = request.workspace
+    try:
+        day = date.fromisoformat(request.POST.get("day", ""))
+    except ValueError as error:
+        raise Http404 from error
+    step = request.POST.get("step", "")
+    if day > workspace.today() or (step and step not in {known.key for known in nightly.STEPS}):
+        raise Http404
+    if ring("ops_platform.tasks.run_night", str(workspace.pk), day.isoformat(), "button", step):
+        messages.success(request, _("Asked for. The page shows how far it is."))
+        return redirect(f"{reverse('nights:detail', args=[workspace.slug, day])}?watch={int(time.time())}")
+    messages.error(request, _("The background workers cannot be reached right now. Nothing was started; try again in a minute."))
+    return redirect("nights:list", workspace.slug)
+
+
+app_name = "nights"
+urlpatterns = [
+    path("", list_nights, name="list"),
+    path("run/", run_again, name="run"),
+    path("<day:day>/", show_night, name="detail"),
+]

@@ -1,0 +1,138 @@
+"""The builder's form: what was sent, what is kept while something is wrong, and what the page needs to draw it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from segmentation.conditions import all_conditions
+from segmentation.definition import Definition, InvalidDefinition, conditions_of, parse, read_json
+from segmentation.forms import draw_rows, menu, patterns, read_rows
+from segmentation.models import Segment
+from segmentation.selectors import LiveCount, as_id, count_live
+from segmentation.sentence import describe
+from segmentation.vocabulary import Vocabulary
+from workspaces.errors import DomainError
+from workspaces.models import Workspace
+
+# Parameters of the address that start a definition, so that other pages can link here: parameter → (condition, field).
+STARTS = {
+    "stage": ("stage", "stages"),
+    "activity": ("activity", "flags"),
+    "rfm": ("rfm_group", "groups"),
+    "bits": ("rfm_bits", "classes"),
+    "source": ("source", "sources"),
+    "tag": ("tag", "tags"),
+}
+ROW_BUTTONS = ("add", "remove", "duplicate", "preview")
+
+
+@dataclass
+class Form:
+    """One visit of the builder. `definition` is as it was sent, possibly wrong; `problems` say where."""
+
+    vocabulary: Vocabulary
+    name: str = ""
+    goal: str = "value"
+    definition: Any = field(default_factory=dict)
+    saves: bool = False
+    previews: bool = False
+    problems: list[DomainError] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, request: HttpRequest, workspace: Workspace, segment: Segment | None = None) -> Form:
+        vocabulary = Vocabulary(workspace, segment)
+        if request.method == "POST":
+            return cls.sent(request, vocabulary)
+        if segment is not None:
+            return cls(vocabulary, segment.name, segment.goal, segment.definition)
+        return cls.started(request, vocabulary)
+
+    @classmethod
+    def sent(cls, request: HttpRequest, vocabulary: Vocabulary) -> Form:
+        """What the browser posted: rows of inputs, or the tree as JSON."""
+        data = request.POST
+        pressed = [name for name in ROW_BUTTONS if name in data]
+        form = cls(vocabulary, data.get("name", ""), data.get("goal", "value"), saves=not pressed, previews="preview" in pressed)
+        if data.get("by") == "rows":
+            form.definition = read_rows(data)
+            return form
+        form.read(data.get("definition", ""))
+        return form
+
+    @classmethod
+    def started(cls, request: HttpRequest, vocabulary: Vocabulary) -> Form:
+        """A new rule, from the address if it says anything."""
+        form = cls(vocabulary, request.GET.get("name", "")[:100])
+        pattern = as_id(request.GET.get("copy", ""))
+        if pattern and (segment := Segment.objects.filter(pk=pattern).first()):
+            form.name = _("%(name)s, copy") % {"name": segment.name}
+            form.goal, form.definition = segment.goal, segment.definition
+        elif "definition" in request.GET:
+            form.read(request.GET["definition"])
+        else:
+            wanted = [(STARTS[name], request.GET[name]) for name in STARTS if request.GET.get(name)]
+            nodes = [{"kind": kind, **extra(kind), values: text.split(",")} for (kind, values), text in wanted]
+            form.definition = {"all": nodes} if nodes else {}
+        form.previews = bool(form.definition)
+        return form
+
+    def read(self, text: str) -> None:
+        try:
+            self.definition = read_json(text) if text.strip() else {}
+        except DomainError as error:
+            self.definition, self.saves, self.problems = {}, False, [error]
+
+    def refuse(self, error: DomainError) -> None:
+        self.problems = error.problems if isinstance(error, InvalidDefinition) else [error]
+
+    @property
+    def counted(self) -> LiveCount | None:
+        """The count, for the first look and for readers without script; None when there is nothing to count."""
+        if not (self.previews or self.vocabulary.segment) or self.problems or not self.definition:
+            return None
+        try:
+            return count_live(parse(self.definition, self.vocabulary), self.vocabulary.workspace)
+        except DomainError as error:
+            self.refuse(error)
+            return None
+
+    def render(self, request: HttpRequest, title: str) -> HttpResponse:
+        counted = self.counted
+        status = 422 if self.problems and request.method == "POST" else 200
+        shown = self.definition if isinstance(self.definition, dict) else {}
+        rows = draw_rows(shown, self.vocabulary, self.problems)
+        context = {
+            "title": title,
+            "summary": _("Choose who belongs; the number beside it is live."),
+            "form": self,
+            "segment": self.vocabulary.segment,
+            "rows": rows,
+            "patterns": patterns(self.vocabulary),
+            "menu": menu(),
+            "json": json.dumps(shown, ensure_ascii=False) if shown else "",
+            "errors": {problem.path: problem.message for problem in self.problems if problem.path in ("name", "goal")},
+            "problems": [problem for problem in self.problems if problem.path not in ("name", "goal")],
+            "counted": counted,
+            "sentence": self.sentence() if counted else "",
+            "lists": {"events": list(self.vocabulary.events), "tags": self.vocabulary.tags, "sources": self.vocabulary.sources},
+        }
+        return render(request, "segmentation/builder.html", context, status=status)
+
+    def sentence(self) -> str:
+        return describe(parse(self.definition, self.vocabulary), self.vocabulary)
+
+
+def extra(kind: str) -> dict[str, Any]:
+    """Defaults of the fields that a start of this condition does not name."""
+    fields = all_conditions()[kind].fields
+    return {field.name: field.default for field in fields if isinstance(field.default, str) and field.default}
+
+
+def events_named(definition: Definition) -> list[str]:
+    return [node["event"] for _path, node in conditions_of(definition) if node["kind"] == "event_count"]

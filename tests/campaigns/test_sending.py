@@ -1,0 +1,506 @@
+"""Sending against real local servers: who gets a message, who does not, and what every failure leaves behind."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from campaigns import sending
+from campaigns.channels import get_channel
+from campaigns.links import make_url
+from campaigns.local_servers import Fault, LocalInbox
+from campaigns.models import Campaign, ChannelAccount, Delivery, Run, Suppression
+from campaigns.selectors import due_channels
+from campaigns.services import cancel, copy, launch, move, send_unknown_again, start_due_runs, sweep
+from campaigns.suppressions import suppress
+from campaigns.tasks import send_campaigns
+from segmentation.models import Segment
+from users.models import EndUser
+from users.services import set_consent
+from workspaces.errors import Conflict, DomainError
+from workspaces.models import AuditEntry, Workspace
+from workspaces.scoping import workspace_scope
+
+from .sender import CONTENT, connect, deliveries, make_campaign, make_people, make_segment, send, start, states
+
+
+@pytest.fixture
+def shop(acme: Workspace, inbox: LocalInbox) -> Workspace:
+    connect(acme, inbox)
+    return acme
+
+
+def make_due(workspace: Workspace) -> None:
+    """Let the waiting time of deferred messages pass."""
+    with workspace_scope(workspace):
+        Delivery.objects.filter(state="deferred").update(next_at=Now())
+
+
+def refresh(workspace: Workspace, *rows: Any) -> None:
+    with workspace_scope(workspace):
+        for row in rows:
+            row.refresh_from_db()
+
+
+# --- who gets it ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channel", ["email", "sms", "push"])
+def test_what_the_server_got_is_what_the_table_says(shop: Workspace, inbox: LocalInbox, channel: str) -> None:
+    make_people(shop, 45)
+    campaign = make_campaign(shop, channel, control_percent=30)
+    run = send(shop, campaign)
+    rows = deliveries(shop, campaign)
+    sent = [row for row in rows if row.state == "sent"]
+    control = {row.address for row in rows if row.state == "control"}
+    arrived = inbox.messages(channel)
+    assert sent and control and len(sent) + len(control) == 45
+    assert sorted(message["delivery_id"] for message in arrived) == sorted(str(row.delivery_id) for row in sent)
+    assert control.isdisjoint(message["address"] for message in arrived)
+    assert all(row.sent_at and row.provider_ref and row.attempts == 1 and row.lease_token is None for row in sent)
+    assert (run.state, campaign.state) == ("finished", "finished")
+
+
+def test_a_mail_says_what_it_was_told_and_how_to_stop(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 1, name="王<b>小明</b>")
+    campaign = make_campaign(shop)
+    send(shop, campaign)
+    (mail,), (row,) = inbox.messages("email"), deliveries(shop, campaign)
+    way_out = make_url("unsubscribe", shop.pk, row.delivery_id)
+    assert mail["subject"] == "王<b>小明</b>，会员日"
+    assert "王&lt;b&gt;小明" in mail["html"] and "<b>小明" not in mail["html"]
+    assert mail["headers"]["List-Unsubscribe"] == f"<{way_out}>"
+    assert mail["headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert way_out in mail["html"]
+    assert make_url("click", shop.pk, row.delivery_id, 0) in mail["html"] and "shop.example" not in mail["html"]
+    assert make_url("open", shop.pk, row.delivery_id) + ".gif" in mail["html"]
+
+
+def test_whoever_opted_out_of_the_first_campaign_gets_no_second(shop: Workspace, inbox: LocalInbox) -> None:
+    people = make_people(shop, 6)
+    send(shop, make_campaign(shop))
+    with workspace_scope(shop):
+        set_consent([people[2].pk, people[4].pk], "email", False, "unsubscribe_link")
+    inbox.clear()
+    second = make_campaign(shop)
+    send(shop, second)
+    assert {message["address"] for message in inbox.messages()} == {f"p{n}@example.com" for n in (0, 1, 3, 5)}
+    assert states(shop, second) == {"sent": 4, "suppressed/opted_out": 2}
+
+
+def test_opting_out_after_the_freeze_is_honoured(shop: Workspace, inbox: LocalInbox) -> None:
+    people = make_people(shop, 4)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+    with workspace_scope(shop):
+        set_consent([people[0].pk], "email", False, "form")
+        suppress("email", [people[1].email.upper()], "complained")
+    sending.send_due(shop, "email")
+    assert states(shop, campaign) == {"sent": 2, "suppressed/opted_out": 1, "suppressed/suppressed": 1}
+    assert {message["address"] for message in inbox.messages()} == {"p2@example.com", "p3@example.com"}
+    assert [row.arm for row in deliveries(shop, campaign)] == ["treated"] * 4, "the arms stay as they were drawn"
+
+
+def test_opting_out_while_the_message_is_about_to_leave_is_honoured(
+    shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The opt-out is acknowledged between the claim and the commit that says "sending"."""
+    people = make_people(shop, 3)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+    plain = sending.run_sql
+
+    def opt_out_in_between(path: str, **params: Any) -> Any:
+        found = plain(path, **params)
+        if path == "campaigns/start_attempts":
+            set_consent([people[1].pk], "email", False, "form")
+        return found
+
+    monkeypatch.setattr(sending, "run_sql", opt_out_in_between)
+    sending.send_due(shop, "email")
+    assert states(shop, campaign) == {"sent": 2, "suppressed/opted_out": 1}
+    assert len(inbox.messages()) == 2
+
+
+# --- what can go wrong with one message -----------------------------------------------------------------------------
+
+
+def test_a_template_that_cannot_be_filled_in_fails_that_person_only(shop: Workspace, inbox: LocalInbox) -> None:
+    people = make_people(shop, 3)
+    with workspace_scope(shop):
+        EndUser.objects.filter(pk=people[1].pk).update(attributes={"visits": 0})
+        EndUser.objects.exclude(pk=people[1].pk).update(attributes={"visits": 4})
+    content = CONTENT["email"] | {"subject": "每次 {{ 100 | divided_by: user.visits }}"}
+    campaign = make_campaign(shop, content=content)
+    run = send(shop, campaign)
+    assert states(shop, campaign) == {"sent": 2, "failed/template_error": 1}
+    assert run.state == "finished" and len(inbox.messages()) == 2
+    assert deliveries(shop, campaign)[1].detail
+
+
+def test_a_deferred_message_waits_longer_each_time_and_then_leaves(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    inbox.fault("email", Fault("rcpt", reply="450 4.2.1 try later", address="p0@example.com", times=2))
+    waits = []
+    start(shop, campaign)
+    for _round in range(2):
+        sending.send_due(shop, "email")
+        row = deliveries(shop, campaign)[0]
+        assert (row.state, row.reason) == ("deferred", "deferred")
+        waits.append((row.next_at - datetime.now(UTC)).total_seconds())
+        with workspace_scope(shop):
+            assert due_channels() == [], "it waits for its time"
+        assert sending.send_due(shop, "email") == 0
+        make_due(shop)
+    assert waits == [pytest.approx(30, abs=3), pytest.approx(60, abs=3)]
+    sending.send_due(shop, "email")
+    assert states(shop, campaign) == {"sent": 2}
+    assert deliveries(shop, campaign)[0].attempts == 3
+    assert len(inbox.messages()) == 2
+
+
+def test_a_providers_wish_to_wait_is_kept(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 1)
+    campaign = make_campaign(shop, "push")
+    inbox.fault("push", Fault("send", status=503, headers={"Retry-After": "600"}, body={"error": {"status": "UNAVAILABLE"}}))
+    send(shop, campaign)
+    (row,) = deliveries(shop, campaign)
+    assert row.state == "deferred"
+    assert (row.next_at - datetime.now(UTC)).total_seconds() == pytest.approx(600, abs=5)
+
+
+def test_after_eight_tries_it_is_given_up(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 1)
+    campaign = make_campaign(shop)
+    inbox.fault("email", Fault("rcpt", reply="450 4.2.1 try later", times=100))
+    start(shop, campaign)
+    for _round in range(10):
+        sending.send_due(shop, "email")
+        make_due(shop)
+    (row,) = deliveries(shop, campaign)
+    assert (row.state, row.reason, row.attempts) == ("failed", "gave_up", 8)
+
+
+def test_an_address_that_does_not_exist_is_not_written_to_again(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    inbox.fault("email", Fault("rcpt", reply="550 5.1.1 no such user", address="p0@example.com"))
+    send(shop, campaign)
+    assert states(shop, campaign) == {"sent": 1, "failed/refused": 1}
+    assert "5.1.1" in deliveries(shop, campaign)[0].detail
+    with workspace_scope(shop):
+        assert list(Suppression.objects.values_list("address", "reason")) == [("p0@example.com", "bounced")]
+    second = make_campaign(shop)
+    send(shop, second)
+    assert states(shop, second) == {"sent": 1, "suppressed/suppressed": 1}
+
+
+def test_a_lost_answer_is_unknown_and_never_sent_again_by_itself(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 3)
+    campaign = make_campaign(shop)
+    inbox.fault("email", Fault("after_data", cut=True, address="p1@example.com"))
+    run = send(shop, campaign)
+    assert states(shop, campaign) == {"sent": 2, "unknown/no_answer": 1}
+    assert run.state == "finished" and len(inbox.messages()) == 3
+    assert sending.send_due(shop, "email") == 0
+    with workspace_scope(shop):
+        assert send_unknown_again(campaign) == 1, "an operator may choose to"
+    sending.send_due(shop, "email")
+    twice = [m["headers"]["Message-ID"] for m in inbox.messages() if m["address"] == "p1@example.com"]
+    assert len(twice) == 2 and len(set(twice)) == 1, "the double can be proved to be one"
+    assert states(shop, campaign) == {"sent": 3}
+
+
+def test_a_providers_strange_words_are_kept(shop: Workspace, inbox: LocalInbox) -> None:
+    assert sending.storable("a\0b\ud800c" + "x" * 500, 6) == "ab?cxx"
+
+
+# --- what can go wrong with the channel -----------------------------------------------------------------------------
+
+
+def test_a_channel_that_is_down_lets_go_and_costs_no_try(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 5)
+    campaign = make_campaign(shop)
+    with workspace_scope(shop):
+        account = ChannelAccount.objects.get(channel="email")
+        port, account.config["port"] = account.config["port"], 9
+        account.save()
+    run = start(shop, campaign)
+    assert sending.send_due(shop, "email") == 0
+    assert states(shop, campaign) == {"deferred/channel_down": 5}
+    assert {row.attempts for row in deliveries(shop, campaign)} == {0}
+    refresh(shop, run, campaign)
+    assert run.state == "running" and run.error.startswith("connect")
+    with workspace_scope(shop):
+        account.config["port"] = port
+        account.save()
+    make_due(shop)
+    sending.send_due(shop, "email")
+    refresh(shop, run)
+    assert states(shop, campaign) == {"sent": 5} and run.error == ""
+
+
+def test_a_channel_that_goes_down_midway_keeps_what_was_done(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 30)
+    campaign = make_campaign(shop, "sms")
+    start(shop, campaign)
+    inbox.fault("sms", Fault("send", address="+8613800000012", body={"Code": "isv.AMOUNT_NOT_ENOUGH", "Message": "余额不足"}, status=200))
+    sending.send_due(shop, "sms")
+    found = states(shop, campaign)
+    assert found["sent"] == len(inbox.messages()) < 30
+    assert found["sent"] + found["deferred/channel_down"] == 30
+    refresh(shop, campaign)
+    with workspace_scope(shop):
+        run = Run.objects.get(campaign=campaign)
+        assert (campaign.state, run.state) == ("paused", "paused")
+        assert "AMOUNT_NOT_ENOUGH" in run.error
+        assert AuditEntry.objects.filter(action="campaign.pause", target=str(campaign.pk)).exists()
+        move(campaign, "resume")
+    make_due(shop)
+    sending.send_due(shop, "sms")
+    assert states(shop, campaign) == {"sent": 30} and len(inbox.messages()) == 30
+
+
+def test_without_an_account_or_with_another_key_the_campaign_pauses_and_says_why(shop: Workspace, settings: Any) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop, "sms")
+    start(shop, campaign)
+    settings.SECRETS_KEY = "another"
+    assert sending.send_due(shop, "sms") == 0
+    refresh(shop, campaign)
+    with workspace_scope(shop):
+        assert campaign.state == "paused" and "SECRETS_KEY" in Run.objects.get(campaign=campaign).error
+    assert states(shop, campaign) == {"pending": 2}, "nothing stays claimed"
+
+
+def test_a_defect_pauses_instead_of_spending_the_audience(
+    shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_people(shop, 50)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+
+    def broken(messages: Any, config: Any) -> Any:
+        for n, message in enumerate(messages):
+            if n == 25:
+                raise ZeroDivisionError
+            yield sending.Result(message.delivery_id, "sent", "ref")
+
+    monkeypatch.setattr(get_channel("email"), "send", broken)
+    with pytest.raises(ZeroDivisionError):
+        sending.send_due(shop, "email")
+    assert states(shop, campaign) == {"sent": 25, "sending": 15, "pending": 10}
+    refresh(shop, campaign)
+    assert campaign.state == "paused"
+
+
+# --- stopping and starting ------------------------------------------------------------------------------------------
+
+
+def test_launching_twice_makes_one_run(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 3)
+    campaign = make_campaign(shop)
+    with workspace_scope(shop):
+        launch(campaign)
+        with pytest.raises(Conflict):
+            launch(campaign)
+        assert Run.objects.filter(campaign=campaign).count() == 1
+    sending.send_due(shop, "email")
+    assert len(inbox.messages()) == 3
+
+
+def test_a_scheduled_campaign_starts_when_its_time_has_come(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    now = datetime.now(UTC)
+    with workspace_scope(shop):
+        launch(campaign, at=now + timedelta(hours=5))
+        launch(campaign, at=now + timedelta(hours=2))
+        assert [run.due_at for run in Run.objects.filter(campaign=campaign)] == [now + timedelta(hours=2)]
+        assert start_due_runs(now + timedelta(hours=1)) == 0
+    assert states(shop, campaign) == {}
+    with workspace_scope(shop):
+        assert start_due_runs(now + timedelta(hours=3)) == 1
+        assert start_due_runs(now + timedelta(hours=3)) == 0
+    sending.send_due(shop, "email")
+    assert states(shop, campaign) == {"sent": 2}
+
+
+def test_a_time_that_has_passed_is_refused(shop: Workspace) -> None:
+    campaign = make_campaign(shop)
+    with workspace_scope(shop), pytest.raises(DomainError) as refused:
+        launch(campaign, at=datetime.now(UTC) - timedelta(hours=1))
+    assert refused.value.path == "scheduled_at"
+
+
+def test_a_scheduled_campaign_that_cannot_start_goes_back_and_says_why(shop: Workspace) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    at = datetime.now(UTC) + timedelta(hours=1)
+    with workspace_scope(shop):
+        launch(campaign, at=at)
+        Campaign.objects.filter(pk=campaign.pk).update(content={})
+        assert start_due_runs(at) == 0
+        campaign.refresh_from_db()
+        assert campaign.state == "draft"
+        assert Run.objects.get(campaign=campaign).error
+        assert Delivery.objects.count() == 0
+
+
+def test_cancelling_stops_who_was_not_written_to(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 10)
+    campaign = make_campaign(shop)
+    run = start(shop, campaign)
+    inbox.fault("email", Fault("rcpt", reply="450 later", address="p0@example.com"))
+    sending.send_due(shop, "email", seconds=0.0)
+    with workspace_scope(shop):
+        assert cancel(campaign) == 10
+        sweep()
+        with pytest.raises(Conflict):
+            cancel(campaign)
+    refresh(shop, run, campaign)
+    assert (run.state, campaign.state) == ("cancelled", "cancelled")
+    assert sending.send_due(shop, "email") == 0 and inbox.messages() == []
+    assert states(shop, campaign) == {"suppressed/cancelled": 10}
+
+
+def test_cancelling_while_a_group_is_on_its_way(shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in flight still leaves and is recorded; one deferred by then is stopped by the sweeper."""
+    make_people(shop, 45)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+    inbox.fault("email", Fault("rcpt", reply="450 later"))
+    plain, groups = sending.start_group, []
+
+    def cancel_after_the_first_group(job: Any, ids: list[uuid.UUID]) -> Any:
+        if groups:
+            with workspace_scope(shop):
+                cancel(campaign)
+        groups.append(ids)
+        return plain(job, ids) if len(groups) < 3 else []
+
+    monkeypatch.setattr(sending, "start_group", cancel_after_the_first_group)
+    with pytest.raises(Conflict):  # the third group cancels again
+        sending.send_due(shop, "email")
+    with workspace_scope(shop):
+        sweep()
+    assert len(inbox.messages()) == 19
+    assert states(shop, campaign) == {"sent": 19, "suppressed/cancelled": 26}
+
+
+def test_pausing_keeps_everything_and_resuming_goes_on(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 4)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+    with workspace_scope(shop):
+        move(campaign, "pause")
+        with pytest.raises(Conflict):
+            move(campaign, "pause")
+        assert due_channels() == []
+    assert sending.send_due(shop, "email") == 0
+    assert states(shop, campaign) == {"pending": 4}
+    with workspace_scope(shop):
+        move(campaign, "resume")
+    assert sending.send_due(shop, "email") == 4
+
+
+def test_a_time_slice_ends_between_groups_and_gives_the_rest_back(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 60)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+    inbox.fault("email", Fault("rcpt", delay=0.3))
+    done = sending.send_due(shop, "email", seconds=0.2)
+    assert done == 20
+    assert states(shop, campaign) == {"sent": 20, "pending": 40}, "nothing waits for a lease to run out"
+    assert sending.send_due(shop, "email") == 40
+
+
+# --- leases ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_zombie_writes_nothing(shop: Workspace, inbox: LocalInbox) -> None:
+    """F19: a sender sleeps past its lease; the sweeper makes its messages unknown; its late results are refused."""
+    make_people(shop, 3)
+    campaign = make_campaign(shop)
+    run = start(shop, campaign)
+    job = sending.claim(shop, run)
+    assert job is not None
+    for message in sending.messages(job):
+        job.waiting.append(sending.Result(message.delivery_id, "sent", "late"))
+    with workspace_scope(shop):
+        Delivery.objects.filter(state="sending").update(lease_until=Now() - timedelta(seconds=1))
+        assert sweep()["unknown"] == 3
+        sending.record(job)
+    assert job.done == 0 and states(shop, campaign) == {"unknown/sender_died": 3}
+
+
+def test_a_claim_that_ran_out_goes_back_and_is_sent_once(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 3)
+    campaign = make_campaign(shop)
+    run = start(shop, campaign)
+    dead = sending.claim(shop, run)
+    assert dead is not None and sending.claim(shop, run) is None, "two senders never hold the same row"
+    with workspace_scope(shop):
+        Delivery.objects.filter(state="claimed").update(lease_until=Now() - timedelta(seconds=1))
+        assert sweep() == {"swept": 3, "unknown": 0, "finished": 0}
+        assert sweep()["swept"] == 0
+    assert sending.send_due(shop, "email") == 3
+    assert sending.start_group(dead, list(dead.rows)) == [], "the dead sender may not start them any more"
+    assert len(inbox.messages()) == 3
+
+
+def test_a_slow_sender_keeps_its_lease(shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_people(shop, 4)
+    campaign = make_campaign(shop)
+    run = start(shop, campaign)
+    job = sending.claim(shop, run)
+    assert job is not None
+    with workspace_scope(shop):
+        Delivery.objects.filter(run=run).update(lease_until=Now() + timedelta(seconds=1))
+    job.renew_at = 0.0
+    assert sending.work(job)
+    assert states(shop, campaign) == {"sent": 4}
+    assert job.renew_at > 0
+
+
+# --- the task -------------------------------------------------------------------------------------------------------
+
+
+def test_the_task_starts_sends_and_closes(shop: Workspace, inbox: LocalInbox) -> None:
+    make_people(shop, 3)
+    campaign = make_campaign(shop)
+    with workspace_scope(shop):
+        run = Run.objects.create(campaign=campaign, due_at=datetime.now(UTC))
+        Campaign.objects.filter(pk=campaign.pk).update(state="scheduled")
+    assert send_campaigns(str(shop.pk)) == {"started": 1, "results": 3, "finished": 1}
+    assert send_campaigns(str(shop.pk)) == {"started": 0, "results": 0, "finished": 0}
+    refresh(shop, run, campaign)
+    assert (run.state, campaign.state) == ("finished", "finished")
+
+
+def test_an_audience_of_nobody_finishes_at_once(shop: Workspace) -> None:
+    make_segment(shop)
+    campaign = make_campaign(shop)
+    run = send(shop, campaign)
+    assert (run.state, run.matched) == ("finished", 0)
+
+
+def test_a_copy_is_a_draft_with_a_salt_of_its_own(shop: Workspace) -> None:
+    campaign = make_campaign(shop)
+    with workspace_scope(shop):
+        other = copy(campaign)
+    assert other.state == "draft" and other.salt != campaign.salt and other.content == campaign.content
+
+
+def test_a_segment_in_the_archive_cannot_be_sent_to(shop: Workspace) -> None:
+    campaign = make_campaign(shop)
+    with workspace_scope(shop):
+        Segment.objects.filter(pk=campaign.segment_id).update(archived_at=datetime.now(UTC))
+        with pytest.raises(DomainError) as refused:
+            launch(campaign)
+    assert refused.value.path == "segment"

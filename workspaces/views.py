@@ -1,0 +1,212 @@
+"""设置: thresholds, members and invitations, keys, the audit trail."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from datetime import datetime
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.views import redirect_to_login
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from workspaces import services
+from workspaces.errors import DomainError
+from workspaces.forms import ROLE_CHOICES, InviteForm, JoinForm, KeyForm, RulesForm
+from workspaces.models import AccessKey, AuditEntry, Membership, Operator
+from workspaces.permissions import action
+
+AUDIT_PAGE = 50
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def back(request: HttpRequest, view: str) -> HttpResponse:
+    return redirect(f"workspaces:{view}", request.workspace.slug)
+
+
+@require_http_methods(["GET", "HEAD"])
+@action("settings.view")
+def show_thresholds(request: HttpRequest) -> HttpResponse:
+    """Every threshold with its definition; read only for those who may not change them."""
+    return thresholds_page(request, RulesForm(workspace=request.workspace))
+
+
+def thresholds_page(request: HttpRequest, form: RulesForm, status: int = 200) -> HttpResponse:
+    changed = len(request.workspace.settings)
+    summary = ngettext("%(n)s setting differs from the preset of the industry", "%(n)s settings differ from the preset of the industry", changed)
+    context = {"title": _("Settings"), "summary": summary % {"n": changed}, "form": form}
+    return render(request, "workspaces/thresholds.html", context, status=status)
+
+
+@require_POST
+@action("settings.edit")
+def change_thresholds(request: HttpRequest) -> HttpResponse:
+    """Store what differs. The numbers follow with the next night."""
+    form = RulesForm(request.POST, workspace=request.workspace)
+    if not form.is_valid():
+        return thresholds_page(request, form, 422)
+    try:
+        changes = form.changes()
+        if changes:
+            services.change_settings(changes, request.user)
+    except DomainError as error:
+        form.add_error(error.path if error.path in form.fields else None, error.message)
+        return thresholds_page(request, form, 422)
+    if changes:
+        messages.success(request, _("Saved. The numbers follow with the next daily update."))
+    else:
+        messages.info(request, _("Nothing was different."))
+    return back(request, "thresholds")
+
+
+@action("settings.view")
+def list_members(request: HttpRequest) -> HttpResponse:
+    return members_page(request, InviteForm())
+
+
+def members_page(request: HttpRequest, form: InviteForm, invitation: dict[str, str] | None = None, status: int = 200) -> HttpResponse:
+    members = list(Membership.objects.select_related("operator").order_by("created_at"))
+    context = {
+        "title": _("Members"),
+        "summary": ngettext("%(n)s colleague works here", "%(n)s colleagues work here", len(members)) % {"n": len(members)},
+        "members": members,
+        "roles": ROLE_CHOICES,
+        "form": form,
+        "invitation": invitation,
+    }
+    return render(request, "workspaces/members.html", context, status=status)
+
+
+@require_POST
+@action("members.manage")
+def invite_member(request: HttpRequest) -> HttpResponse:
+    """Make an invitation link, shown to be passed on; it is good for seven days."""
+    form = InviteForm(request.POST)
+    if not form.is_valid():
+        return members_page(request, form, status=422)
+    email, role = form.cleaned_data["email"], form.cleaned_data["role"]
+    url = request.build_absolute_uri(reverse("accept_invitation", args=[services.invitation_token(email, role)]))
+    services.audit("member.invite", email, request.user, role=role)
+    return members_page(request, InviteForm(), {"email": email, "url": url})
+
+
+def find_member(pk: uuid.UUID) -> Membership:
+    member = Membership.objects.select_related("operator").filter(pk=pk).first()
+    if member is None:
+        raise Http404
+    return member
+
+
+@require_POST
+@action("members.manage")
+def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Another role, or none at all: `role` empty takes the membership away."""
+    member, role = find_member(pk), request.POST.get("role", "")
+    try:
+        if role:
+            services.add_member(member.operator, role, request.user)
+            messages.success(request, _("%(who)s has another role now.") % {"who": member.operator})
+        else:
+            services.remove_member(member, request.user)
+            messages.success(request, _("%(who)s is no longer a member.") % {"who": member.operator})
+    except DomainError as error:
+        messages.error(request, error.message)
+    if member.operator_id == request.user.pk and not role:
+        return redirect("chooser")
+    return back(request, "members")
+
+
+@action("keys.manage")
+def list_keys(request: HttpRequest) -> HttpResponse:
+    return keys_page(request, KeyForm())
+
+
+def keys_page(request: HttpRequest, form: KeyForm, secret: str = "", status: int = 200) -> HttpResponse:
+    keys = list(AccessKey.objects.order_by("revoked_at", "-created_at"))
+    live = sum(key.revoked_at is None for key in keys)
+    context = {
+        "title": _("Keys"),
+        "summary": ngettext("%(n)s key opens this project", "%(n)s keys open this project", live) % {"n": live},
+        "keys": keys,
+        "form": form,
+        "secret": secret,
+    }
+    response = render(request, "workspaces/keys.html", context, status=status)
+    if secret:
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@action("keys.manage")
+def create_key(request: HttpRequest) -> HttpResponse:
+    """A new key; this answer is the only place its secret is ever shown."""
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        return keys_page(request, form, status=422)
+    given = form.cleaned_data
+    _key, secret = services.create_key(given["kind"], given["name"], given["role"], request.user)
+    return keys_page(request, KeyForm(), secret)
+
+
+@require_POST
+@action("keys.manage")
+def revoke_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    key = AccessKey.objects.filter(pk=pk).first()
+    if key is None:
+        raise Http404
+    services.revoke_key(key, request.user)
+    messages.success(request, _("“%(name)s” opens nothing any more.") % {"name": key.name})
+    return back(request, "keys")
+
+
+@action("audit.view")
+def list_audit(request: HttpRequest) -> HttpResponse:
+    """Who did what, newest first; searched by action, target or colleague."""
+    entries = AuditEntry.objects.select_related("operator").order_by("-at", "-id")
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    if words:
+        entries = entries.filter(
+            Q(action__icontains=words) | Q(target__icontains=words) | Q(operator__email__icontains=words) | Q(operator__name__icontains=words)
+        )
+    with suppress(ValueError):  # none, or none of ours: the first page
+        entries = entries.filter(at__lt=datetime.fromisoformat(request.GET.get("before", "")))
+    rows = list(entries[: AUDIT_PAGE + 1])
+    context = {
+        "title": _("Audit trail"),
+        "summary": _("Who changed what, and when. Entries can be read but never changed."),
+        "entries": rows[:AUDIT_PAGE],
+        "words": words,
+        "before": rows[AUDIT_PAGE - 1].at.isoformat() if len(rows) > AUDIT_PAGE else "",
+    }
+    return render(request, "workspaces/audit.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Join a workspace. Somebody new chooses a password; somebody known must be logged in as the one invited."""
+    context = {"title": _("Invitation")}
+    try:
+        workspace, email, role = services.read_invitation(token)
+    except DomainError as error:
+        return render(request, "workspaces/invitation.html", context | {"problem": error.message}, status=410)
+    known = Operator.objects.filter(email=email).exists()
+    if known and not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
+    other = request.user.is_authenticated and request.user.email != email
+    form = None if known else JoinForm(request.POST or None, email=email)
+    if request.method == "POST" and not other and (form is None or form.is_valid()):
+        given = form.cleaned_data if form else {"password": "", "name": ""}
+        operator = services.accept_invitation(token, given["password"], given["name"])
+        if not known:
+            login(request, operator, BACKEND)
+        return redirect("home:today", workspace.slug)
+    context |= {"invited_to": workspace, "email": email, "role": dict(ROLE_CHOICES).get(role, role), "form": form, "other": other}
+    return render(request, "workspaces/invitation.html", context, status=422 if form is not None and form.errors else 200)
