@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from campaigns.channels import Message, get_channel
 from campaigns.content import TemplateError, add_open_pixel, compile_template, render, rewrite_links
@@ -22,6 +23,8 @@ FACTS = (
 )  # fmt: skip
 # In both languages: the reader's is not known, and this one line must be understood.
 WAY_OUT = "退订 Unsubscribe"
+# What browsers drop from an address, or read as a slash.
+UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,7 @@ def fill_link(url: str, context: dict[str, Any]) -> str:
         return url
     plain = url.split("{{")[0].split("{%")[0]
     try:
-        filled = render(compile_template(url), context).strip()
+        filled = UNSAFE.sub(lambda found: quote(found.group()), render(compile_template(url), context).strip())
     except TemplateError:
         return plain
-    same = urlsplit(filled)[:2] == urlsplit(plain)[:2] and not any(char <= " " or char == "\\" for char in filled)
-    return filled if same else plain
+    return filled if urlsplit(filled)[:2] == urlsplit(plain)[:2] else plain

@@ -23,6 +23,7 @@ from campaigns.channels import Channel, ChannelError, Message, Result, get_chann
 from campaigns.content import TemplateError
 from campaigns.letters import Letter, contexts_of, prepare, write
 from campaigns.models import Campaign, ChannelAccount, Delivery, Run
+from campaigns.outcomes import outcome, storable
 from campaigns.secrets import unseal
 from campaigns.suppressions import suppress
 from workspaces.errors import DomainError
@@ -35,9 +36,6 @@ log = logging.getLogger(__name__)
 
 CHUNK = 500
 LEASE_SECONDS = 60
-MOST_ATTEMPTS = 8
-FIRST_RETRY_SECONDS = 30
-SLOWEST_RETRY_SECONDS = 3600
 CHANNEL_DOWN_SECONDS = 60
 
 
@@ -101,8 +99,7 @@ def claim(workspace: Workspace, run: Run, until: float = math.inf) -> Job | None
             raise DomainError("no_account", f"The channel {key} is not set up.")
         channel = get_channel(key)
         config = unseal(channel, account.config)
-        # A lease outlives the slowest step of the channel: connecting and one message.
-        lease = max(LEASE_SECONDS, 4 * int(config.get("timeout") or 0))
+        lease = lease_seconds(config)
         rows = run_sql("campaigns/claim", run=run.pk, token=token, lease_seconds=lease, limit=CHUNK)
         if not rows:
             return None
@@ -120,6 +117,11 @@ def claim(workspace: Workspace, run: Run, until: float = math.inf) -> Job | None
             lease_seconds=lease,
             renew_at=time.monotonic() + lease / 4,
         )
+
+
+def lease_seconds(config: dict[str, Any]) -> int:
+    """Long enough for the slowest step of the channel, connecting and one message, with room to spare."""
+    return max(LEASE_SECONDS, 4 * int(config.get("timeout") or 0))
 
 
 def work(job: Job) -> bool:
@@ -212,31 +214,6 @@ def record(job: Job) -> None:
     if time.monotonic() > job.renew_at:
         run_sql("campaigns/renew_lease", token=job.token, lease_seconds=job.lease_seconds)
         job.renew_at = time.monotonic() + job.lease_seconds / 4
-
-
-def outcome(result: Result, attempts: int) -> dict[str, Any]:
-    """A result as the row that record_results.sql reads. Deferred rows wait twice as long each time, then give up."""
-    state, reason, wait = str(result.outcome), "", 0.0
-    if state == "deferred" and attempts >= MOST_ATTEMPTS:
-        state, reason = "failed", "gave_up"
-    elif state == "deferred":
-        reason = "deferred"
-        wait = result.retry_after_seconds or min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), SLOWEST_RETRY_SECONDS)
-    elif state != "sent":
-        reason = {"failed": "refused", "unknown": "no_answer"}[state]
-    return {
-        "delivery_id": str(result.delivery_id),
-        "state": state,
-        "reason": reason,
-        "detail": "" if state == "sent" else storable(f"{result.code} {result.detail}".strip(), 300),
-        "provider_ref": storable(result.provider_ref, 200),
-        "wait_seconds": wait,
-    }
-
-
-def storable(text: str, limit: int) -> str:
-    """A provider's words as PostgreSQL can keep them: no NUL, no half characters."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:limit]
 
 
 def finish(job: Job) -> None:

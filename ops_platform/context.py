@@ -52,7 +52,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "workspace": workspace,
         "membership": membership,
         "theme": theme_of(request),
-        "script_words": SimpleLazyObject(script_words),
+        "script_words": script_words,
     }
     if workspace is not None and membership is not None:
         context["can"] = permissions(membership.role)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,8 @@ class PeopleQuery:
             joins=joins, where=where, sort=sort.expression, way=way, outward="desc", limit=PAGE + 1
         )
         rows = execute(sql, params)
+        for row in rows:
+            row["tags"] = json.loads(row["tags"])  # raw SQL gives JSON as text
         more = len(rows) > PAGE
         rows = rows[1:] if more and backwards else rows[:PAGE]
         return Page(

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from ops_platform import names, numbers
 from segmentation.rfm import BOARD
+from workspaces.models import Workspace
 
 Picture = dict[str, Any]
 # Writes the address of the people list with some conditions: address(stage="habit").
@@ -24,21 +25,23 @@ def stage_name(key: str, missing: str) -> str:
     return str(names.label("stage", key)) if key else missing
 
 
-def flow(moves: list[dict[str, Any]], before: dict[str, int], after: dict[str, int], address: Address, name: str, when: str) -> Picture:
+def flow(moves: list[dict[str, Any]], after: dict[str, int], address: Address, name: str, when: str) -> Picture:
     """Who moved from which stage to which. Left and right are two days, so the flow cannot run in a circle.
 
     Only movement is drawn: those who stayed are many times more, and stand beside the names and in the table.
-    `before`, `after`: people per stage at both ends; `address(**conditions)`.
+    `after`: people per stage on the later day; `address(**conditions)`.
     """
     joined, left = _("Joined"), _("Left")
     rows, urls, links, nodes = [], [], [], {}
-    for move in sorted(moves, key=lambda move: -move["people"]):
+    rank = {key: at for at, key in enumerate([*names.STAGES, ""])}
+    for move in sorted(moves, key=lambda move: (rank.get(move["from_stage"], 99), rank.get(move["to_stage"], 99))):
         source, target = f"a:{move['from_stage']}", f"b:{move['to_stage']}"
         nodes[source] = {"label": stage_name(move["from_stage"], joined), "color": stage_color(move["from_stage"]), "depth": 0}
         nodes[target] = {"label": stage_name(move["to_stage"], left), "color": stage_color(move["to_stage"]), "depth": 1}
         rows.append([nodes[source]["label"], nodes[target]["label"], move["people"]])
         links.append([source, target])
         urls.append(address(**{"from": move["from_stage"] or "none", "to": move["to_stage"] or "none"}))
+    nodes = dict(sorted(nodes.items(), key=lambda node: (node[0][0], rank.get(node[0][2:], 99))))
     for node in nodes:
         side = 0 if node[0] == "a" else 1
         nodes[node]["people"] = sum(row[2] for row, link in zip(rows, links, strict=True) if link[side] == node)
@@ -114,20 +117,20 @@ def board(cells: dict[tuple[int, int], dict[str, Any]], address: Address, name: 
     }
 
 
-def risk(rows: Iterable[dict[str, Any]], address: Address) -> Picture:
+def risk(rows: Iterable[dict[str, Any]], address: Address, workspace: Workspace) -> Picture:
     """Value at risk by RFM group: whose money it is."""
     shown = [row for row in rows if row["money_minor"] > 0]
-    top = shown[0] if shown else None
-    sentence = (
-        _("Most of it is with %(group)s: %(people)s.")
-        % {"group": group_name(top["rfm_group"]), "people": people_words(top["people"])}
-        if top
-        else ""
-    )
+    sentence = ""
+    if shown:
+        sentence = _("%(money)s over 90 days; most of it with %(group)s, %(people)s.") % {
+            "money": numbers.short_money(sum(row["money_minor"] for row in shown), workspace),
+            "group": group_name(shown[0]["rfm_group"]),
+            "people": people_words(shown[0]["people"]),
+        }
     return {
         "kind": "bars",
         "name": "value-at-risk",
-        "title": _("Value at risk, by group"),
+        "title": _("Value at risk"),
         "sentence": sentence,
         "columns": [{"label": _("Group")}, {"label": _("Value at risk"), "unit": "money"}, {"label": _("People"), "unit": "people"}],
         "rows": [[group_name(row["rfm_group"]), row["money_minor"], row["people"]] for row in shown],

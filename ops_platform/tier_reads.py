@@ -15,7 +15,7 @@ from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute, read_sql, run_sql
 
-LISTED = 50
+LISTED = 20
 # Fewer absences than this say nothing about a rate.
 ENOUGH_SPELLS = 30
 

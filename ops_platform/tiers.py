@@ -70,7 +70,7 @@ def show_lifecycle(request: HttpRequest) -> HttpResponse:
         "first": first,
         "last": last,
         "bars": pictures.stage_bars(counts, address),
-        "flow": pictures.flow(moves, {}, after, lambda **k: address(**k, **({} if "stage" in k else span)), "flow", when),
+        "flow": pictures.flow(moves, after, lambda **k: address(**k, **({} if "stage" in k else span)), "flow", when),
         "matrix": tier_reads.flow_matrix(moves, after),
         "stages": [*names.STAGES, ""],
         "lines": pictures.stage_lines(days, series, days[0] if days else ""),
@@ -123,8 +123,8 @@ def explain_cuts(workspace: Workspace, cuts: Any) -> list[dict[str, Any]]:
     if cuts is None:
         return []
     write = {
-        "r": lambda value: _("%(n)s d") % {"n": f"{value:g}"},
-        "f": lambda value: f"{value:g}",
+        "r": lambda value: _("%(n)s d") % {"n": f"{round(value, 1):g}"},
+        "f": lambda value: f"{round(value, 1):g}",
         "m": lambda value: numbers.money(round(value), workspace),
     }
     axes = []
@@ -134,7 +134,10 @@ def explain_cuts(workspace: Workspace, cuts: Any) -> list[dict[str, Any]]:
             continue
         low, high = _("up to %(a)s"), _("above %(a)s")
         between = [low % {"a": points[0]}]
-        between += [_("above %(a)s, up to %(b)s") % {"a": points[at], "b": points[at + 1]} for at in range(3)]
+        for at in range(3):
+            pair = {"a": points[at], "b": points[at + 1]}
+            # Equal values share a score: between two equal cut points there is nobody.
+            between.append(_("nobody") if pair["a"] == pair["b"] else _("above %(a)s, up to %(b)s") % pair)
         between.append(high % {"a": points[3]})
         scores = range(5, 0, -1) if axis == "r" else range(1, 6)
         lines = sorted(zip(scores, between, strict=True), reverse=True)
@@ -169,7 +172,7 @@ def show_churn(request: HttpRequest) -> HttpResponse:
         "ladder": [{**rung, "url": address(idle=rung["days"])} for rung in tier_reads.ladder(workspace, day)],
         "audit": audit,
         "audit_share": audit["seen_again"] / audit["flagged"] if audit["flagged"] else None,
-        "risk": pictures.risk(selectors.risk_by_group(), address),
+        "risk": pictures.risk(selectors.risk_by_group(), address, workspace),
     }
     return render(request, "tiers/churn.html", context)
 

@@ -18,11 +18,10 @@ def read_today(workspace: Workspace) -> dict[str, Any]:
     day = workspace.current_day
     assert day is not None
     address = people_address(workspace)
-    boards, before = selectors.board_counts(day), selectors.board_counts(day - timedelta(days=1))
+    boards = selectors.board_counts(day)
     totals, moves, risk = selectors.day_totals(day), selectors.moves_on(day), selectors.risk_by_group()
     moved = selectors.count_moves(moves, list(names.STAGES))
     stages = {key: row.people for key, row in boards["stage"].items()}
-    stages_before = {key: row.people for key, row in before["stage"].items()}
     return {
         "day": day,
         "finished": selectors.last_night(workspace),
@@ -32,10 +31,9 @@ def read_today(workspace: Workspace) -> dict[str, Any]:
         "figures": figures(workspace, totals),
         "moved": moved_lines(moved, address, day),
         "campaigns": selectors.running_campaigns(),
-        "flow": pictures.flow(moves, stages_before, stages, lambda **k: address(**k, on=day.isoformat()), "last-night", on_day(day)),
+        "flow": pictures.flow(moves, stages, lambda **k: address(**k, on=day.isoformat()), "last-night", on_day(day)),
         "board": pictures.board(selectors.rfm_cells(), address),
-        "risk": pictures.risk(risk, address),
-        "risk_total": sum(row["money_minor"] for row in risk),
+        "risk": pictures.risk(risk, address, workspace),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -29,6 +30,23 @@ STARTS = {
     "source": ("source", "sources"),
     "tag": ("tag", "tags"),
 }
+# Rules to begin with, where the page is still empty.
+STARTERS: tuple[Definition, ...] = (
+    {
+        "all": [
+            {"kind": "stage", "stages": ["habit", "paying", "advocate"]},
+            {"kind": "activity", "flags": ["slipping"]},
+        ]
+    },
+    {"all": [{"kind": "rfm_group", "groups": ["champions"]}]},
+    {
+        "all": [
+            {"kind": "fact", "fact": "registered_on", "compare": "in_last", "days": 7},
+            {"kind": "fact", "fact": "orders", "compare": "at_most", "number": 0},
+        ]
+    },
+    {"all": [{"kind": "activity", "flags": ["dormant"]}, {"kind": "reachable", "channel": "sms"}]},
+)
 ROW_BUTTONS = ("add", "remove", "duplicate", "preview")
 
 
@@ -58,7 +76,13 @@ class Form:
         """What the browser posted: rows of inputs, or the tree as JSON."""
         data = request.POST
         pressed = [name for name in ROW_BUTTONS if name in data]
-        form = cls(vocabulary, data.get("name", ""), data.get("goal", "value"), saves=not pressed, previews="preview" in pressed)
+        form = cls(
+            vocabulary,
+            data.get("name", ""),
+            data.get("goal", "value"),
+            saves=not pressed,
+            previews="preview" in pressed,
+        )
         if data.get("by") == "rows":
             form.definition = read_rows(data)
             return form
@@ -113,6 +137,7 @@ class Form:
             "form": self,
             "segment": self.vocabulary.segment,
             "rows": rows,
+            "starters": [] if shown or self.vocabulary.segment else starters(self.vocabulary),
             "patterns": patterns(self.vocabulary),
             "menu": menu(),
             "json": json.dumps(shown, ensure_ascii=False) if shown else "",
@@ -120,12 +145,24 @@ class Form:
             "problems": [problem for problem in self.problems if problem.path not in ("name", "goal")],
             "counted": counted,
             "sentence": self.sentence() if counted else "",
-            "lists": {"events": list(self.vocabulary.events), "tags": self.vocabulary.tags, "sources": self.vocabulary.sources},
+            "lists": {
+                "events": list(self.vocabulary.events),
+                "tags": self.vocabulary.tags,
+                "sources": self.vocabulary.sources,
+            },
         }
         return render(request, "segmentation/builder.html", context, status=status)
 
     def sentence(self) -> str:
         return describe(parse(self.definition, self.vocabulary), self.vocabulary)
+
+
+def starters(vocabulary: Vocabulary) -> list[dict[str, str]]:
+    """Each as a sentence, and as the query that opens the builder with it."""
+    return [
+        {"sentence": describe(rule, vocabulary), "query": urlencode({"definition": json.dumps(rule)})}
+        for rule in STARTERS
+    ]
 
 
 def extra(kind: str) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class Query:
         if name_id is None:
             return "0"
         self._earliest.append(window.start)
-        condition, values = "e.name_id = %s", [name_id]
+        condition, values = "e.name_id = %s", list[Any]([name_id])
         if window.start:
             condition, values = f"{condition} and e.at >= %s", [*values, window.start]
         if only:
@@ -95,14 +95,19 @@ class Query:
         return f"coalesce(ev.n{list(self._counters).index(key) + 1}, 0)"
 
     def compile(self, node: dict[str, Any]) -> Sql:
-        """A boolean expression for a clean definition. Null counts as "no": people outside RFM do not match "not champions" by accident."""
+        """A boolean expression for a clean definition.
+
+        Null counts as "no", so "not champions" holds for people who were never scored.
+        """
         if "not" in node:
             sql, params = self.compile(node["not"])
             return f"(({sql}) is not true)", params
         for mode, word in (("all", " and "), ("any", " or ")):
             if mode in node:
                 parts = [self.compile(child) for child in node[mode]]
-                return "(" + word.join(sql for sql, _ in parts) + ")", [value for _, params in parts for value in params]
+                return "(" + word.join(sql for sql, _ in parts) + ")", [
+                    value for _, params in parts for value in params
+                ]
         values = {name: value for name, value in node.items() if name != "kind"}
         sql, params = get_condition(node["kind"]).compile(values, self)
         return f"({sql})", list(params)
@@ -133,7 +138,10 @@ class Query:
 
     def _counting(self) -> Sql:
         """One aggregate over the events that any counter wants, from the earliest day that any window reaches."""
-        columns = [f"count(*) filter (where {condition}) as n{i}" for i, (condition, _) in enumerate(self._counters.values(), 1)]
+        columns = [
+            f"count(*) filter (where {condition}) as n{i}"
+            for i, (condition, _) in enumerate(self._counters.values(), 1)
+        ]
         params = [value for _, values in self._counters.values() for value in values]
         ids = sorted({name_id for name_id in self._counted.values() if name_id is not None})
         condition = "e.workspace_id = %s and e.name_id = any(%s) and e.at < %s"

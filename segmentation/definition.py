@@ -53,7 +53,11 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Definition:
     clean = _node(raw, "", 1, vocabulary, problems, counted)
     if len(counted) > MOST_CONDITIONS:
         raise InvalidDefinition(
-            [DomainError("too_many_conditions", _("At most %(n)s conditions; this rule has more.") % {"n": MOST_CONDITIONS})]
+            [
+                DomainError(
+                    "too_many_conditions", _("At most %(n)s conditions; this rule has more.") % {"n": MOST_CONDITIONS}
+                )
+            ]
         )
     if problems:
         raise InvalidDefinition(problems)
@@ -84,13 +88,16 @@ def as_rows(definition: Definition) -> list[tuple[bool, Definition]] | None:
     """
     if not definition:
         return []
-    children = definition.get("all") if isinstance(definition.get("all"), list) else [definition]
+    inside = definition.get("all")
+    children = inside if isinstance(inside, list) else [definition]
     rows = [(True, child["not"]) if "not" in child else (False, child) for child in children if isinstance(child, dict)]
-    plain = len(rows) == len(children) and all(isinstance(node, dict) and isinstance(node.get("kind"), str) for _negated, node in rows)
-    return rows if plain else None
+    plain = all(isinstance(node, dict) and isinstance(node.get("kind"), str) for _negated, node in rows)
+    return rows if plain and len(rows) == len(children) else None
 
 
-def _node(raw: Any, path: str, depth: int, vocabulary: Vocabulary, problems: list[DomainError], counted: list[str]) -> Definition:
+def _node(
+    raw: Any, path: str, depth: int, vocabulary: Vocabulary, problems: list[DomainError], counted: list[str]
+) -> Definition:
     """One node, clean. Problems are collected, so that a form can show them all; what cannot be read becomes {}."""
     if not isinstance(raw, dict) or not raw:
         problems.append(DomainError("invalid_rule", _("A rule is a group or a condition."), path))
@@ -107,7 +114,9 @@ def _node(raw: Any, path: str, depth: int, vocabulary: Vocabulary, problems: lis
     return {}
 
 
-def _group(raw: Definition, path: str, depth: int, vocabulary: Vocabulary, problems: list[DomainError], counted: list[str]) -> Definition:
+def _group(
+    raw: Definition, path: str, depth: int, vocabulary: Vocabulary, problems: list[DomainError], counted: list[str]
+) -> Definition:
     mode, inside = next(iter(raw.items()))
     if mode == "not":
         return {"not": _node(inside, f"{path}/not", depth + 1, vocabulary, problems, counted)}
@@ -118,7 +127,9 @@ def _group(raw: Definition, path: str, depth: int, vocabulary: Vocabulary, probl
     else:
         # A thousand wrong nodes need not be looked at one by one to know that they are too many.
         nodes = enumerate(inside[: MOST_CONDITIONS * 2])
-        return {mode: [_node(child, f"{path}/{mode}/{i}", depth + 1, vocabulary, problems, counted) for i, child in nodes]}
+        return {
+            mode: [_node(child, f"{path}/{mode}/{i}", depth + 1, vocabulary, problems, counted) for i, child in nodes]
+        }
     return {}
 
 

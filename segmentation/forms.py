@@ -34,6 +34,11 @@ class Input:
         return "" if held is None else str(held)
 
     @property
+    def other(self) -> str:
+        """What a `pick` holds beyond its options."""
+        return "" if self.text in {option.key for option in self.options} else self.text
+
+    @property
     def chosen(self) -> list[str]:
         return [str(one) for one in self.value] if isinstance(self.value, list | tuple) else [str(self.value)]
 
@@ -118,9 +123,11 @@ def read_rows(data: QueryDict) -> Definition:
     at = data.get("remove") or data.get("duplicate") or ""
     if at.isdecimal() and int(at) < len(nodes):
         nodes[int(at) : int(at) + 1] = [nodes[int(at)]] * 2 if data.get("duplicate") else []
-    if "add" in data and data.get("add-kind") in all_conditions():
-        condition = all_conditions()[data["add-kind"]]
-        nodes.append({"kind": condition.key, **{field.name: field.default for field in condition.fields if field.default != ""}})
+    added = all_conditions().get(str(data.get("add-kind"))) if "add" in data else None
+    if added:
+        nodes.append(
+            {"kind": added.key, **{field.name: field.default for field in added.fields if field.default != ""}}
+        )
     return {"all": nodes} if nodes else {}
 
 

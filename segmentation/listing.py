@@ -23,6 +23,8 @@ from workspaces.models import Operator, Workspace
 PAGE = 50
 SORTS = {"name": "name", "size": "-size", "new": "-created_at"}
 HEADER = ["name", "rule", "size", "entered", "left", "refreshed_on"]
+# What the table of people shows, and of which day.
+Shown = tuple[str, date | None]
 PEOPLE_HEADER = [
     "external_id",
     "name",
@@ -40,10 +42,19 @@ PEOPLE_HEADER = [
 
 
 @dataclass(frozen=True)
-class Found:
-    """One page of the list, each segment with `.sentence` and `.latest`."""
+class Line:
+    """A segment in the list, with its rule in words and its last day (None before the first refresh)."""
 
-    segments: list[Segment]
+    segment: Segment
+    sentence: str
+    latest: SegmentDay | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of the list; `counts` are the segments in use and the archived ones."""
+
+    lines: list[Line]
     q: str
     sort: str
     archived: bool
@@ -54,20 +65,19 @@ class Found:
     @property
     def moved(self) -> int:
         """How many changed with the last refresh."""
-        return sum(bool(one.latest and (one.latest.entered or one.latest.left)) for one in self.segments)  # type: ignore[attr-defined]
+        return sum(bool(line.latest and (line.latest.entered or line.latest.left)) for line in self.lines)
 
 
 def read(query: QueryDict, workspace: Workspace) -> Found:
     """The segments that the address asks for: `q`, `sort` (name, size, new), `archived`, `page`."""
     q, archived = query.get("q", "").replace("\x00", "").strip()[:100], query.get("archived") == "1"
-    sort = query.get("sort") if query.get("sort") in SORTS else "name"
-    rows = selectors.list_segments(q, archived=archived).order_by(SORTS[sort], "name")  # type: ignore[index]
+    sort = query.get("sort", "")
+    sort = sort if sort in SORTS else "name"
+    rows = selectors.list_segments(q, archived=archived).order_by(SORTS[sort], "name")
     page = Paginator(rows, PAGE).get_page(query.get("page"))
     segments = list(page.object_list)
     vocabulary, latest = Vocabulary(workspace), selectors.latest_days(segments)
-    for segment in segments:
-        segment.sentence = sentence_of(segment, vocabulary)  # type: ignore[attr-defined]
-        segment.latest = latest.get(segment.pk)  # type: ignore[attr-defined]
+    lines = [Line(segment, sentence_of(segment, vocabulary), latest.get(segment.pk)) for segment in segments]
     counts = (selectors.list_segments().count(), selectors.list_segments(archived=True).count())
     kept = {name: value for name, value in (("q", q), ("sort", sort), ("archived", "1" if archived else "")) if value}
 
@@ -76,7 +86,7 @@ def read(query: QueryDict, workspace: Workspace) -> Found:
 
     previous = page_url(page.previous_page_number()) if page.has_previous() else ""
     following = page_url(page.next_page_number()) if page.has_next() else ""
-    return Found(segments, q, sort or "name", archived, counts, previous, following)
+    return Found(lines, q, sort, archived, counts, previous, following)
 
 
 def sentence_of(segment: Segment, vocabulary: Vocabulary) -> str:
@@ -87,10 +97,18 @@ def sentence_of(segment: Segment, vocabulary: Vocabulary) -> str:
         return _("This rule asks for something that no longer exists.")
 
 
-def as_rows(segments: list[Segment]) -> list[list[Any]]:
+def as_rows(lines: list[Line]) -> list[list[Any]]:
+    """The list as a file, in the order of HEADER."""
     return [
-        [one.name, one.sentence, one.size, one.latest and one.latest.entered, one.latest and one.latest.left, one.refreshed_on]  # type: ignore[attr-defined]
-        for one in segments
+        [
+            line.segment.name,
+            line.sentence,
+            line.segment.size,
+            line.latest.entered if line.latest else None,
+            line.latest.left if line.latest else None,
+            line.segment.refreshed_on,
+        ]
+        for line in lines
     ]
 
 
@@ -142,31 +160,32 @@ def reach_of(segment: Segment, workspace: Workspace) -> selectors.LiveCount | No
         return None
 
 
-def shown(query: QueryDict) -> tuple[str, date | None]:
+def shown(query: QueryDict) -> Shown:
     """Which people: ("members", None), or ("entered" | "left", day)."""
+    kind = query.get("show", "")
     try:
         day = date.fromisoformat(query.get("on", ""))
     except ValueError:
         return "members", None
-    return (query["show"], day) if query.get("show") in ("entered", "left") else ("members", None)
+    return (kind, day) if kind in ("entered", "left") else ("members", None)
 
 
-def address(show: tuple[str, date | None]) -> dict[str, str]:
+def address(show: Shown) -> dict[str, str]:
     return {} if show[1] is None else {"show": show[0], "on": show[1].isoformat()}
 
 
-def next_url(show: tuple[str, date | None], after: str) -> str:
+def next_url(show: Shown, after: str) -> str:
     return f"?{urlencode({**address(show), 'after': after})}" if after else ""
 
 
-def people(segment: Segment, show: tuple[str, date | None], after: str = "", limit: int = PAGE) -> selectors.Page:
+def people(segment: Segment, show: Shown, after: str = "", limit: int = PAGE) -> selectors.Page:
     kind, day = show
     if day is None:
         return selectors.members(segment, after, limit)
     return selectors.moved(segment, day, kind == "entered", after, limit)
 
 
-def tabs(segment: Segment, latest: SegmentDay | None, show: tuple[str, date | None]) -> list[dict[str, Any]]:
+def tabs(segment: Segment, latest: SegmentDay | None, show: Shown) -> list[dict[str, Any]]:
     """Members, and who came and went on a day: the one looked at, or the last."""
     day = show[1] or (latest.day if latest else None)
     found = [{"label": _("Members"), "url": "?", "active": show[0] == "members", "count": segment.size}]

@@ -61,7 +61,9 @@ def reading(seconds: int) -> Iterator[None]:
         except OperationalError as error:
             if getattr(error.__cause__, "pgcode", "") != QUERY_CANCELED:
                 raise
-            message = _("This rule takes longer than %(n)s seconds to count. Make the windows shorter or use fewer event conditions.")
+            message = _(
+                "This rule takes longer than %(n)s seconds to count. Make the windows shorter or use fewer event conditions."
+            )
             raise DomainError("too_expensive", message % {"n": seconds}) from error
 
 
@@ -109,7 +111,7 @@ def size_history(segment: Segment, days: int = 90) -> list[SegmentDay]:
 
 @dataclass(frozen=True)
 class Page:
-    """People of one page, each with `.entered_on`, `.facts` and `.standing` (None when never computed); `next` is "" at the end."""
+    """People of one page, each with `.entered_on`, `.facts` and `.standing` (None: never computed); `next` is "" at the end."""
 
     people: People
     next: str
@@ -127,7 +129,7 @@ def moved(segment: Segment, day: date, entered: bool, after: str = "", limit: in
 
 
 def page_of(rows: QuerySet, after: str, limit: int, day_column: str) -> Page:
-    """A page of the people whom `rows` name. An `after` that is no id counts as the beginning. People not counted are left out."""
+    """A page of the people whom `rows` name, without those not counted. An `after` that is no id means the beginning."""
     if after := as_id(after):
         rows = rows.filter(end_user_id__gt=after)
     found = list(rows.order_by("end_user_id").values_list("end_user_id", day_column)[: limit + 1])

@@ -188,10 +188,14 @@ def match_people(definition: Definition, workspace: Workspace, day: date, second
     try:
         sql, params = compile_definition(definition, workspace, day)
     except LookupError as error:
-        raise DomainError("invalid_rule", _("The rule asks for something that no longer exists. Open it and save it again.")) from error
+        raise DomainError(
+            "invalid_rule", _("The rule asks for something that no longer exists. Open it and save it again.")
+        ) from error
     matching = "insert into segment_match " + sql
     with reading(seconds), connection.cursor() as cursor:
-        cursor.execute("create temporary table if not exists segment_match (end_user_id uuid primary key) on commit drop")
+        cursor.execute(
+            "create temporary table if not exists segment_match (end_user_id uuid primary key) on commit drop"
+        )
         cursor.execute("grant select on segment_match to uop_app")
         cursor.execute("truncate segment_match")
         cursor.execute(matching, params)
@@ -199,7 +203,7 @@ def match_people(definition: Definition, workspace: Workspace, day: date, second
 
 
 def refresh_now(segment: Segment) -> None:
-    """Members of a new or changed rule, as of the published day. Before the first night there is no such day: the night will do it."""
+    """Members of a new or changed rule, as of the published day. Before the first night there is none: the night will do it."""
     workspace = current_workspace()
     if workspace.current_day is None:
         return

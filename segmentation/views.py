@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -38,12 +38,12 @@ def find(pk: uuid.UUID) -> Segment:
 
 @require_GET
 @action("segments.view")
-def list_segments(request: HttpRequest) -> HttpResponse:
+def list_segments(request: HttpRequest) -> HttpResponseBase:
     """All segments with size and what changed; `?format=csv` is the same as a file."""
     found = listing.read(request.GET, request.workspace)
     if request.GET.get("format") == "csv":
-        return file_of(stream_csv(listing.HEADER, [listing.as_rows(found.segments)]), "segments")
-    count = len(found.segments)
+        return file_of(stream_csv(listing.HEADER, [listing.as_rows(found.lines)]), "segments")
+    count = found.counts[found.archived]
     summary = ngettext("%(n)s segment", "%(n)s segments", count) % {"n": count}
     if found.moved:
         summary += _("; %(n)s changed with the last update") % {"n": found.moved}
@@ -56,13 +56,15 @@ def show_segment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One segment: its sentence, size over time, who came and went, its people."""
     segment = find(pk)
     context = listing.one(segment, request.GET, request.workspace)
-    template = "segmentation/_people.html" if request.htmx and request.htmx.target == "people" else "segmentation/detail.html"
+    template = (
+        "segmentation/_people.html" if request.htmx and request.htmx.target == "people" else "segmentation/detail.html"
+    )
     return render(request, template, {"title": segment.name, "segment": segment, **context})
 
 
 @action("segments.edit")
 def new_segment(request: HttpRequest) -> HttpResponse:
-    """The builder for a new segment, started from `?definition=` or from `?stage=` and the like, so that any picture can be kept."""
+    """The builder for a new segment. `?definition=`, `?copy=`, `?stage=` and the like start it: any picture can be kept."""
     form = builder.Form.of(request, request.workspace)
     if request.method == "POST" and form.saves:
         try:
@@ -81,7 +83,9 @@ def edit_segment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     form = builder.Form.of(request, request.workspace, segment)
     if request.method == "POST" and form.saves:
         try:
-            services.update_segment(segment, name=form.name, definition=form.definition, goal=form.goal, by=request.user)
+            services.update_segment(
+                segment, name=form.name, definition=form.definition, goal=form.goal, by=request.user
+            )
         except DomainError as error:
             form.refuse(error)
         else:
@@ -93,15 +97,22 @@ def edit_segment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @action("segments.view")
 def count_people(request: HttpRequest) -> HttpResponse:
-    """The live part of the builder: how many match now. 422 with the place of each problem when the rule cannot be counted."""
+    """The live part of the builder: how many match now, or what is wrong and where.
+
+    A rule that is still being written is no failed request: browsers would call it an error in their console.
+    """
     vocabulary = Vocabulary(request.workspace, editing(request))
     try:
         definition = parse(read_json(request.POST.get("definition", "")), vocabulary)
         counted = selectors.count_live(definition, request.workspace)
     except DomainError as error:
         problems = error.problems if isinstance(error, InvalidDefinition) else [error]
-        return render(request, "segmentation/_problems.html", {"problems": problems}, status=422)
-    context = {"counted": counted, "sentence": describe(definition, vocabulary), "unknown": unknown_events(definition, vocabulary)}
+        return render(request, "segmentation/_problems.html", {"problems": problems})
+    context = {
+        "counted": counted,
+        "sentence": describe(definition, vocabulary),
+        "unknown": unknown_events(definition, vocabulary),
+    }
     return render(request, "segmentation/_count.html", context)
 
 
@@ -122,7 +133,11 @@ def unknown_events(definition: dict[str, Any], vocabulary: Vocabulary) -> list[s
 def suggest(request: HttpRequest) -> JsonResponse:
     """What may stand in an input: `?of=property&for=<event>` or `?of=value&for=<attribute>`."""
     vocabulary = Vocabulary(request.workspace)
-    looked_up = {"property": vocabulary.event_properties, "value": vocabulary.attribute_values, "fact": vocabulary.fact_values}
+    looked_up = {
+        "property": vocabulary.event_properties,
+        "value": vocabulary.attribute_values,
+        "fact": vocabulary.fact_values,
+    }
     look_up = looked_up.get(request.GET.get("of", ""))
     about = request.GET.get("for", "").replace("\x00", "")[:200]
     return JsonResponse({"results": look_up(about) if look_up else []})
@@ -130,7 +145,7 @@ def suggest(request: HttpRequest) -> JsonResponse:
 
 @require_GET
 @action("exports.run", by_hand=True)
-def export_members(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def export_members(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     """Members as CSV, or those who entered or left on a day; streamed page by page, each page in a scope of its own."""
     with workspace_scope(request.workspace):
         segment = find(pk)
@@ -138,7 +153,7 @@ def export_members(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return file_of(stream_csv(listing.PEOPLE_HEADER, pages), segment.name)
 
 
-def pages_of(segment: Segment, workspace: Workspace, shown: tuple[str, date | None]) -> Iterator[list[list[Any]]]:
+def pages_of(segment: Segment, workspace: Workspace, shown: listing.Shown) -> Iterator[list[list[Any]]]:
     after = ""
     while True:
         with workspace_scope(workspace):

@@ -73,7 +73,11 @@ class Vocabulary:
     def event_properties(self, event: str) -> list[str]:
         """Property names of the latest events of a name."""
         name_id = self.events.get(event)
-        return [row["name"] for row in run_sql("segmentation/event_properties", name_id=name_id, most=50)] if name_id else []
+        return (
+            [row["name"] for row in run_sql("segmentation/event_properties", name_id=name_id, most=50)]
+            if name_id
+            else []
+        )
 
     def fact_values(self, key: str) -> list[str]:
         """The most frequent values of a text fact."""

@@ -45,7 +45,7 @@
     if (unit === "percent") return `${(value * 100).toFixed(brief ? 0 : 1)}%`;
     if (unit === "money") {
       const amount = value / 10 ** spec.decimals;
-      return spec.currency + (brief ? short(amount) : amount.toLocaleString("en-US", { minimumFractionDigits: spec.decimals, maximumFractionDigits: spec.decimals }));
+      return spec.currency + (brief ? short(Math.abs(amount) < 100 ? amount : Math.round(amount)) : amount.toLocaleString("en-US", { minimumFractionDigits: spec.decimals, maximumFractionDigits: spec.decimals }));
     }
     return typeof value === "number" ? (brief ? short(value) : value.toLocaleString("en-US")) : String(value);
   }
@@ -70,8 +70,9 @@
   }
   const markLine = (spec) => spec.marks && {
     silent: true, symbol: "none", lineStyle: { color: style("--grey-2"), type: "dashed" },
-    label: { color: style("--grey"), formatter: "{b}", position: "insideEndTop" },
-    data: spec.marks.map((mark) => ({ name: mark.label, [mark.axis === "y" ? "yAxis" : "xAxis"]: mark.at })),
+    label: { color: style("--grey"), formatter: "{b}" },
+    // Labels stand above the picture, one step higher each, so that close marks stay readable.
+    data: spec.marks.map((mark, index) => ({ name: mark.label, [mark.axis === "y" ? "yAxis" : "xAxis"]: mark.at, label: { rotate: 0, position: "end", distance: 2 + 15 * index } })),
   };
 
   const drawn = (spec) => spec.columns.slice(1, 1 + (spec.series ?? spec.columns.length));
@@ -110,7 +111,7 @@
       const unit = spec.columns[1].unit;
       const numeric = typeof spec.rows[0][0] === "number";
       return {
-        ...base, grid: { ...base.grid, right: drawn(spec).length > 1 && !base.narrow ? 88 : 32, top: 20 },
+        ...base, grid: { ...base.grid, right: drawn(spec).length > 1 && !base.narrow ? 88 : 32, top: 20 + 15 * (spec.marks?.length || 0) },
         tooltip: { ...base.tooltip, trigger: "axis", formatter: (all) => [`<b>${safe(spec.columns[0].label)} ${safe(all[0].axisValueLabel ?? all[0].value[0])}</b>`, ...all.map((at) => `${at.marker}${line(at.seriesName, write(at.value[1], spec.columns[at.seriesIndex + 1].unit, spec))}`)].join("<br>") },
         xAxis: { ...base.axis, type: numeric ? "value" : "category", splitLine: { show: false }, min: numeric ? spec.rows[0][0] : undefined, max: numeric ? spec.rows.at(-1)[0] : undefined, data: numeric ? undefined : spec.rows.map((row) => row[0]) },
         yAxis: { ...base.axis, type: "value", min: spec.floor === undefined ? undefined : spec.floor, axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, unit, spec, true) } },
@@ -145,7 +146,7 @@
         ...base,
         tooltip: { ...base.tooltip, formatter: (at) => (at.dataType === "edge" ? line(`${spec.nodes[at.data.source].label} → ${spec.nodes[at.data.target].label}`, write(at.value, "people", spec)) : line(spec.nodes[at.name].label, write(at.value, "people", spec))) },
         series: [{
-          type: "sankey", left: 4, right: base.narrow ? 84 : 120, top: 8, bottom: 8, nodeGap: 12, nodeWidth: 12, draggable: false, layoutIterations: 0, emphasis: { focus: "adjacency" },
+          type: "sankey", left: 4, right: base.narrow ? 84 : 120, top: 8, bottom: 8, nodeGap: 14, nodeWidth: 12, draggable: false, layoutIterations: 0, emphasis: { focus: "adjacency" },
           data: Object.entries(spec.nodes).map(([name, node]) => ({ name, depth: node.depth, itemStyle: { color: color(node.color) } })),
           // Rows without a link (those who stayed) are for the table only.
           links: spec.links.map(([source, target], index) => ({ source, target, value: spec.rows[index][2], row: index })),
@@ -190,7 +191,7 @@
         ...texts.map((text, at) => ({
           type: "text", style: {
             text, x, y: y + (texts.length > 1 ? (at ? 9 : -8) : 0), textAlign: "center", textVerticalAlign: "middle", fontSize: at ? 11 : 13,
-            fill: !tint && strength > 0.6 ? style("--surface") : style(at ? "--grey" : "--ink"), fontWeight: at ? 400 : 600, width: w - 8, overflow: "truncate",
+            fill: !tint && strength > 0.6 ? style("--surface") : style("--ink"), fontWeight: at ? 400 : 600, width: w - 8, overflow: "truncate",
           },
         })),
       ],

@@ -31,7 +31,11 @@
     const type = field.dataset.type;
     if (type === "many") $$("input", field).forEach((box) => { box.checked = [].concat(value ?? []).includes(box.value); });
     else if (type === "texts") { $$(".chip", field).forEach((chip) => chip.remove()); [].concat(value ?? []).forEach((text) => addChip(field, text)); }
-    else control(field).value = value ?? "";
+    else {
+      const box = control(field);
+      if (type === "pick" && value && !Array.from(box.options).some((option) => option.value === value)) box.add(new Option(value, value));
+      box.value = value ?? "";
+    }
   }
 
   const pieces = (text) => text.split(SEPARATORS).map((part) => part.trim()).filter(Boolean);
@@ -209,7 +213,8 @@
   });
 
   function focusAt({ path, field }) {
-    const element = path !== undefined && $(`[data-path="${CSS.escape(path)}"]`, rule);
+    const bare = path?.replace(/\/not$/, "");
+    const element = [path, bare, `${bare}/not`].map((one) => $(`[data-path="${CSS.escape(one ?? "")}"]`, rule)).find(Boolean);
     ((element && field && input(element, field) && control(input(element, field))) || (element || root()).querySelector("select, input"))?.focus();
   }
 
@@ -220,6 +225,8 @@
   function countSoon() {
     clearTimeout(timer);
     asking?.abort();
+    const starters = $(".rule-starters", form);
+    if (starters) starters.hidden = Boolean(now);
     if (!now) { count.innerHTML = hint; showProblems([]); return; }
     timer = setTimeout(countNow, 300);
   }
@@ -231,7 +238,7 @@
     try {
       const headers = { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value };
       const answer = await fetch(form.dataset.count, { method: "POST", body, headers, signal: asking.signal });
-      if (answer.ok || answer.status === 422) {
+      if (answer.ok) {
         count.innerHTML = await answer.text();
         showProblems($$("[data-path]", count).map((line) => ({ ...line.dataset, message: line.textContent })));
       } else window.toast?.(JSON.parse(document.getElementById("words").textContent).failed, "error");

@@ -169,6 +169,8 @@ class PersonDay(PersonModel):
     # Registered on this day; and who brought them, as this day's first accepted referral tells.
     registered = models.BooleanField(default=False)
     referred_by = models.CharField(max_length=255, blank=True)
+    # A checksum of the events and their roles: a fold looks closer only at days where it differs.
+    digest = models.BigIntegerField(null=True)
 
     class Meta(PersonModel.Meta):
         db_table = "person_day"

@@ -27,11 +27,13 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     if not people:
         return {"folded": 0, "changes": 0}
     execute("analyze taken", {})
-    of_taken = "old.end_user_id in (select end_user_id from taken)"
-    compute("fresh_days", "users/fold_days", zone=workspace.zone)
-    changes = write_differences("person_day", "fresh_days", "end_user_id, day", of_taken)
+    compute("fold_changed", "users/fold_changed", zone=workspace.zone)
+    on_changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
+    compute("fold_events", "users/fold_events", zone=workspace.zone)
+    compute("fresh_days", "users/fold_days")
+    changes = write_differences("person_day", "fresh_days", "end_user_id, day", on_changed)
     compute("fresh_purchases", "users/fold_purchases", zone=workspace.zone)
-    changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", of_taken)
+    changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", on_changed)
     return {"folded": people, "changes": changes}
 
 

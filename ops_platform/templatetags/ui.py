@@ -138,7 +138,7 @@ def badge(kind: str, key: str) -> SafeString:
     if not key:
         return format_html('<span class="text-muted">{}</span>', numbers.UNKNOWN)
     return format_html(
-        '<span class="badge-dot"><i class="dot dot-{}-{}" aria-hidden="true"></i>{}</span>', kind, key, names.label(kind, key)
+        '<span class="keyed"><i class="dot dot-{}-{}" aria-hidden="true"></i>{}</span>', kind, key, names.label(kind, key)
     )
 
 
@@ -163,7 +163,7 @@ def activity(key: str) -> SafeString:
 @register.simple_tag
 def bits(key: str) -> SafeString:
     """One of the eight value classes, with its three bits."""
-    return format_html('<span class="badge-dot">{} <small class="text-muted num">{}</small></span>', names.label("bits", key), key)
+    return format_html('<span class="keyed">{} <small class="text-muted num">{}</small></span>', names.label("bits", key), key)
 
 
 @register.simple_tag

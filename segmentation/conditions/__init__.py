@@ -28,7 +28,18 @@ if TYPE_CHECKING:
     from segmentation.compiler import Query
     from segmentation.vocabulary import Vocabulary
 
-__all__ = ["GROUPS", "Condition", "Example", "Field", "Option", "Sql", "Values", "all_conditions", "get_condition", "listed"]
+__all__ = [
+    "GROUPS",
+    "Condition",
+    "Example",
+    "Field",
+    "Option",
+    "Sql",
+    "Values",
+    "all_conditions",
+    "get_condition",
+    "listed",
+]
 
 Values = dict[str, Any]
 Sql = tuple[str, list[Any]]
@@ -68,11 +79,13 @@ class Condition:
     examples: ClassVar[tuple[Example, ...]]
 
     def clean(self, values: Values, vocabulary: Vocabulary) -> Values:
-        """The values as they are stored: only declared fields, only those that apply. Raises DomainError with the field as path."""
+        """The values as they are stored: declared fields that apply. Raises DomainError with the field as path."""
         names = {field.name for field in self.fields}
         for name in values:
             if name not in names:
-                raise DomainError("unknown_field", _("This condition has no “%(name)s”.") % {"name": str(name)[:50]}, str(name)[:50])
+                raise DomainError(
+                    "unknown_field", _("This condition has no “%(name)s”.") % {"name": str(name)[:50]}, str(name)[:50]
+                )
         cleaned: Values = {}
         for field in self.fields:
             if not field.applies(cleaned):
@@ -103,8 +116,8 @@ class Condition:
 
 
 def listed(labels: list[Any]) -> str:
-    """Several names as the language lists them: "a, b", 「a、b」."""
-    return pgettext("list", ", ").join(str(label) for label in labels)
+    """Several names as the language lists them: "a / b", 「a、b」."""
+    return pgettext("list", " / ").join(str(label) for label in labels)
 
 
 @functools.cache

@@ -30,7 +30,11 @@ def text_sql(column: str, params: list[Any], compare: str, value: Any = None) ->
     if compare in ("before", "from"):
         # As text, in the C collation: ISO days sort like days, and an impossible one cannot fail a cast.
         sign = "<" if compare == "before" else ">="
-        return f"case when {column} ~ '{ISO_DAY}' then left({column}, 10) collate \"C\" {sign} %s end", [*params, *params, value]
+        return f"case when {column} ~ '{ISO_DAY}' then left({column}, 10) collate \"C\" {sign} %s end", [
+            *params,
+            *params,
+            value,
+        ]
     if compare == "known":
         return f"{column} <> ''", params
     if compare == "unknown":
@@ -44,7 +48,7 @@ def json_sql(column: str, key: str, compare: str, value: Any = None) -> Sql:
 
 
 def describe(name: Any, compare: str, value: Any = None) -> str:
-    """"city is 上海" as a predicate. Raises LookupError for a comparison nobody defined."""
+    """ "city is 上海" as a predicate. Raises LookupError for a comparison nobody defined."""
     sentences = {
         "is": _("%(name)s is %(value)s"),
         "is_not": _("%(name)s is not %(value)s"),

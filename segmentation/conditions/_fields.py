@@ -16,7 +16,7 @@ from workspaces.errors import DomainError
 if TYPE_CHECKING:
     from segmentation.vocabulary import Vocabulary
 
-Kind = Literal["select", "many", "text", "texts", "count", "number", "days", "date"]
+Kind = Literal["select", "pick", "many", "text", "texts", "count", "number", "days", "date"]
 
 TEXT_LENGTH = 200
 MOST_VALUES = 500
@@ -43,8 +43,8 @@ Choices = Iterable[Option] | Callable[["Vocabulary"], Iterable[Option]]
 class Field:
     """One input of a condition.
 
-    kind: `select` one of choices, `many` several of them, `text` and `texts` free (choices are suggestions), `count` and
-        `days` whole numbers, `number` any finite one, `date` an ISO day.
+    kind: `select` one of choices, `many` several of them, `pick` one of them or another text, `text` and `texts` free
+        (choices are suggestions), `count` and `days` whole numbers, `number` any finite one, `date` an ISO day.
     before, after: words around the input, so that the row reads as a sentence.
     typed_by: another field whose chosen option's `type` must be among the comma-separated types of this one's options.
     when: (other field, values): shown and required only while that field has one of the values; no values means any.
@@ -178,6 +178,7 @@ def clean_date(field: Field, value: Any, vocabulary: Vocabulary) -> str:
 
 CLEANERS: dict[str, Callable[[Field, Any, Any], Any]] = {
     "select": clean_select,
+    "pick": clean_text,
     "many": clean_many,
     "text": clean_text,
     "texts": clean_texts,

@@ -35,7 +35,9 @@ def tier_sql(column: str, keys: list[str], days: int | None, query: Query) -> Sq
     return f"{column} = any(%s) and {column}_since > %s::date - %s", [keys, query.day, days]
 
 
-def describe_tier(options: tuple[Option, ...], predicates: dict[str, Any], keys: list[str], days: int | None = None) -> str:
+def describe_tier(
+    options: tuple[Option, ...], predicates: dict[str, Any], keys: list[str], days: int | None = None
+) -> str:
     """One tier by its predicate, several by their names."""
     labels = {option.key: option.label for option in options}
     one_of = _("is one of %(names)s") % {"names": listed([labels[key] for key in keys])}

@@ -39,7 +39,7 @@ class Attribute(Condition):
     group = "profile"
     position = 10
     fields = (
-        Field("name", gettext_lazy("Attribute"), "text", attribute_names, default="city", suggest="attribute"),
+        Field("name", gettext_lazy("Attribute"), "pick", attribute_names, default="city"),
         Field(
             "compare",
             gettext_lazy("Comparison"),
@@ -81,7 +81,9 @@ class Attribute(Condition):
         cleaned = super().clean(values, vocabulary)
         # A name nobody has is a slip of the pen; under "not" it would silently mean everybody.
         if not vocabulary.has_attribute(cleaned["name"]):
-            raise DomainError("unknown_field", _("No user has an attribute “%(name)s”.") % {"name": cleaned["name"]}, "name")
+            raise DomainError(
+                "unknown_field", _("No user has an attribute “%(name)s”.") % {"name": cleaned["name"]}, "name"
+            )
         return cleaned
 
     def compile(self, values: Values, query: Query) -> Sql:

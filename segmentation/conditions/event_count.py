@@ -27,7 +27,14 @@ class EventCount(Condition):
     group = "behaviour"
     position = 10
     fields = (
-        Field("event", gettext_lazy("Event"), "text", event_names, before=pgettext_lazy("event count", "did"), suggest="event"),
+        Field(
+            "event",
+            gettext_lazy("Event"),
+            "text",
+            event_names,
+            before=pgettext_lazy("event count", "did"),
+            suggest="event",
+        ),
         Field(
             "times",
             gettext_lazy("How often"),
@@ -80,16 +87,31 @@ class EventCount(Condition):
         Example.of("An", event="Order Completed", times="at_least", count=2, days=30),
         Example.of("Chen", event="Order Completed", times="exactly", count=1, days=7),
         Example.of("Di", "Fang", "Guo", event="Order Completed", times="at_most", count=0),
-        Example.of("An", event="Order Completed", times="at_least", count=1, property="category", compare="is", text="美妆"),
-        Example.of("An", "Bo", event="Order Completed", times="at_least", count=1, property="total", compare="at_least", number=100),
-        Example.of("Bo", event="Order Completed", times="at_least", count=1, property="sku", compare="contains", text="50%_"),
+        Example.of(
+            "An", event="Order Completed", times="at_least", count=1, property="category", compare="is", text="美妆"
+        ),
+        Example.of(
+            "An",
+            "Bo",
+            event="Order Completed",
+            times="at_least",
+            count=1,
+            property="total",
+            compare="at_least",
+            number=100,
+        ),
+        Example.of(
+            "Bo", event="Order Completed", times="at_least", count=1, property="sku", compare="contains", text="50%_"
+        ),
         Example.of(event="Never Arrived", times="at_least", count=1),
     )
 
     def compile(self, values: Values, query: Query) -> Sql:
         only, params = "", []
         if "property" in values:
-            only, params = json_sql("e.properties", values["property"], values["compare"], values.get("text", values.get("number")))
+            only, params = json_sql(
+                "e.properties", values["property"], values["compare"], values.get("text", values.get("number"))
+            )
         counted = query.count_events(values["event"], values.get("days"), only, params)
         return f"{counted} {SIGNS[values['times']]} %s", [values["count"]]
 

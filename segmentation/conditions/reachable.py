@@ -27,7 +27,16 @@ class Reachable(Condition):
     label = gettext_lazy("Reachable")
     group = "reach"
     position = 20
-    fields = (Field("channel", gettext_lazy("Channel"), "select", CHANNELS, default="sms", before=pgettext_lazy("reachable", "by")),)
+    fields = (
+        Field(
+            "channel",
+            gettext_lazy("Channel"),
+            "select",
+            CHANNELS,
+            default="sms",
+            before=pgettext_lazy("reachable", "by"),
+        ),
+    )
     examples = (
         Example.of("An", channel="email"),
         Example.of("An", "Bo", channel="sms"),

@@ -24,7 +24,9 @@ class InSegment(Condition):
     label = gettext_lazy("In a segment")
     group = "reach"
     position = 10
-    fields = (Field("segment", gettext_lazy("Segment"), "select", segment_names, before=pgettext_lazy("segment", "is in")),)
+    fields = (
+        Field("segment", gettext_lazy("Segment"), "select", segment_names, before=pgettext_lazy("segment", "is in")),
+    )
     # "Regulars" is the one segment of the small world; the test puts its id in place of the name.
     examples = (Example.of("An", "Chen", segment="Regulars"),)
 

@@ -23,7 +23,9 @@ class Source(Condition):
     label = gettext_lazy("Source")
     group = "profile"
     position = 30
-    fields = (Field("sources", gettext_lazy("Sources"), "texts", source_names, before=pgettext_lazy("source", "came from")),)
+    fields = (
+        Field("sources", gettext_lazy("Sources"), "texts", source_names, before=pgettext_lazy("source", "came from")),
+    )
     examples = (
         Example.of("An", "Di", sources=["小红书"]),
         Example.of("An", "Bo", "Di", sources=["小红书", "地推"]),

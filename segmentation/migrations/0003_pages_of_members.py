@@ -5,30 +5,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('segmentation', '0002_walls'),
-        ('users', '0004_registration_day_and_rfm_window'),
-        ('workspaces', '0002_walls'),
+        ("segmentation", "0002_walls"),
+        ("users", "0004_registration_day_and_rfm_window"),
+        ("workspaces", "0002_walls"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='segmentchange',
-            name='segment',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='segmentation.segment'),
+            model_name="segmentchange",
+            name="segment",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="segmentation.segment",
+            ),
         ),
         migrations.AlterField(
-            model_name='segmentmember',
-            name='segment',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='segmentation.segment'),
+            model_name="segmentmember",
+            name="segment",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="segmentation.segment",
+            ),
         ),
         migrations.AddIndex(
-            model_name='segmentchange',
-            index=models.Index(fields=['workspace', 'segment', 'day'], name='segment_change_day'),
+            model_name="segmentchange",
+            index=models.Index(fields=["workspace", "segment", "day"], name="segment_change_day"),
         ),
         migrations.AddIndex(
-            model_name='segmentmember',
-            index=models.Index(fields=['workspace', 'segment', 'end_user'], name='segment_member_page'),
+            model_name="segmentmember",
+            index=models.Index(fields=["workspace", "segment", "end_user"], name="segment_member_page"),
         ),
     ]

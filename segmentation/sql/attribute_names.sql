@@ -7,7 +7,7 @@ from (
     from end_user p
     where p.workspace_id = %(workspace)s and jsonb_typeof(p.attributes) = 'object' and p.attributes <> '{}'
     limit 5000
-) some, jsonb_object_keys(some.attributes) as key
+) sampled, jsonb_object_keys(sampled.attributes) as key
 group by key
 order by count(*) desc, key
 limit %(most)s

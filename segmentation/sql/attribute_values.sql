@@ -6,7 +6,7 @@ from (
     from end_user p
     where p.workspace_id = %(workspace)s and jsonb_exists(p.attributes, %(name)s)
     limit 20000
-) some
+) sampled
 where value <> '' and length(value) <= 200
 group by value
 order by count(*) desc, value

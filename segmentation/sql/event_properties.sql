@@ -7,7 +7,7 @@ from (
     from event e
     where e.workspace_id = %(workspace)s and e.name_id = %(name_id)s and jsonb_typeof(e.properties) = 'object'
     limit 500
-) some, jsonb_object_keys(some.properties) as key
+) sampled, jsonb_object_keys(sampled.properties) as key
 group by key
 order by count(*) desc, key
 limit %(most)s

@@ -14,6 +14,7 @@ from campaigns.channels import get_channel
 from campaigns.links import make_url
 from campaigns.local_servers import Fault, LocalInbox
 from campaigns.models import Campaign, ChannelAccount, Delivery, Run, Suppression
+from campaigns.outcomes import storable
 from campaigns.selectors import due_channels
 from campaigns.services import cancel, copy, launch, move, send_unknown_again, start_due_runs, sweep
 from campaigns.suppressions import suppress
@@ -217,7 +218,7 @@ def test_a_lost_answer_is_unknown_and_never_sent_again_by_itself(shop: Workspace
 
 
 def test_a_providers_strange_words_are_kept(shop: Workspace, inbox: LocalInbox) -> None:
-    assert sending.storable("a\0b\ud800c" + "x" * 500, 6) == "ab?cxx"
+    assert storable("a\0b\ud800c" + "x" * 500, 6) == "ab?cxx"
 
 
 # --- what can go wrong with the channel -----------------------------------------------------------------------------

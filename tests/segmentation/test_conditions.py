@@ -36,7 +36,19 @@ def names_of(definition: dict, workspace) -> set[str]:  # type: ignore[no-untype
 def test_a_condition_is_a_file_and_a_file_is_a_condition():
     folder = Path(conditions.__file__).parent
     assert set(KEYS) == {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
-    assert {"attribute", "tag", "source", "event_count", "fact", "stage", "rfm_group", "rfm_bits", "activity", "segment", "reachable"} <= set(KEYS)
+    assert {
+        "attribute",
+        "tag",
+        "source",
+        "event_count",
+        "fact",
+        "stage",
+        "rfm_group",
+        "rfm_bits",
+        "activity",
+        "segment",
+        "reachable",
+    } <= set(KEYS)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -67,10 +79,28 @@ def test_a_field_nobody_declared_is_refused(key, scope, regulars):
     for name in ("workspace_id", "_connector", "_negated", "tenant__users__password", "email__regex"):
         with pytest.raises(InvalidDefinition) as caught:
             parse({"kind": key, **all_conditions()[key].examples[0].values, name: "x"}, Vocabulary(scope))
-        assert (caught.value.code, caught.value.path) == ("unknown_field", f"/{name}") or caught.value.path == "/segment"
+        assert (caught.value.code, caught.value.path) == (
+            "unknown_field",
+            f"/{name}",
+        ) or caught.value.path == "/segment"
 
 
-HOSTILE_TEXTS = ["'", "';--", "' or '1'='1", "%", "%s", "%(workspace)s", "{alias}", "\\", "_", "$$", "/* */", "p.id) or (true", "😀", "x" * 190]
+HOSTILE_TEXTS = [
+    "'",
+    "';--",
+    "' or '1'='1",
+    "%",
+    "%s",
+    "%(workspace)s",
+    "{alias}",
+    "\\",
+    "_",
+    "$$",
+    "/* */",
+    "p.id) or (true",
+    "😀",
+    "x" * 190,
+]
 
 
 def typed(text: str) -> list[dict]:
@@ -139,7 +169,9 @@ def test_a_wrong_value_names_its_field(rule, field, scope, regulars):
 
 
 def test_a_count_beyond_any_count_is_legal_and_matches_nobody(scope, regulars):
-    rule = parse({"kind": "event_count", "event": "Order Completed", "times": "at_least", "count": 10**18}, Vocabulary(scope))
+    rule = parse(
+        {"kind": "event_count", "event": "Order Completed", "times": "at_least", "count": 10**18}, Vocabulary(scope)
+    )
     assert names_of(rule, scope) == set()
 
 
@@ -158,7 +190,9 @@ def test_a_file_without_its_condition_is_refused(monkeypatch):
 
 
 def test_texts_may_be_typed_with_commas_of_either_kind(scope, regulars):
-    rule = parse({"kind": "attribute", "name": "city", "compare": "one_of", "texts": "上海，北京、 杭州,上海"}, Vocabulary(scope))
+    rule = parse(
+        {"kind": "attribute", "name": "city", "compare": "one_of", "texts": "上海，北京、 杭州,上海"}, Vocabulary(scope)
+    )
     assert rule["texts"] == ["上海", "北京", "杭州"]
     with pytest.raises(DomainError):
         parse({"kind": "tag", "match": "any", "tags": " , "}, Vocabulary(scope))

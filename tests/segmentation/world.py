@@ -40,7 +40,13 @@ PEOPLE: dict[str, dict[str, Any]] = {
         "tags": ["美妆达人"],
         "attributes": {"level": "2", "member_until": "2026-08-30T10:00:00Z"},
     },
-    "Chen": {"city": "北京", "push_token": "token-chen", "phone": "+8613800000003", "tags": ["vip"], "attributes": {"level": 1}},
+    "Chen": {
+        "city": "北京",
+        "push_token": "token-chen",
+        "phone": "+8613800000003",
+        "tags": ["vip"],
+        "attributes": {"level": 1},
+    },
     "Di": {
         "city": "杭州",
         "source": "小红书",
@@ -49,8 +55,22 @@ PEOPLE: dict[str, dict[str, Any]] = {
     },
     "Fang": {},
     "Guo": {},
-    "Eve": {"city": "上海", "source": "小红书", "email": "eve@acme.test", "excluded": True, "tags": ["vip"], "attributes": {"level": 9}},
-    "Hu": {"city": "上海", "source": "小红书", "email": "hu@acme.test", "identified": False, "tags": ["vip"], "attributes": {"level": 9}},
+    "Eve": {
+        "city": "上海",
+        "source": "小红书",
+        "email": "eve@acme.test",
+        "excluded": True,
+        "tags": ["vip"],
+        "attributes": {"level": 9},
+    },
+    "Hu": {
+        "city": "上海",
+        "source": "小红书",
+        "email": "hu@acme.test",
+        "identified": False,
+        "tags": ["vip"],
+        "attributes": {"level": 9},
+    },
 }
 # (person, event, local time, properties)
 EVENTS = (
@@ -144,7 +164,9 @@ def add_event(workspace: Workspace, name: str, event: str, at: str, properties: 
 
 def add_segment(workspace: Workspace, title: str, *names: str) -> Segment:
     """A segment whose members were put in by hand."""
-    segment = Segment.objects.create(name=title, definition={"all": [{"kind": "stage", "stages": ["habit"]}]}, size=len(names))
+    segment = Segment.objects.create(
+        name=title, definition={"all": [{"kind": "stage", "stages": ["habit"]}]}, size=len(names)
+    )
     for name in names:
         SegmentMember.objects.create(end_user_id=pk(workspace, name), segment=segment, entered_on=TODAY)
     return segment

@@ -1,4 +1,4 @@
--- Orders, refunds and pay events of the people in `taken`, their money read out. One event may be several of these.
+-- Orders, refunds and pay events of the days in `fold_changed`, their money read out. One event may be several of these.
 -- Parameters: workspace, zone. Index: the event table's key, which begins with the person.
 -- Not the ORM: unfolds roles into rows. Targeted: the kind of coupon says so, or a coupon is there and no kind was sent.
 with role as (
@@ -9,12 +9,13 @@ with role as (
 ),
 paid as (
     select
-        e.end_user_id, e.at, e.event_id, r.kind, e.message_id, e.order_id, e.amount_minor,
+        e.end_user_id, d.day, e.at, e.event_id, r.kind, e.message_id, e.order_id, e.amount_minor,
         jsonb_typeof(e.properties -> 'coupon_id') in ('string', 'number') and e.properties ->> 'coupon_id' <> '' as with_coupon,
         case when jsonb_typeof(e.properties -> 'coupon_kind') in ('string', 'number')
             then nullif(e.properties ->> 'coupon_kind', '') end as coupon_kind
-    from taken t
-    join event e on e.end_user_id = t.end_user_id and e.workspace_id = %(workspace)s
+    from fold_changed d
+    join event e on e.end_user_id = d.end_user_id and e.client_at between d.first_key and d.last_key
+        and (e.at at time zone %(zone)s)::date = d.day and e.workspace_id = %(workspace)s
     join role r on r.id = e.name_id
 )
 select
@@ -23,7 +24,7 @@ select
     at,
     event_id,
     kind,
-    (at at time zone %(zone)s)::date as day,
+    day,
     message_id,
     coalesce(nullif(order_id, ''), event_id::text) as order_key,
     amount_minor,

@@ -1,0 +1,180 @@
+"""Reading files of rows that somebody else wrote: their encoding, delimiter and header guessed, every row with its line.
+
+No database here. Faults of the whole file are `BadFile`; a row that cannot be read comes as `Refused`, and the next
+rows go on.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from users.ingest.normal import Refused, nfc
+
+SAMPLE_BYTES = 64 * 1024
+SAMPLE_ROWS = 50
+MAX_COLUMNS = 255
+DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "whitespace": None}
+ENCODINGS = ("utf-8-sig", "gb18030")
+NUMERIC = re.compile(r"[\s¥￥$€£]*[+-]?\d[\d.,:/\-TZ+ ]*%?\s*", re.ASCII)
+
+
+class BadFile(Exception):  # noqa: N818 - a fault of the file
+    """The file as a whole cannot be read. `code` is stable; `line` is where, 0 when it is everywhere."""
+
+    def __init__(self, code: str, line: int = 0) -> None:
+        super().__init__(code)
+        self.code, self.line = code, line
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is to be read. Columns without a header are called 1, 2, 3 …"""
+
+    encoding: str
+    delimiter: str
+    header: bool
+    columns: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Layout:
+        return cls(kept["encoding"], kept["delimiter"], kept["header"], tuple(kept["columns"]))
+
+
+Row = tuple[int, list[str] | Refused]
+
+
+def guess_layout(
+    path: Path, delimiter: str | None = None, header: bool | None = None, encoding: str | None = None
+) -> Layout:
+    """Read the file's beginning; what is given is taken, the rest is guessed. Raises BadFile."""
+    encoding = encoding or guess_encoding(path)
+    delimiter = delimiter or guess_delimiter(path, encoding)
+    with open_text(path, encoding) as text:
+        rows = [cells for _line, cells in islice(split_rows(text, delimiter), SAMPLE_ROWS) if isinstance(cells, list)]
+    if not rows:
+        raise BadFile("empty_file")
+    if header is None:
+        header = looks_like_header(rows[0])
+    columns = [nfc(name.strip()) for name in rows[0]] if header else [""] * len(rows[0])
+    named = [name or str(n) for n, name in enumerate(columns, 1)]
+    if len(named) > MAX_COLUMNS:
+        raise BadFile("too_many_columns")
+    if len(set(named)) < len(named):
+        raise BadFile("duplicate_column")
+    if header and len(rows) == 1:
+        raise BadFile("no_rows")
+    return Layout(encoding, delimiter, header, tuple(named))
+
+
+def guess_encoding(path: Path) -> str:
+    """UTF-8 when the whole file is, else GB18030 when it is that. Raises BadFile: a wrong guess would be mojibake."""
+    with path.open("rb") as raw:
+        start = raw.read(4)
+    if not start:
+        raise BadFile("empty_file")
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise BadFile("spreadsheet")
+    for encoding in ENCODINGS:
+        if decodes(path, encoding):
+            return encoding
+    raise BadFile("invalid_encoding")
+
+
+def decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with path.open("rb") as raw:
+        try:
+            while part := raw.read(1024 * 1024):
+                if b"\0" in part:
+                    return False
+                decoder.decode(part)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def guess_delimiter(path: Path, encoding: str) -> str:
+    """The one that cuts the first lines into the same number of columns, at least two; comma when none does."""
+    best, most = "comma", 1
+    for name in DELIMITERS:
+        with open_text(path, encoding) as text:
+            rows = [cells for _line, cells in islice(split_rows(text, name), SAMPLE_ROWS) if isinstance(cells, list)]
+        widths = {len(cells) for cells in rows}
+        # Whitespace cuts prose and times as well: only when nothing else cuts at all.
+        if len(widths) == 1 and (width := widths.pop()) > most and (name != "whitespace" or most == 1):
+            best, most = name, width
+    return best
+
+
+def looks_like_header(first: list[str]) -> bool:
+    """Rows of events hold a time or a number; a row of names holds neither, nor an address."""
+    return not any(NUMERIC.fullmatch(cell) or "@" in cell for cell in first)
+
+
+def open_text(path: Path, encoding: str) -> IO[str]:
+    return path.open(encoding=encoding, newline="")
+
+
+def read_rows(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str] | Refused]]:
+    """(line number, bytes read so far, cells) of every row below the header. Raises BadFile for an open quote."""
+    with open_text(path, layout.encoding) as text:
+        rows = split_rows(text, layout.delimiter)
+        if layout.header:
+            next(rows, None)
+        try:
+            for line, cells in rows:
+                if isinstance(cells, list) and len(cells) != len(layout.columns):
+                    cells = Refused("wrong_columns", f"{len(cells)} cells instead of {len(layout.columns)}.")
+                yield line, text.buffer.tell(), cells  # type: ignore[attr-defined]
+        except UnicodeDecodeError as error:
+            raise BadFile("invalid_encoding") from error
+
+
+def split_rows(text: IO[str], delimiter: str) -> Iterator[Row]:
+    """(line number, cells) of every row that is not blank."""
+    if DELIMITERS[delimiter] is None:
+        for line, words in enumerate(text, 1):
+            if cells := words.split():
+                yield line, list(cells)
+        return
+    reader = csv.reader(text, delimiter=DELIMITERS[delimiter] or ",", strict=True, skipinitialspace=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                raise BadFile("malformed_csv", line) from error
+            yield line, Refused("malformed_csv", "A quote is out of place, or a cell is too long.")
+            continue
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield line, cells
+
+
+def fingerprint(cells: list[str]) -> int:
+    """64 bits of a row's content, whatever its delimiter and encoding."""
+    return int.from_bytes(blake2b("\x1f".join(cells).encode(), digest_size=8).digest(), "big")
+
+
+def repeated_rows(path: Path, layout: Layout) -> set[int]:
+    """Fingerprints that occur more than once: only those need counting, so that a million rows cost 8 MB here."""
+    prints = array("Q", (fingerprint(cells) for _l, _b, cells in read_rows(path, layout) if isinstance(cells, list)))
+    values, counts = np.unique(np.frombuffer(prints, dtype=np.uint64), return_counts=True)
+    return set(values[counts > 1].tolist())

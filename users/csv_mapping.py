@@ -1,0 +1,238 @@
+"""What the columns of a file mean, and a row read by it into the normal form. No database here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from users.ingest import normal
+from users.ingest.normal import NormalEvent, NormalProfile, PersonKey, Refused
+from users.traits import clean_phone, region_of
+
+# What a column can be. Everything else is a property of the event, or left out.
+ROLES = ("external_id", "event", "time", "amount", "order_id", "message_id", "name", "email", "phone", "city", "source")
+TRAITS = ("name", "email", "phone", "city", "source")
+PROPERTY, SKIP = "property", "skip"
+GUESSES = {
+    "external_id": "external_id user_id userid uid customer_id customerid customer member_id memberid id 用户id 用户 客户 客户id 客户编号 会员 会员号 会员id",
+    "event": "event event_name eventname 事件 事件名 行为",
+    "time": "time timestamp event_time date datetime day created_at ordered_at paid_at order_date 时间 日期 下单时间 支付时间 订单时间",
+    "amount": "amount total revenue price dollar_value paid sales 金额 实付 实付金额 订单金额 支付金额 应付金额",
+    "order_id": "order_id orderid order order_no invoice invoiceno 订单 订单号 订单编号 订单id",
+    "message_id": "message_id messageid event_id 消息id",
+    "name": "name 姓名 名字 昵称 收货人",
+    "email": "email mail 邮箱 电子邮箱",
+    "phone": "phone mobile tel 手机 手机号 电话",
+    "city": "city 城市",
+    "source": "source channel utm_source 来源 渠道 来源渠道",
+}
+ISO, EPOCH = "iso", "epoch"
+TIME_FORMATS = (
+    ISO,
+    "%Y%m%d",
+    "%Y/%m/%d",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y年%m月%d日",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    EPOCH,
+)
+NOON = time(12)
+AMOUNT = re.compile(r"([¥￥$€£]?\s*)?([+-]?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,10})?)\s*元?", re.ASCII)
+PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """`roles`: column → one of ROLES, property or skip. `event`: the name where no column tells it. `id_numbers`: ids
+    are whole numbers, so that 0001 is 1. Times without an offset are the workspace's; a day alone means its noon."""
+
+    roles: dict[str, str] = field(default_factory=dict)
+    event: str = "Order Completed"
+    time_format: str = ISO
+    id_numbers: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def column_of(self, role: str) -> str | None:
+        return next((column for column, given in self.roles.items() if given == role), None)
+
+    def problem(self, columns: Sequence[str]) -> tuple[str, str] | None:
+        """What is missing before rows can be read, as (code, role or column); None when nothing is."""
+        given = [role for role in self.roles.values() if role in ROLES]
+        for column, role in self.roles.items():
+            if column not in columns:
+                return "unknown_column", column
+            if role in ROLES and given.count(role) > 1:
+                return "role_twice", role
+        for role in ("external_id", "time"):
+            if role not in given:
+                return "missing_role", role
+        if "event" not in given and not self.event.strip():
+            return "missing_role", "event"
+        return None
+
+
+def guess_mapping(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Mapping:
+    """Roles by the names of columns, the time format by trying it on the rows. Operators look it over."""
+    plain = {re.sub(r"[\s\-]+", "_", column.strip().lower()): column for column in reversed(columns)}
+    roles = dict.fromkeys(columns, PROPERTY)
+    for role, names in GUESSES.items():
+        for name in names.split():
+            if (column := plain.get(name)) and roles[column] == PROPERTY:
+                roles[column] = role
+                break
+    timed = next((n for n, column in enumerate(columns) if roles[column] == "time"), None)
+    told = [row[timed] for row in rows if len(row) > timed] if timed is not None else []
+    return Mapping(roles, time_format=guess_time_format(told))
+
+
+def guess_time_format(values: Sequence[str]) -> str:
+    """The one format that reads every value; ISO when none does. Of day/month and month/day neither is guessed."""
+    fitting = [f for f in TIME_FORMATS if values and all(reads(value, f) for value in values)]
+    ambiguous = {f.replace("%d/%m", "").replace("%m/%d", "") for f in fitting if "/" in f and not f.startswith("%Y")}
+    if len([f for f in fitting if f.startswith(("%d/", "%m/"))]) > len(ambiguous):
+        fitting = [f for f in fitting if not f.startswith(("%d/", "%m/"))]
+    return fitting[0] if fitting else ISO
+
+
+def reads(value: str, time_format: str) -> bool:
+    try:
+        read_time(value, time_format, "UTC")
+    except Refused:
+        return False
+    return True
+
+
+@lru_cache(maxsize=10_000)
+def read_time(text: str, time_format: str, zone: str) -> datetime:
+    """A cell as a UTC time. Raises Refused; dates repeat in files, so answers are remembered."""
+    text = text.strip()
+    try:
+        if time_format == EPOCH:
+            at = normal.parse_time(float(text))
+            assert at is not None
+            return at
+        if time_format == ISO:
+            at, day_only = datetime.fromisoformat(text.replace("/", "-") if text.count("/") == 2 else text), len(text) <= 10
+            if text.isdigit() and len(text) != 8:
+                raise ValueError
+        else:
+            at, day_only = datetime.strptime(text, time_format), "%H" not in time_format  # noqa: DTZ007 - zoned below
+        if day_only:
+            at = datetime.combine(at.date(), NOON)
+        at = (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Refused("invalid_timestamp", "This is no time in the chosen format.") from error
+    return at
+
+
+def read_amount(text: str) -> Decimal:
+    """A cell as an amount: 1234.5, 1,234.50 or ¥86. Raises Refused."""
+    found = AMOUNT.fullmatch(text.strip())
+    if not found:
+        raise Refused("invalid_amount", "This is no amount.")
+    return Decimal(found.group(2).replace(",", ""))
+
+
+class RowReader:
+    """Reads the rows of one file, in order, for one workspace's zone and currency."""
+
+    def __init__(self, mapping: Mapping, columns: Sequence[str], zone: str, currency: str, received_at: datetime) -> None:
+        self.mapping, self.zone, self.currency, self.received_at = mapping, zone, currency, received_at
+        self.columns = list(columns)
+        self.place = {role: self.columns.index(c) for c, role in mapping.roles.items() if role in ROLES}
+        self.kept = [(n, c) for n, c in enumerate(self.columns) if mapping.roles.get(c, PROPERTY) == PROPERTY]
+
+    def read(self, cells: list[str], occurrence: int) -> list[NormalEvent | NormalProfile]:
+        """A row as an event, and what it tells about the person. Raises Refused whose path is the column.
+
+        `occurrence` counts truly identical rows: two of them in a file are two events, the file again adds none.
+        """
+        person = PersonKey(self.checked("external_id", cells, self.read_id))
+        at = self.checked("time", cells, lambda text: self.read_at(text))
+        name = self.checked("event", cells, lambda text: normal.clean_name(text or self.mapping.event))
+        properties = self.read_properties(cells)
+        text = normal.encode(properties)
+        if len(text.encode()) > normal.MAX_ITEM_BYTES:
+            raise Refused("event_too_large", "At most 32 KiB a row.")
+        event = NormalEvent(
+            person,
+            name,
+            self.read_message_id(cells) or self.make_message_id(name, cells, occurrence),
+            at,
+            at,
+            text,
+            normal.read_money(properties, self.currency),
+            normal.read_order_id(properties),
+        )
+        traits = self.read_traits(cells)
+        return [event, NormalProfile(person, at, traits)] if traits else [event]
+
+    def cell(self, role: str, cells: list[str]) -> str:
+        return cells[self.place[role]].strip() if role in self.place else ""
+
+    def checked(self, role: str, cells: list[str], read: Any) -> Any:
+        try:
+            return read(self.cell(role, cells))
+        except Refused as problem:
+            column = self.mapping.column_of(role) or ""
+            raise Refused(problem.code, problem.message, column) from problem
+
+    def read_id(self, text: str) -> str:
+        if self.mapping.id_numbers and text.isdecimal() and text.isascii():
+            text = str(int(text))
+        if not text:
+            raise Refused("missing_identifier", "The row names no person.")
+        return normal.clean_id(text, "external_id")
+
+    def read_at(self, text: str) -> datetime:
+        return normal.correct_time(read_time(text, self.mapping.time_format, self.zone), None, self.received_at)
+
+    def read_properties(self, cells: list[str]) -> dict[str, Any]:
+        """Kept columns by their names, numbers as numbers; the amount as `total`, the order number as `order_id`."""
+        told = {column: as_value(cells[n].strip()) for n, column in self.kept if cells[n].strip()}
+        if "amount" in self.place and self.cell("amount", cells):
+            told["total"] = self.checked("amount", cells, read_amount)
+        if order := self.cell("order_id", cells):
+            told["order_id"] = order
+        return normal.clean_properties(told)
+
+    def read_traits(self, cells: list[str]) -> dict[str, Any]:
+        """Attributes of the person. An address that is none refuses the row, so that somebody looks at it."""
+        told = {trait: text for trait in TRAITS if (text := self.cell(trait, cells))}
+        for trait, usable in (("email", normal.clean_email), ("phone", self.is_phone)):
+            if trait in told and not usable(told[trait]):
+                raise Refused(f"invalid_{trait}", "This is no address.", self.mapping.column_of(trait) or "")
+        return normal.clean_traits(normal.clean_properties(told, "traits"))
+
+    def is_phone(self, text: str) -> str:
+        return clean_phone(text, region_of(self.currency))
+
+    def read_message_id(self, cells: list[str]) -> str:
+        return self.checked("message_id", cells, lambda text: normal.clean_text(text, "message_id"))
+
+    def make_message_id(self, name: str, cells: list[str], occurrence: int) -> str:
+        content = json.dumps([name, cells, occurrence], ensure_ascii=False)
+        return "csv-" + blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def as_value(text: str) -> Any:
+    """A number when it is written as one would write a number; 007 and very long ones stay text."""
+    if not PLAIN_NUMBER.fullmatch(text):
+        return text
+    return Decimal(text) if "." in text else int(text)

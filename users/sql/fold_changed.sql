@@ -1,0 +1,38 @@
+-- The days of the people in `taken` whose events are not those that the stored person-day was folded from: new days,
+-- changed ones, and ones that are gone (digest null).
+-- Parameters: workspace, zone. Index: the event table's key, which begins with the person.
+-- Not the ORM: one pass over all their events, without looking into them.
+-- The digest of a day is over the ids of its events, each mixed with what its name means and the zone, and their number.
+-- Events are never rewritten, so equal digests mean equal days; whoever rewrites them sets the digests to null.
+with mapped as (
+    select coalesce(bool_or(is_core), false) as core, coalesce(bool_or(is_habit), false) as habit
+    from event_name where workspace_id = %(workspace)s
+),
+role as materialized (
+    select n.id, hashtextextended(concat_ws(
+        ',', %(zone)s, n.name, n.is_core, n.is_habit, n.is_order, n.is_refund, n.is_pay, n.is_passive, m.core, m.habit
+    ), 0) as meaning
+    from event_name n cross join mapped m where n.workspace_id = %(workspace)s
+),
+found as (
+    select
+        e.end_user_id,
+        (e.at at time zone %(zone)s)::date as day,
+        bit_xor(uuid_hash_extended(e.event_id, r.meaning)) # count(*) as digest,
+        min(e.client_at) as first_key,
+        max(e.client_at) as last_key
+    from taken t
+    join event e on e.end_user_id = t.end_user_id and e.workspace_id = %(workspace)s
+    join role r on r.id = e.name_id
+    group by e.end_user_id, (e.at at time zone %(zone)s)::date
+),
+stored as (
+    select p.end_user_id, p.day, p.digest
+    from taken t
+    join person_day p on p.end_user_id = t.end_user_id and p.workspace_id = %(workspace)s
+)
+-- Between these keys the events of the day are found again without reading all of the person's.
+select end_user_id, day, f.digest, f.first_key, f.last_key
+from found f
+full join stored s using (end_user_id, day)
+where f.digest is distinct from s.digest or f.digest is null

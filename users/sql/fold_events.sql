@@ -1,0 +1,40 @@
+-- What people did on the days in `fold_changed`, event by event: local hour, roles, and the few properties the fold keeps.
+-- Parameters: workspace, zone. Index: the event table's key, which begins with the person.
+-- Not the ORM: kept as a temporary table that the two other fold files group.
+-- A refund is always passive. No core event mapped: each visit is a core action. No habit event mapped: the core action.
+with mapped as (
+    select coalesce(bool_or(is_core), false) as core, coalesce(bool_or(is_habit), false) as habit
+    from event_name where workspace_id = %(workspace)s
+),
+role as materialized (
+    select
+        n.id, v.visit, c.core, n.name = 'Account Registered' as registered, n.name = 'Referral Accepted' as referral,
+        case when m.habit then n.is_habit else c.core end as habit
+    from event_name n
+    cross join mapped m
+    cross join lateral (select not (n.is_passive or n.is_refund) as visit) v
+    cross join lateral (select case when m.core then n.is_core else v.visit end as core) c
+    where n.workspace_id = %(workspace)s
+)
+select
+    e.end_user_id,
+    d.day,
+    d.digest,
+    e.at,
+    extract(hour from l.local)::smallint as hour,
+    e.message_id,
+    r.visit,
+    r.core,
+    r.habit,
+    r.registered,
+    case when r.visit and jsonb_typeof(e.properties -> 'category') in ('string', 'number')
+        then nullif(left(e.properties ->> 'category', 200), '') end as category,
+    case when r.visit and jsonb_typeof(e.properties -> 'app_version') in ('string', 'number')
+        then nullif(left(e.properties ->> 'app_version', 50), '') end as app_version,
+    case when r.referral and jsonb_typeof(e.properties -> 'referred_by') in ('string', 'number')
+        then nullif(left(e.properties ->> 'referred_by', 255), '') end as referred_by
+from fold_changed d
+join event e on e.end_user_id = d.end_user_id and e.client_at between d.first_key and d.last_key
+    and (e.at at time zone %(zone)s)::date = d.day and e.workspace_id = %(workspace)s
+join role r on r.id = e.name_id
+cross join lateral (select e.at at time zone %(zone)s as local) l
