@@ -43,6 +43,10 @@ def save_account(channel_key: str, values: dict[str, Any], by: Operator | None =
     return account
 
 
+def is_connected(channel_key: str) -> bool:
+    return ChannelAccount.objects.filter(channel=channel_key).exists()
+
+
 def shown_config(channel_key: str) -> dict[str, Any]:
     """The settings without their secrets; {} when the channel is not set up."""
     account = ChannelAccount.objects.filter(channel=channel_key).first()

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.channels import Channel, ChannelError, Field, Message, Result, get_channel
 from campaigns.content import ERROR_SENTENCES, TemplateError
-from campaigns.letters import contexts_of, prepare, write
+from campaigns.letters import contexts_of, prepare, workspace_context, write
 from campaigns.models import Campaign, ChannelAccount
 from campaigns.secrets import unseal
 from segmentation.models import Segment
@@ -136,19 +137,25 @@ def refusal(error: TemplateError) -> DomainError:
 
 
 def problems(campaign: Campaign) -> list[DomainError]:
-    """发送前检查: everything that keeps the campaign from being sent, each naming its field."""
+    """Everything that keeps the campaign from being sent, each naming its field."""
     found: list[DomainError] = []
     if campaign.segment_id is None or not Segment.objects.filter(pk=campaign.segment_id, archived_at=None).exists():
         found.append(DomainError("required", _("Choose a segment."), "segment"))
-    for spec in check_channel(campaign.channel).content_fields:
-        if spec.required and not campaign.content.get(spec.name):
-            message = _("%(field)s is empty.") % {"field": spec.label}
-            found.append(DomainError("required", message, f"content.{spec.name}"))
+    return found + content_problems(campaign.channel, campaign.content)
+
+
+def content_problems(channel_key: str, content: dict[str, Any]) -> list[DomainError]:
+    """What keeps a content from leaving on a channel, to anybody."""
+    found = [
+        DomainError("required", _("%(field)s is empty.") % {"field": spec.label}, f"content.{spec.name}")
+        for spec in check_channel(channel_key).content_fields
+        if spec.required and not content.get(spec.name)
+    ]
     try:
-        prepare(campaign.channel, campaign.content)
+        prepare(channel_key, content)
     except TemplateError as error:
         found.append(refusal(error))
-    if not ChannelAccount.objects.filter(channel=campaign.channel).exists():
+    if not ChannelAccount.objects.filter(channel=channel_key).exists():
         found.append(DomainError("no_account", _("This channel is not set up yet."), "channel"))
     return found
 
@@ -168,7 +175,7 @@ def preview(channel_key: str, content: dict[str, Any], person: EndUser | None) -
 
 def context_of(person: EndUser | None, workspace: Workspace) -> dict[str, Any]:
     if person is None:
-        return {"user": {}, "workspace": {"name": workspace.name}}
+        return {"user": {}, "workspace": workspace_context(workspace)}
     return contexts_of([person.pk], workspace)[person.pk]
 
 
@@ -181,35 +188,45 @@ class Rehearsal:
     message: Message
 
 
-def rehearse(campaign: Campaign, address: str, person: EndUser | None, by: Operator) -> Rehearsal:
-    """The campaign filled in as the person, addressed to the operator. Raises DomainError for what is missing."""
-    for problem in problems(campaign):
-        if problem.path != "segment":
-            raise problem
+def rehearse(channel_key: str, content: Any, address: str, person: EndUser | None, by: Operator) -> Rehearsal:
+    """The content filled in as the person, addressed to the operator. Raises DomainError for what is missing."""
+    channel, content = check_channel(channel_key), check_content(channel_key, content)
+    for problem in content_problems(channel_key, content):
+        raise problem
     address = check_text(address, "address", 400)
     if not address:
         raise DomainError("required", _("This field is required."), "address")
     workspace = current_workspace()
-    channel = get_channel(campaign.channel)
-    config = unseal(channel, ChannelAccount.objects.get(channel=channel.key).config)
-    letter = prepare(campaign.channel, campaign.content, tracked=False)
+    config = unseal(channel, ChannelAccount.objects.get(channel=channel_key).config)
+    letter = prepare(channel_key, content, tracked=False)
     try:
         message = write(letter, context_of(person, workspace), workspace.pk, uuid.uuid4(), address)
     except TemplateError as error:
         raise refusal(error) from error
-    audit("campaign.test", str(campaign.pk), by, address=address)
+    audit("campaign.test", channel_key, by, address=address)
     return Rehearsal(channel, config, message)
 
 
-def try_out(workspace: Workspace, campaign_id: uuid.UUID, address: str, person_id: uuid.UUID | None, by: Operator) -> Result:
-    """试发: send the campaign once to an address of one's own, filled in as the chosen person. Opens its own scopes.
+def try_out(workspace: Workspace, channel_key: str, content: Any, address: str, person: str, by: Operator) -> Result:
+    """试发: send a content once to an address of one's own, filled in as the person named. Opens its own scopes.
 
-    Raises DomainError when the channel cannot send, Campaign.DoesNotExist for an unknown one."""
+    Raises DomainError when something is missing or the channel cannot send."""
     with workspace_scope(workspace):
-        campaign = Campaign.objects.get(pk=campaign_id)
-        person = EndUser.objects.counted().filter(pk=person_id).first() if person_id else None
-        ready = rehearse(campaign, address, person, by)
+        ready = rehearse(channel_key, content, address, find_person(person), by)
     try:
         return next(iter(ready.channel.send([ready.message], ready.config)))
     except ChannelError as error:
         raise DomainError(error.code, f"{error.code} {error.detail}".strip(), "address") from error
+
+
+def find_person(words: str) -> EndUser | None:
+    """The person with this ID, else the first with this name or address; None without words. Raises DomainError."""
+    words = words.strip()
+    if not words:
+        return None
+    people = EndUser.objects.counted()
+    by_word = people.filter(Q(name=words) | Q(email__iexact=words) | Q(phone=words)).order_by("pk")
+    found = people.filter(external_id=words).first() or by_word.first()
+    if found is None:
+        raise DomainError("not_found", _("There is nobody with this ID, name or address."), "person")
+    return found

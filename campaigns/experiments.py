@@ -45,6 +45,11 @@ class Lift:
     more_needed: int | None
 
     @property
+    def points(self) -> float:
+        """Size of the difference in percentage points, without its sign."""
+        return abs(self.difference) * 100
+
+    @property
     def decided(self) -> bool:
         """Whether the 95 % interval leaves zero out."""
         return self.low > 0 or self.high < 0

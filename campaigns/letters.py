@@ -98,7 +98,11 @@ def person_context(person: EndUser, facts: Facts | None, workspace: Workspace) -
     """What merge fields can say about a person: `user.*` (profile, attributes, facts) and `workspace.name`."""
     known = {name: getattr(person, name) for name in PROFILE}
     computed = {name: getattr(facts, name) for name in FACTS} if facts else {}
-    return {"user": {**person.attributes, **computed, **known}, "workspace": {"name": workspace.name}}
+    return {"user": {**person.attributes, **computed, **known}, "workspace": workspace_context(workspace)}
+
+
+def workspace_context(workspace: Workspace) -> dict[str, str]:
+    return {"name": workspace.name, "currency": workspace.currency}
 
 
 def contexts_of(people: Iterable[uuid.UUID], workspace: Workspace) -> dict[uuid.UUID, dict[str, Any]]:

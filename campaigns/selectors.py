@@ -6,16 +6,16 @@ import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns.experiments import Arm, Lift, compare, sample_ratio_p
 from campaigns.models import OPEN_STATES, Campaign, Delivery, Run
-from segmentation.models import Segment
+from segmentation.models import Segment, SegmentMember
 
 LISTED = 200
 RATE_SECONDS = 60
@@ -45,6 +45,10 @@ class Report:
     def ratio_warning(self) -> bool:
         """Whether the arms are so uneven that something other than chance drew them."""
         return self.ratio_p is not None and self.ratio_p < 0.01
+
+    @property
+    def sent_rate(self) -> float | None:
+        return self.sent_converted / self.sent if self.sent else None
 
     @property
     def unknown(self) -> int:
@@ -109,7 +113,12 @@ def list_campaigns(state: str = "", channel: str = "", text: str = "") -> list[d
     segments = dict(Segment.objects.filter(pk__in=[c.segment_id for c in campaigns]).values_list("pk", "name"))
     progress = progress_of(campaign.pk for campaign in campaigns)
     return [
-        {"campaign": c, "segment": segments.get(c.segment_id, ""), "progress": progress.get(c.pk, Progress())}
+        {
+            "campaign": c,
+            "segment": segments.get(c.segment_id, ""),
+            "progress": (found := progress.get(c.pk, Progress())),
+            "at": found.began or c.scheduled_at or c.created_at,
+        }
         for c in campaigns
     ]
 
@@ -124,7 +133,12 @@ class Progress:
     rate: float = 0.0
     seconds_left: int | None = None
     lift: Lift | None = None
-    treated: Arm = Arm(0, 0)
+    converted: int = 0
+    began: datetime | None = None
+
+    @property
+    def conversion_rate(self) -> float | None:
+        return self.converted / self.total if self.total else None
 
     @property
     def percent(self) -> int:
@@ -149,6 +163,7 @@ def progress_of(campaigns: Iterable[uuid.UUID]) -> dict[uuid.UUID, Progress]:
             since=Min("sent_at", filter=sent & recent),
             treated_converted=Count("converted_at", filter=treated),
             control_converted=Count("converted_at", filter=control),
+            began=Max("run__frozen_at"),
         )
         .order_by()
     )
@@ -166,8 +181,26 @@ def _progress(row: dict[str, Any], now: Any) -> Progress:
         rate=rate,
         seconds_left=math.ceil(row["left"] / rate) if rate and row["left"] else None,
         lift=compare(treated, Arm(row["held"], row["control_converted"])),
-        treated=treated,
+        converted=treated.converted,
+        began=row["began"],
     )
+
+
+def latest_run(campaign: Campaign) -> Run | None:
+    """The run that counts: the one that was frozen last, else the one that waits or failed to start."""
+    return Run.objects.filter(campaign=campaign).order_by(F("frozen_at").desc(nulls_last=True), "-due_at").first()
+
+
+def count_states() -> dict[str, int]:
+    """How many campaigns are in each state."""
+    return dict(Campaign.objects.values_list("state").annotate(n=Count("pk")))
+
+
+def some_people(campaign: Campaign, most: int) -> list[uuid.UUID]:
+    """A few of those the campaign is for: of its audience once frozen, else of its segment."""
+    frozen = Delivery.objects.filter(run__campaign=campaign, arm="treated").values_list("end_user_id", flat=True)
+    members = SegmentMember.objects.filter(segment=campaign.segment_id).values_list("end_user_id", flat=True)
+    return list(frozen[:most]) or list(members[:most])
 
 
 def deliveries_of(campaign: Campaign, state: str = "", reason: str = "", arm: str = "", only: str = "") -> QuerySet:

@@ -86,7 +86,8 @@ def send_due(workspace: Workspace, channel_key: str, seconds: float = math.inf) 
 
 def running_runs(workspace: Workspace, channel_key: str) -> list[Run]:
     with workspace_scope(workspace):
-        return list(Run.objects.filter(state="running", campaign__channel=channel_key).select_related("campaign").order_by("frozen_at"))
+        runs = Run.objects.filter(state="running", campaign__channel=channel_key).select_related("campaign")
+        return list(runs.order_by("frozen_at"))
 
 
 def claim(workspace: Workspace, run: Run, until: float = math.inf) -> Job | None:

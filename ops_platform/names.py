@@ -55,6 +55,14 @@ REASONS: dict[str, Name] = {
     "template_error": _("the message could not be written for this person"),
     "cancelled": _("the campaign was stopped first"),
     "bounced": _("the address bounced"),
+    "complained": _("complained"),
+    "by_hand": _("added by hand"),
+    "refused": _("the provider refused it"),
+    "gave_up": _("tried too often in vain"),
+    "no_answer": _("the provider did not answer"),
+    "sender_died": _("the sender was interrupted"),
+    "deferred": _("the provider asked to come again"),
+    "channel_down": _("the channel could not be reached"),
     "invalid_address": _("the address is not valid"),
 }
 JOB_STATES: dict[str, Name] = {

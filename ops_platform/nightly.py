@@ -18,9 +18,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from campaigns.services import settle_night
 from lifecycle.services import assign_stages, flag_activity
 from ops_platform.models import Night, NightStep
 from segmentation.rfm import score_rfm
+from segmentation.services import refresh_segments
 from users.night import refresh_facts
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
@@ -41,9 +43,11 @@ class Step:
 
 STEPS: tuple[Step, ...] = (
     Step("facts", gettext_lazy("Metrics"), refresh_facts),
-    Step("activity", gettext_lazy("Activity"), flag_activity),
+    Step("activity", gettext_lazy("Activity flags"), flag_activity),
     Step("stages", gettext_lazy("Lifecycle stages"), assign_stages),
     Step("rfm", gettext_lazy("RFM"), score_rfm),
+    Step("segments", gettext_lazy("Segments"), refresh_segments),
+    Step("campaigns", gettext_lazy("Campaigns"), settle_night),
 )
 
 
@@ -61,12 +65,11 @@ def run_night(workspace: Workspace, day: date, trigger: str = "command", only: s
     with _alone(workspace):
         workspace.refresh_from_db()
         if workspace.current_day is not None and day < workspace.current_day:
-            raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % {"day": workspace.current_day}, "day")
+            later = {"day": workspace.current_day.isoformat()}
+            raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % later, "day")
         if not only:
             _open_night(workspace, day, trigger)
-        done = []
-        for step in steps:
-            done.append(_run_step(workspace, day, step, whole=not only))
+        done = [_run_step(workspace, day, step, whole=not only) for step in steps]
         if not only:
             _publish(workspace, day, time.perf_counter() - started)
     return {
@@ -93,6 +96,7 @@ def _alone(workspace: Workspace) -> Iterator[None]:
 def _open_night(workspace: Workspace, day: date, trigger: str) -> None:
     """The ledger of this night, all steps waiting; nights that a killed process left running are told as failed."""
     with workspace_scope(workspace):
+        NightStep.objects.filter(state="running").update(state="failed", error="interrupted")
         Night.objects.filter(~Q(day=day), state="running").update(state="failed", error="interrupted", finished_at=timezone.now())
         Night.objects.update_or_create(
             workspace=workspace,

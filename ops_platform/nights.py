@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import path, register_converter, reverse
 from django.urls.converters import StringConverter
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_POST
 
 from ops_platform import names, nightly, numbers
@@ -112,7 +112,7 @@ def show_night(request: HttpRequest, day: date) -> HttpResponse:
 def describe_step(key: str, step: NightStep | None) -> dict[str, Any]:
     """One line of the ledger: {key, label, state, seconds, counts (words), error}."""
     counts = step.counts if step else {}
-    words = [f"{COUNT_WORDS[name]()} {numbers.number(value)}" for name, value in counts.items() if name in COUNT_WORDS]
+    words = [COUNT_WORDS[name](value) % {"n": numbers.number(value)} for name, value in counts.items() if name in COUNT_WORDS]
     return {
         "key": key,
         "label": names.STEPS[key],
@@ -124,16 +124,16 @@ def describe_step(key: str, step: NightStep | None) -> dict[str, Any]:
 
 
 COUNT_WORDS = {
-    "people": lambda: _("people"),
-    "folded": lambda: _("with new events"),
-    "moved": lambda: _("moved"),
-    "changes": lambda: _("rows changed"),
-    "segments": lambda: _("segments"),
-    "entered": lambda: _("entered"),
-    "left": lambda: _("left"),
-    "runs": lambda: _("campaigns begun"),
-    "conversions": lambda: _("conversions"),
-    "failed": lambda: _("failed"),
+    "people": lambda n: ngettext("%(n)s person", "%(n)s people", n),
+    "folded": lambda n: ngettext("%(n)s with new events", "%(n)s with new events", n),
+    "moved": lambda n: ngettext("%(n)s moved", "%(n)s moved", n),
+    "changes": lambda n: ngettext("%(n)s row changed", "%(n)s rows changed", n),
+    "segments": lambda n: ngettext("%(n)s segment", "%(n)s segments", n),
+    "entered": lambda n: ngettext("%(n)s entered", "%(n)s entered", n),
+    "left": lambda n: ngettext("%(n)s left", "%(n)s left", n),
+    "runs": lambda n: ngettext("%(n)s campaign begun", "%(n)s campaigns begun", n),
+    "conversions": lambda n: ngettext("%(n)s conversion", "%(n)s conversions", n),
+    "failed": lambda n: ngettext("%(n)s failed", "%(n)s failed", n),
 }
 
 

@@ -20,7 +20,6 @@ NIGHT_HOUR = time(3)
 CATCH_UP_NIGHTS = 7
 # A slot that was taken and whose work is still due belongs to a worker that died; a night refuses to run beside itself.
 TAKE_AGAIN_AFTER = timedelta(hours=1)
-BEAT = {"tick": {"task": "ops_platform.tasks.tick", "schedule": 60.0, "options": {"expires": 55}}}
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ EVERY_MINUTE = timedelta(seconds=55)
 JOBS: tuple[Job, ...] = (
     Job("night", "03:00 in the workspace's zone", "ops_platform.tasks.run_night", due_nights),
     Job("campaigns", "every minute", "campaigns.tasks.send_campaigns", always, EVERY_MINUTE),
+    Job("imports", "every minute", "users.tasks.run_imports", always, EVERY_MINUTE),
 )
 
 

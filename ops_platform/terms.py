@@ -66,7 +66,7 @@ SENTENCES: dict[str, Callable[[Rules], str]] = {
     "spend": lambda r: _("Orders minus refunds, since the beginning."),
     "recommendations": lambda r: _("Friends brought who did the core action on two different days within 30 days of joining."),
     "control": lambda r: _("People left alone on purpose, by chance, so that the difference shows what the message did."),
-    "lift": lambda r: _("Conversion rate of everyone assigned to the message minus that of the control group, with its 95 % interval."),
+    "lift": lambda r: _("Conversion rate of everyone assigned to the message minus that of the control group, with its 95-percent interval."),
     "conversion": lambda r: _("Did the chosen event within %(days)s days of the audience being frozen.") % {"days": r.conversion_days},
     "excluded": lambda r: _("Staff, test accounts and fake orders: in no number at all."),
     "core": lambda r: _("What the product is for. The first time is activation and opens the stage Using."),

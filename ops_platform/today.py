@@ -160,7 +160,7 @@ def moved_lines(moved: dict[str, int], address: pictures.Address, day: date) -> 
 
 
 def checklist(workspace: Workspace, done: dict[str, bool]) -> list[dict[str, Any]]:
-    """The first run, in order: {key, title, text, done, url, label}. The first that is not done is the next step."""
+    """The first run, in order: {title, text, done, next, url, label}; the first that is not done is next."""
     lines = [
         ("events", _("Events arrive"), _("Send them over HTTP with a write key, or import a file of orders."), "users:imports", _("Import a file")),
         ("core", _("The core action is defined"), _("Say which events are core action, habit, order, refund: stages rest on them."), "users:mapping", _("Define events")),
@@ -168,7 +168,15 @@ def checklist(workspace: Workspace, done: dict[str, bool]) -> list[dict[str, Any
         ("segment", _("The first segment"), _("People who match a rule, changing with it."), "segmentation:new", _("New segment")),
         ("campaign", _("The first message"), _("To a segment, with a control group that shows what it did."), "campaigns:new", _("New campaign")),
     ]
+    following = next((key for key, *_rest in lines if not done[key]), "")
     return [
-        {"key": key, "title": title, "text": text, "done": done[key], "url": page_address(view, workspace), "label": label}
+        {
+            "title": title,
+            "text": text,
+            "done": done[key],
+            "next": key == following,
+            "url": page_address(view, workspace),
+            "label": label,
+        }
         for key, title, text, view, label in lines
     ]

@@ -1,15 +1,10 @@
 """Every address of the product. Workspace pages live under `w/<slug>/` and pass the door (workspaces.middleware)."""
 
-from importlib.util import find_spec
-
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from ops_platform import views
 from workspaces.views import accept_invitation
-
-
-def mounted(prefix: str, module: str) -> list:
-    return [path(prefix, include(module))] if find_spec(module) else []
 
 
 home_pages = [path("", views.show_home, name="today"), path("palette/", views.search_palette, name="palette")]
@@ -18,10 +13,10 @@ workspace_pages = [
     path("users/", include("ops_platform.people")),
     path("tiers/", include("ops_platform.tiers")),
     path("nights/", include("ops_platform.nights")),
-    *mounted("", "users.urls"),
-    *mounted("", "segmentation.urls"),
-    *mounted("", "campaigns.urls"),
-    *mounted("", "workspaces.urls"),
+    path("", include("users.urls")),
+    path("", include("segmentation.urls")),
+    path("", include("campaigns.urls")),
+    path("", include("workspaces.urls")),
 ]
 urlpatterns = [
     path("", views.choose_workspace, name="chooser"),
@@ -30,5 +25,12 @@ urlpatterns = [
     path("invitations/<str:token>/", accept_invitation, name="accept_invitation"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("w/<slug:slug>/", include(workspace_pages)),
-    *mounted("v1/", "users.ingest.urls"),
+    path("v1/", include("users.ingest.urls")),
+    path("t/", include("campaigns.public_urls")),
+    path("api/v1/", include("ops_platform.api")),
+    path("api/v1/", include("users.api")),
+    path("api/v1/", include("segmentation.api")),
+    path("api/v1/", include("campaigns.api")),
+    path("api/schema", SpectacularAPIView.as_view(), name="api_schema"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
 ]

@@ -47,6 +47,7 @@ STARTERS: tuple[Definition, ...] = (
     },
     {"all": [{"kind": "activity", "flags": ["dormant"]}, {"kind": "reachable", "channel": "sms"}]},
 )
+FIELDS = ("name", "goal")
 ROW_BUTTONS = ("add", "remove", "duplicate", "preview")
 
 
@@ -61,6 +62,7 @@ class Form:
     saves: bool = False
     previews: bool = False
     problems: list[DomainError] = field(default_factory=list)
+    clean: Definition = field(default_factory=dict)
 
     @classmethod
     def of(cls, request: HttpRequest, workspace: Workspace, segment: Segment | None = None) -> Form:
@@ -115,19 +117,19 @@ class Form:
     def refuse(self, error: DomainError) -> None:
         self.problems = error.problems if isinstance(error, InvalidDefinition) else [error]
 
-    @property
-    def counted(self) -> LiveCount | None:
+    def count(self) -> LiveCount | None:
         """The count, for the first look and for readers without script; None when there is nothing to count."""
         if not (self.previews or self.vocabulary.segment) or self.problems or not self.definition:
             return None
         try:
-            return count_live(parse(self.definition, self.vocabulary), self.vocabulary.workspace)
+            self.clean = parse(self.definition, self.vocabulary)
+            return count_live(self.clean, self.vocabulary.workspace)
         except DomainError as error:
             self.refuse(error)
             return None
 
     def render(self, request: HttpRequest, title: str) -> HttpResponse:
-        counted = self.counted
+        counted = self.count()
         status = 422 if self.problems and request.method == "POST" else 200
         shown = self.definition if isinstance(self.definition, dict) else {}
         rows = draw_rows(shown, self.vocabulary, self.problems)
@@ -141,10 +143,12 @@ class Form:
             "patterns": patterns(self.vocabulary),
             "menu": menu(),
             "json": json.dumps(shown, ensure_ascii=False) if shown else "",
-            "errors": {problem.path: problem.message for problem in self.problems if problem.path in ("name", "goal")},
-            "problems": [problem for problem in self.problems if problem.path not in ("name", "goal")],
+            "errors": {problem.path: problem.message for problem in self.problems if problem.path in FIELDS},
+            # What is not shown at an input or at a row.
+            "problems": [one for one in self.problems if one.path not in FIELDS and not (rows and "/" in one.path)],
             "counted": counted,
-            "sentence": self.sentence() if counted else "",
+            "sentence": describe(self.clean, self.vocabulary) if counted else "",
+            "unknown": unknown_events(self.clean, self.vocabulary) if counted else [],
             "lists": {
                 "events": list(self.vocabulary.events),
                 "tags": self.vocabulary.tags,
@@ -152,9 +156,6 @@ class Form:
             },
         }
         return render(request, "segmentation/builder.html", context, status=status)
-
-    def sentence(self) -> str:
-        return describe(parse(self.definition, self.vocabulary), self.vocabulary)
 
 
 def starters(vocabulary: Vocabulary) -> list[dict[str, str]]:
@@ -171,5 +172,7 @@ def extra(kind: str) -> dict[str, Any]:
     return {field.name: field.default for field in fields if isinstance(field.default, str) and field.default}
 
 
-def events_named(definition: Definition) -> list[str]:
-    return [node["event"] for _path, node in conditions_of(definition) if node["kind"] == "event_count"]
+def unknown_events(definition: Definition, vocabulary: Vocabulary) -> list[str]:
+    """Events the rule counts that have never arrived: legal, and most often a slip of the pen."""
+    named = [node["event"] for _path, node in conditions_of(definition) if node["kind"] == "event_count"]
+    return [name for name in dict.fromkeys(named) if name not in vocabulary.events]

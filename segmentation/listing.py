@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from segmentation import selectors
 from segmentation.models import Segment, SegmentDay
@@ -141,6 +142,8 @@ def one(segment: Segment, query: QueryDict, workspace: Workspace) -> dict[str, A
 def summary_of(segment: Segment, latest: SegmentDay | None) -> str:
     if segment.size is None:
         return _("Not computed yet: the next daily update does it.")
+    if latest is not None and latest.entered == latest.size:  # its first day: everybody is new
+        return _("%(n)s people.") % {"n": f"{segment.size:,}"}
     if latest is None or not (latest.entered or latest.left):
         return _("%(n)s people; nobody came or went with the last update.") % {"n": f"{segment.size:,}"}
     return _("%(n)s people; %(entered)s entered and %(left)s left with the last update.") % {
@@ -188,10 +191,15 @@ def people(segment: Segment, show: Shown, after: str = "", limit: int = PAGE) ->
 def tabs(segment: Segment, latest: SegmentDay | None, show: Shown) -> list[dict[str, Any]]:
     """Members, and who came and went on a day: the one looked at, or the last."""
     day = show[1] or (latest.day if latest else None)
-    found = [{"label": _("Members"), "url": "?", "active": show[0] == "members", "count": segment.size}]
+    found = [
+        {"label": pgettext("segment", "Members"), "url": "?", "active": show[0] == "members", "count": segment.size}
+    ]
     if day is not None:
         counts = SegmentDay.objects.filter(segment=segment, day=day).first()
-        for key, label in (("entered", _("Entered on %(day)s")), ("left", _("Left on %(day)s"))):
+        for key, label in (
+            ("entered", pgettext("segment", "Entered on %(day)s")),
+            ("left", pgettext("segment", "Left on %(day)s")),
+        ):
             count = getattr(counts, key) if counts else 0
             url = f"?{urlencode({'show': key, 'on': day.isoformat()})}"
             found.append({"label": label % {"day": day}, "url": url, "active": show[0] == key, "count": count})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -51,7 +51,8 @@ def reading(seconds: int) -> Iterator[None]:
         cursor.execute("select current_setting('statement_timeout')")
         before = cursor.fetchone()[0]
         try:
-            with read_role():
+            # The savepoint is for the refused query: read_role can only step back from a healthy transaction.
+            with read_role(), transaction.atomic():
                 cursor.execute("set local statement_timeout = %s", [seconds * 1000])
                 # The planner believes what was written a moment ago to be empty, and would loop over it for every person.
                 cursor.execute("set local enable_nestloop to off")

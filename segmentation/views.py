@@ -91,7 +91,7 @@ def edit_segment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         else:
             messages.success(request, _("“%(name)s” is changed.") % {"name": form.name})
             return to(request, segment)
-    return form.render(request, _("Change “%(name)s”") % {"name": segment.name})
+    return form.render(request, _("Edit “%(name)s”") % {"name": segment.name})
 
 
 @require_POST
@@ -111,7 +111,7 @@ def count_people(request: HttpRequest) -> HttpResponse:
     context = {
         "counted": counted,
         "sentence": describe(definition, vocabulary),
-        "unknown": unknown_events(definition, vocabulary),
+        "unknown": builder.unknown_events(definition, vocabulary),
     }
     return render(request, "segmentation/_count.html", context)
 
@@ -120,12 +120,6 @@ def editing(request: HttpRequest) -> Segment | None:
     """The segment whose rule is being counted, so that a reference to itself is told at once."""
     pk = selectors.as_id(request.POST.get("segment", ""))
     return Segment.objects.filter(pk=pk).first() if pk else None
-
-
-def unknown_events(definition: dict[str, Any], vocabulary: Vocabulary) -> list[str]:
-    """Events the rule counts that have never arrived: legal, and most often a slip of the pen."""
-    named = builder.events_named(definition)
-    return [name for name in named if name not in vocabulary.events]
 
 
 @require_GET

@@ -49,6 +49,7 @@
     }
     return typeof value === "number" ? (brief ? short(value) : value.toLocaleString("en-US")) : String(value);
   }
+  const shortDay = (value) => (/^\d{4}-\d{2}-\d{2}$/.test(value) ? value.slice(5) : value);
   const safe = (text) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
   const line = (label, value) => `${safe(label)}　<b>${safe(value)}</b>`;
   const urlOf = (spec, row, column) => { const url = (spec.urls || [])[row]; return Array.isArray(url) ? url[column] : url; };
@@ -57,7 +58,7 @@
   function ground(spec, box) {
     const grey = style("--grey"), rule = style("--line");
     return {
-      animationDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 250,
+      animation: !matchMedia("(prefers-reduced-motion: reduce)").matches, animationDuration: 250,
       textStyle: { fontFamily: style("--font"), color: style("--ink") },
       grid: { left: 8, right: 24, top: 16, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       tooltip: {
@@ -111,9 +112,9 @@
       const unit = spec.columns[1].unit;
       const numeric = typeof spec.rows[0][0] === "number";
       return {
-        ...base, grid: { ...base.grid, right: drawn(spec).length > 1 && !base.narrow ? 88 : 32, top: 20 + 15 * (spec.marks?.length || 0) },
+        ...base, grid: { ...base.grid, right: drawn(spec).length > 1 && !base.narrow ? 88 : 32, top: (drawn(spec).length > 1 && base.narrow ? 56 : 20) + 15 * (spec.marks?.length || 0) },
         tooltip: { ...base.tooltip, trigger: "axis", formatter: (all) => [`<b>${safe(spec.columns[0].label)} ${safe(all[0].axisValueLabel ?? all[0].value[0])}</b>`, ...all.map((at) => `${at.marker}${line(at.seriesName, write(at.value[1], spec.columns[at.seriesIndex + 1].unit, spec))}`)].join("<br>") },
-        xAxis: { ...base.axis, type: numeric ? "value" : "category", splitLine: { show: false }, min: numeric ? spec.rows[0][0] : undefined, max: numeric ? spec.rows.at(-1)[0] : undefined, data: numeric ? undefined : spec.rows.map((row) => row[0]) },
+        xAxis: { ...base.axis, type: numeric ? "value" : "category", splitLine: { show: false }, min: numeric ? spec.rows[0][0] : undefined, max: numeric ? spec.rows.at(-1)[0] : undefined, data: numeric ? undefined : spec.rows.map((row) => row[0]), axisLabel: { ...base.axis.axisLabel, formatter: shortDay, hideOverlap: true } },
         yAxis: { ...base.axis, type: "value", min: spec.floor === undefined ? undefined : spec.floor, axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, unit, spec, true) } },
         legend: base.narrow ? legend(spec) : undefined,
         series: drawn(spec).map((column, index) => ({
@@ -190,7 +191,7 @@
         { type: "rect", shape: { x: x - w / 2 + 1.5, y: y - h / 2 + 1.5, width: w - 3, height: h - 3, r: 4 }, style: { fill } },
         ...texts.map((text, at) => ({
           type: "text", style: {
-            text, x, y: y + (texts.length > 1 ? (at ? 9 : -8) : 0), textAlign: "center", textVerticalAlign: "middle", fontSize: at ? 11 : 13,
+            text, fontFamily: style("--font"), x, y: y + (texts.length > 1 ? (at ? 9 : -8) : 0), textAlign: "center", textVerticalAlign: "middle", fontSize: at ? 11 : 13,
             fill: !tint && strength > 0.6 ? style("--surface") : style("--ink"), fontWeight: at ? 400 : 600, width: w - 8, overflow: "truncate",
           },
         })),
@@ -215,6 +216,12 @@
   }
 
   // ---- life of a picture ----
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target, contentRect }) => {
+    const picture = window.echarts?.getInstanceByDom(target);
+    if (picture && contentRect.width && picture.getWidth() !== Math.floor(contentRect.width)) picture.resize();
+  }));
+  const watchSize = (box) => sizes.observe(box);
+
   async function show(box) {
     const spec = JSON.parse(document.getElementById(box.dataset.source).textContent);
     if (!draw[spec.kind]) return;
@@ -232,7 +239,7 @@
       const url = at.dataType === "node" ? spec.nodes[at.name].url : urlOf(spec, row, at.seriesIndex);
       if (url) location.href = url;
     });
-    new ResizeObserver(() => picture.resize()).observe(box);
+    watchSize(box);
   }
   const all = (root) => (root || document).querySelectorAll("[data-chart]");
   const watcher = new IntersectionObserver((entries) => entries.forEach((entry) => {

@@ -240,12 +240,18 @@
       const answer = await fetch(form.dataset.count, { method: "POST", body, headers, signal: asking.signal });
       if (answer.ok) {
         count.innerHTML = await answer.text();
+        showTotal();
         showProblems($$("[data-path]", count).map((line) => ({ ...line.dataset, message: line.textContent })));
       } else window.toast?.(JSON.parse(document.getElementById("words").textContent).failed, "error");
       count.removeAttribute("aria-busy");
     } catch (error) {
       if (error.name !== "AbortError") count.removeAttribute("aria-busy");
     }
+  }
+
+  // Where the count has no room beside the rule, the figure stands beside the button.
+  function showTotal() {
+    $("[data-total]", form).textContent = $(".count-number", count)?.textContent || "—";
   }
 
   // A problem is shown at its row. An input that is simply still empty is only named beside the rule, until it was left.
@@ -382,10 +388,13 @@
   // ---- begin ----
   form.elements.by.value = "json";
   form.classList.add("has-script");
+  $("details", form).open = false;
   let first = {};
   try { first = now ? JSON.parse(now) : {}; } catch { /* the server has said what is wrong with it */ }
   draw(first);
+  if (form.hasAttribute("data-refused")) $$("[data-kind]", rule).forEach((row) => { row.dataset.left = "1"; });
   now = read();
   json.value = now;
-  if (now && !$(".count-number", count)) countNow();
+  if (now && $(".count-number", count)) showTotal();
+  else if (now) countNow();
 })();

@@ -29,7 +29,7 @@ ENCODINGS = ("utf-8-sig", "gb18030")
 NUMERIC = re.compile(r"[\s¥￥$€£]*[+-]?\d[\d.,:/\-TZ+ ]*%?\s*", re.ASCII)
 
 
-class BadFile(Exception):  # noqa: N818 - a fault of the file
+class BadFile(Exception):
     """The file as a whole cannot be read. `code` is stable; `line` is where, 0 when it is everywhere."""
 
     def __init__(self, code: str, line: int = 0) -> None:

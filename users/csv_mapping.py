@@ -22,9 +22,11 @@ ROLES = ("external_id", "event", "time", "amount", "order_id", "message_id", "na
 TRAITS = ("name", "email", "phone", "city", "source")
 PROPERTY, SKIP = "property", "skip"
 GUESSES = {
-    "external_id": "external_id user_id userid uid customer_id customerid customer member_id memberid id 用户id 用户 客户 客户id 客户编号 会员 会员号 会员id",
+    "external_id": "external_id user_id userid uid customer_id customerid customer member_id memberid id"
+    " 用户id 用户 客户 客户id 客户编号 会员 会员号 会员id",
     "event": "event event_name eventname 事件 事件名 行为",
-    "time": "time timestamp event_time date datetime day created_at ordered_at paid_at order_date 时间 日期 下单时间 支付时间 订单时间",
+    "time": "time timestamp event_time date datetime day created_at ordered_at paid_at order_date"
+    " 时间 日期 下单时间 支付时间 订单时间",
     "amount": "amount total revenue price dollar_value paid sales 金额 实付 实付金额 订单金额 支付金额 应付金额",
     "order_id": "order_id orderid order order_no invoice invoiceno 订单 订单号 订单编号 订单id",
     "message_id": "message_id messageid event_id 消息id",
@@ -57,8 +59,9 @@ PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?", re.ASCII)
 
 @dataclass(frozen=True)
 class Mapping:
-    """`roles`: column → one of ROLES, property or skip. `event`: the name where no column tells it. `id_numbers`: ids
-    are whole numbers, so that 0001 is 1. Times without an offset are the workspace's; a day alone means its noon."""
+    """`roles`: column → one of ROLES, `property`, `property:name` or `skip`. `event`: the name where no column tells it.
+    `id_numbers`: ids are whole numbers, so that 0001 is 1. Times without an offset are the workspace's; a day alone means
+    its noon."""
 
     roles: dict[str, str] = field(default_factory=dict)
     event: str = "Order Completed"
@@ -156,7 +159,8 @@ class RowReader:
         self.mapping, self.zone, self.currency, self.received_at = mapping, zone, currency, received_at
         self.columns = list(columns)
         self.place = {role: self.columns.index(c) for c, role in mapping.roles.items() if role in ROLES}
-        self.kept = [(n, c) for n, c in enumerate(self.columns) if mapping.roles.get(c, PROPERTY) == PROPERTY]
+        given = [(n, c, mapping.roles.get(c, PROPERTY).partition(":")) for n, c in enumerate(self.columns)]
+        self.kept = [(n, name or column) for n, column, (role, _colon, name) in given if role == PROPERTY]
 
     def read(self, cells: list[str], occurrence: int) -> list[NormalEvent | NormalProfile]:
         """A row as an event, and what it tells about the person. Raises Refused whose path is the column.
@@ -201,7 +205,7 @@ class RowReader:
         return normal.clean_id(text, "external_id")
 
     def read_at(self, text: str) -> datetime:
-        return normal.correct_time(read_time(text, self.mapping.time_format, self.zone), None, self.received_at)
+        return normal.check_history(read_time(text, self.mapping.time_format, self.zone), self.received_at)
 
     def read_properties(self, cells: list[str]) -> dict[str, Any]:
         """Kept columns by their names, numbers as numbers; the amount as `total`, the order number as `order_id`."""

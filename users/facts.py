@@ -83,7 +83,7 @@ _CATALOGUE = (
     Fact(
         "recommendations",
         "times",
-        _("Recommendations"),
+        _("Lasting recommendations"),
         _("Invitees who did the core action on two days within 30 days of joining; counted for a year by default."),
     ),
     Fact("favourite_category", "text", _("Favourite category"), _("The category named most often in visits.")),

@@ -29,16 +29,27 @@ def set_roles(roles: Mapping[str, Sequence[str]], by: Operator | None = None) ->
             raise DomainError("unknown_role", _("There is no such role: %(role)s.") % {"role": role}, role)
     ensure_names(set().union(*wanted.values()) if wanted else set())
     changed = []
-    for name in EventName.objects.select_for_update().order_by("pk"):
-        before = {role: getattr(name, f"is_{role}") for role in wanted}
-        after = {role: name.name in names for role, names in wanted.items()}
+    rows = list(EventName.objects.select_for_update().order_by("pk"))
+    fallback = falls_back(rows)
+    for row in rows:
+        before = {role: getattr(row, f"is_{role}") for role in wanted}
+        after = {role: row.name in names for role, names in wanted.items()}
         if before != after:
-            EventName.objects.filter(pk=name.pk).update(**{f"is_{role}": value for role, value in after.items()})
-            changed.append(name.pk)
+            EventName.objects.filter(pk=row.pk).update(**{f"is_{role}": value for role, value in after.items()})
+            for role, value in after.items():
+                setattr(row, f"is_{role}", value)
+            changed.append(row.pk)
     if changed:
-        run_sql("users/touch_by_name", names=changed)
+        # Where a role falls back to "any visit", or stops to, every event changes its meaning and not only these names.
+        touched = changed if falls_back(rows) == fallback else [row.pk for row in rows]
+        run_sql("users/touch_by_name", names=touched)
         audit("mapping.change", "", by, roles={role: sorted(names) for role, names in wanted.items()})
     return len(changed)
+
+
+def falls_back(rows: Sequence[EventName]) -> tuple[bool, bool]:
+    """Whether no core action is mapped, and no habit event: then any visit counts, or the core action."""
+    return not any(row.is_core for row in rows), not any(row.is_habit for row in rows)
 
 
 def checked_name(name: Any) -> str:

@@ -29,10 +29,12 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     execute("analyze taken", {})
     compute("fold_changed", "users/fold_changed", zone=workspace.zone)
     on_changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
-    compute("fold_events", "users/fold_events", zone=workspace.zone)
+    # As values, not as a subquery: the planner then leaves out the months that do not matter.
+    [keys] = execute("select min(first_key) as first, max(last_key) as last from fold_changed", {})
+    compute("fold_events", "users/fold_events", zone=workspace.zone, **keys)
     compute("fresh_days", "users/fold_days")
     changes = write_differences("person_day", "fresh_days", "end_user_id, day", on_changed)
-    compute("fresh_purchases", "users/fold_purchases", zone=workspace.zone)
+    compute("fresh_purchases", "users/fold_purchases", zone=workspace.zone, **keys)
     changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", on_changed)
     return {"folded": people, "changes": changes}
 

@@ -108,7 +108,7 @@ class RulesForm(forms.Form):
         choices=[("mean", _("against the average value")), ("scores", _("against the average score"))],
         help_text=_("What makes R, F and M high or low."),
     )
-    rfm_best_group = forms.SlugField(label=_("Target group"), max_length=20, help_text=_("The key of the group you lead people to: champions, loyal …"))
+    rfm_best_group = forms.SlugField(label=_("Target group"), max_length=20, help_text=_("The group you lead people to."))
     effective_days = days(_("Effective newcomer within"), _("Days from registration to the first core action."))
     conversion_days = forms.IntegerField(
         label=_("Conversion window"), min_value=1, max_value=30, help_text=_("Days after the audience was frozen in which the chosen event counts.")
@@ -140,7 +140,7 @@ class RulesForm(forms.Form):
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField(label=_("Email"), max_length=254)
+    email = forms.EmailField(label=_("Email address"), max_length=254)
     role = forms.ChoiceField(label=_("Role"), choices=ROLE_CHOICES, initial="operator")
 
 

@@ -9,11 +9,13 @@ from typing import Any
 from django.utils import timezone
 
 from campaigns import sending
+from campaigns.accounts import save_account
 from campaigns.channels import get_channel
+from campaigns.editing import save_campaign
 from campaigns.links import make_url
 from campaigns.local_servers import LocalInbox
 from campaigns.models import Campaign, Delivery, Run
-from campaigns.services import launch, save_account, save_campaign
+from campaigns.services import launch, sweep
 from segmentation.models import Segment
 from segmentation.services import create_segment
 from users.models import EndUser, person_id
@@ -95,7 +97,7 @@ def send_campaign(workspace: Workspace, spec: dict[str, Any], at: datetime) -> C
         launch(campaign, now=at)
     sending.send_due(workspace, spec["channel"])
     with workspace_scope(workspace):
-        sending.sweep(workspace)
+        sweep()
     return campaign
 
 

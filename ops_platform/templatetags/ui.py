@@ -51,7 +51,7 @@ def read_icon(name: str) -> str:
 def icon(name: str, size: int = 18) -> SafeString:
     """An outline icon of scripts/icons.txt as inline SVG. Decoration: the words beside it carry the meaning."""
     return format_html(
-        '<svg class="icon" width="{0}" height="{0}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"'
+        '<svg class="ico" width="{0}" height="{0}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"'
         ' stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">{1}</svg>',
         size,
         mark_safe(read_icon(name)),  # noqa: S308 - our own files
@@ -132,6 +132,12 @@ def clock(context: template.Context, at: datetime | None, form: str = "%Y-%m-%d 
 def name(kind: str, key: str) -> str:
     """What a stored key is called: `{% name 'delivery' 'sent' %}`. Kinds: see ops_platform/names.py."""
     return str(names.label(kind, key))
+
+
+@register.simple_tag(name="names")
+def names_of(kind: str) -> list[tuple[str, names.Name]]:
+    """(key, name) of every key of a kind, for menus: `{% names 'rfm' as groups %}`."""
+    return list(names.KINDS[kind].items())
 
 
 def badge(kind: str, key: str) -> SafeString:

@@ -17,8 +17,8 @@ SINCE = Field(
     gettext_lazy("Entered within, in days"),
     "days",
     optional=True,
-    before=gettext_lazy("entered in the last"),
-    after=gettext_lazy("days"),
+    before=pgettext_lazy("since", "entered in the last"),
+    after=pgettext_lazy("since", "days"),
     placeholder=pgettext_lazy("since", "any"),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from segmentation.conditions import Condition, Example, Field, Option, Sql, Values, listed
 from segmentation.conditions._compare import describe, json_sql, text_sql
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 # Attributes that have a column of their own; the text in SQL comes from here, never from a definition.
 COLUMNS: dict[str, tuple[str, Any]] = {
-    "city": ("p.city", gettext_lazy("City")),
-    "name": ("p.name", gettext_lazy("Name")),
-    "email": ("p.email", gettext_lazy("Email address")),
-    "phone": ("p.phone", gettext_lazy("Phone number")),
-    "external_id": ("p.external_id", gettext_lazy("User ID")),
-    "referred_by": ("p.referred_by", gettext_lazy("Referred by")),
-    "locale": ("p.locale", gettext_lazy("Language")),
-    "zone": ("p.zone", gettext_lazy("Time zone")),
+    "city": ("p.city", pgettext_lazy("attribute", "City")),
+    "name": ("p.name", pgettext_lazy("attribute", "Name")),
+    "email": ("p.email", pgettext_lazy("attribute", "Email address")),
+    "phone": ("p.phone", pgettext_lazy("attribute", "Phone number")),
+    "external_id": ("p.external_id", pgettext_lazy("attribute", "User ID")),
+    "referred_by": ("p.referred_by", pgettext_lazy("attribute", "Referred by")),
+    "locale": ("p.locale", pgettext_lazy("attribute", "Language")),
+    "zone": ("p.zone", pgettext_lazy("attribute", "Time zone")),
 }
 
 
@@ -58,7 +58,13 @@ class Attribute(Condition):
             ),
             default="is",
         ),
-        Field("text", gettext_lazy("Text"), "text", when=("compare", ("is", "is_not", "contains")), suggest="value"),
+        Field(
+            "text",
+            pgettext_lazy("condition", "Text"),
+            "text",
+            when=("compare", ("is", "is_not", "contains")),
+            suggest="value",
+        ),
         Field("texts", gettext_lazy("Values"), "texts", when=("compare", ("one_of",)), suggest="value"),
         Field("number", gettext_lazy("Number"), "number", when=("compare", ("at_least", "at_most"))),
         Field("date", gettext_lazy("Day"), "date", when=("compare", ("before", "from"))),

@@ -53,8 +53,8 @@ class EventCount(Condition):
             "days",
             optional=True,
             default=30,
-            before=gettext_lazy("in the last"),
-            after=gettext_lazy("days"),
+            before=pgettext_lazy("event count", "in the last"),
+            after=pgettext_lazy("event count", "days"),
             placeholder=pgettext_lazy("event count", "ever"),
         ),
         Field(
@@ -79,7 +79,7 @@ class EventCount(Condition):
             default="is",
             when=("property", ()),
         ),
-        Field("text", gettext_lazy("Text"), "text", when=("compare", ("is", "contains"))),
+        Field("text", pgettext_lazy("condition", "Text"), "text", when=("compare", ("is", "contains"))),
         Field("number", gettext_lazy("Number"), "number", when=("compare", ("at_least", "at_most"))),
     )
     examples = (

@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.utils.dates import WEEKDAYS
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
 from segmentation.conditions import Condition, Example, Field, Option, Sql, Values, listed
 from segmentation.conditions._compare import describe, text_sql
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from segmentation.compiler import Query
     from segmentation.vocabulary import Vocabulary
 
+WEEK = tuple(Option(str(number), name) for number, name in WEEKDAYS.items())
 SIGNS = {"at_least": ">=", "at_most": "<=", "exactly": "="}
 SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 # Currencies whose smallest unit is the currency itself, or a thousandth of it.
@@ -53,12 +53,13 @@ class Fact(Condition):
                 Option("at_least", gettext_lazy("at least"), "number"),
                 Option("at_most", gettext_lazy("at most"), "number"),
                 Option("exactly", gettext_lazy("exactly"), "number"),
-                Option("in_last", gettext_lazy("in the last"), "date"),
-                Option("not_in_last", gettext_lazy("longer ago than"), "date"),
+                Option("in_last", pgettext_lazy("fact", "in the last"), "date"),
+                Option("not_in_last", pgettext_lazy("fact", "longer ago than"), "date"),
                 Option("from", gettext_lazy("on or after"), "date"),
                 Option("before", gettext_lazy("before"), "date"),
                 Option("is", gettext_lazy("is"), "text"),
-                Option("one_of", gettext_lazy("is one of"), "text,weekday"),
+                Option("one_of", gettext_lazy("is one of"), "text"),
+                Option("on", pgettext_lazy("fact", "is on"), "weekday"),
                 Option("contains", gettext_lazy("contains"), "text"),
                 Option("yes", pgettext_lazy("fact", "yes"), "boolean"),
                 Option("no", pgettext_lazy("fact", "no"), "boolean"),
@@ -74,11 +75,12 @@ class Fact(Condition):
             gettext_lazy("Days"),
             "days",
             default=30,
-            after=gettext_lazy("days"),
+            after=pgettext_lazy("fact", "days"),
             when=("compare", ("in_last", "not_in_last")),
         ),
         Field("date", gettext_lazy("Day"), "date", when=("compare", ("from", "before"))),
-        Field("text", gettext_lazy("Text"), "text", when=("compare", ("is", "contains")), suggest="fact"),
+        Field("text", pgettext_lazy("condition", "Text"), "text", when=("compare", ("is", "contains")), suggest="fact"),
+        Field("weekdays", gettext_lazy("Weekdays"), "many", WEEK, when=("compare", ("on",))),
         Field("texts", gettext_lazy("Values"), "texts", when=("compare", ("one_of",)), suggest="fact"),
     )
     examples = (
@@ -92,7 +94,7 @@ class Fact(Condition):
         Example.of("Di", "Fang", "Guo", fact="last_order_on", compare="unknown"),
         Example.of("An", fact="favourite_category", compare="is", text="美妆"),
         Example.of("An", "Bo", fact="favourite_category", compare="one_of", texts=["美妆", "零食"]),
-        Example.of("An", "Chen", fact="favourite_weekday", compare="one_of", texts=["0", "6"]),
+        Example.of("An", "Chen", fact="favourite_weekday", compare="on", weekdays=["0", "6"]),
         Example.of("Bo", fact="subsidy_dependent", compare="yes"),
         Example.of("An", fact="subsidy_dependent", compare="no"),
         Example.of("Chen", "Di", "Fang", "Guo", fact="subsidy_dependent", compare="unknown"),
@@ -112,8 +114,8 @@ class Fact(Condition):
             return f"{column} {'>=' if compare == 'from' else '<'} %s::date", [values["date"]]
         if compare in ("known", "unknown") and fact.kind != "text":
             return f"{column} is {'not ' if compare == 'known' else ''}null", []
-        if fact.unit == "weekday":
-            return f"{column}::text = any(%s)", [values["texts"]]
+        if compare == "on":
+            return f"{column}::text = any(%s)", [values["weekdays"]]
         return text_sql(column, [], compare, values.get("text", values.get("texts")))
 
     def stored(self, unit: str, number: float, currency: str) -> int | Decimal:
@@ -125,12 +127,15 @@ class Fact(Condition):
         fact, compare = FACTS[values["fact"]], values["compare"]
         if compare == "in_last":
             window = ngettext("in the last %(n)s day", "in the last %(n)s days", values["days"]) % {"n": values["days"]}
-            return _("%(name)s %(window)s") % {"name": fact.label, "window": window}
+            return pgettext("fact", "%(name)s %(window)s") % {"name": fact.label, "window": window}
         if compare == "not_in_last":
             text = ngettext("%(name)s more than %(n)s day ago", "%(name)s more than %(n)s days ago", values["days"])
             return text % {"name": fact.label, "n": values["days"]}
         if compare in ("yes", "no"):
-            return (_("%(name)s: yes") if compare == "yes" else _("%(name)s: no")) % {"name": fact.label}
+            return (pgettext("fact", "%(name)s: yes") if compare == "yes" else pgettext("fact", "%(name)s: no")) % {
+                "name": fact.label
+            }
+        compare = "one_of" if compare == "on" else compare
         return describe(fact.label, compare, self.say(fact.unit, values, vocabulary.workspace.currency))
 
     def say(self, unit: str, values: Values, currency: str) -> Any:
@@ -142,6 +147,6 @@ class Fact(Condition):
             if unit == "days":
                 return ngettext("%(n)s day", "%(n)s days", int(number)) % {"n": number}
             return f"{number}%" if unit == "percent" else number
-        if unit == "weekday" and "texts" in values:
-            return listed([WEEKDAYS.get(int(day), day) if day.isdigit() else day for day in values["texts"]])
+        if "weekdays" in values:
+            return listed([WEEKDAYS[int(number)] for number in values["weekdays"]])
         return listed(values["texts"]) if "texts" in values else values.get("date", values.get("text"))

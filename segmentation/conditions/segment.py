@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy
 
 from segmentation.conditions import Condition, Example, Field, Option, Sql, Values
 from workspaces.errors import DomainError
@@ -21,12 +21,10 @@ def segment_names(vocabulary: Vocabulary) -> list[Option]:
 
 class InSegment(Condition):
     key = "segment"
-    label = gettext_lazy("In a segment")
+    label = gettext_lazy("In segment")
     group = "reach"
     position = 10
-    fields = (
-        Field("segment", gettext_lazy("Segment"), "select", segment_names, before=pgettext_lazy("segment", "is in")),
-    )
+    fields = (Field("segment", gettext_lazy("Segment"), "select", segment_names),)
     # "Regulars" is the one segment of the small world; the test puts its id in place of the name.
     examples = (Example.of("An", "Chen", segment="Regulars"),)
 

@@ -35,7 +35,7 @@ def main() -> int:
             log_in(session, asked.base, *asked.login)
         state = session.storage_state()
         for width, language, theme in variants(asked.only):
-            context = browser.new_context(viewport=WIDTHS[width], color_scheme=theme, storage_state=state)
+            context = browser.new_context(viewport=WIDTHS[width], color_scheme=theme, reduced_motion="reduce", storage_state=state)
             context.add_cookies([
                 {"name": "django_language", "value": LANGUAGES[language], "url": asked.base},
                 {"name": "theme", "value": theme, "url": asked.base},
@@ -92,10 +92,19 @@ def take(context: BrowserContext, asked: argparse.Namespace, target: str, varian
     return wrong
 
 
+SETTLE = """async () => {
+    const wait = (ms) => new Promise((go) => setTimeout(go, ms));
+    for (let y = 0; y < document.body.scrollHeight; y += 600) { scrollTo(0, y); await wait(60); }
+    scrollTo(0, 0);
+    const drawn = () => [...document.querySelectorAll("[data-chart]")].every((box) => box.querySelector("svg"));
+    for (let tries = 0; tries < 100 && !drawn(); tries += 1) await wait(100);
+    await wait(400);
+}"""
+
+
 def settle(page: Page) -> None:
-    """Pictures are drawn when they come into sight: walk down the page, wait for the animation, walk back."""
-    page.evaluate("(async () => { for (let y = 0; y < document.body.scrollHeight; y += 600) { scrollTo(0, y); await new Promise((go) => setTimeout(go, 60)); } scrollTo(0, 0); })()")
-    page.wait_for_timeout(500)
+    """Pictures are drawn when they come into sight: walk down the page and wait until all of them stand."""
+    page.evaluate(SETTLE)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 import django
 
-LEASE_SECONDS = 2
+LEASE_SECONDS = 1.5
 
 
 def main() -> None:

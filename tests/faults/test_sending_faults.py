@@ -115,9 +115,10 @@ FAILPOINTS = {
     "record_results:before": (20, 20),
     "record_results:after": (20, 20),
 }
+SMOKE = ("start_attempts:after", "hold_back:after", "record_results:before")
 
 
-@pytest.mark.parametrize("failpoint", FAILPOINTS)
+@pytest.mark.parametrize("failpoint", FAILPOINTS if FULL else SMOKE)
 def test_f18_a_sender_that_dies_at_a_named_place(
     shop: Workspace, senders: Senders, inbox: WatchedInbox, failpoint: str
 ) -> None:

@@ -69,7 +69,7 @@ def test_cdnow_is_the_oracles_for_every_customer(db):
     with workspace_scope(workspace):
         EndUser.objects.bulk_create(builders.unsaved_people(workspace, zip(people.external_id, people.created_at, strict=True)))
     builders.events(workspace, builders.rows_of(events))
-    for day in (date(1997, 4, 30), date(1998, 3, 31), cdnow.LAST_DAY):
+    for day in (date(1997, 9, 30), cdnow.LAST_DAY):
         summary = run_night(workspace, day)
         agree(workspace, day)
     assert summary["steps"][0]["counts"]["people"] == 2357

@@ -10,7 +10,7 @@ MAX_BYTES = 4 * 1024 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-class BadRequest(Exception):  # noqa: N818 - not an error of ours
+class BadRequest(Exception):
     """The request as a whole cannot be read. `status` is the HTTP status, `code` and `message` go into the answer."""
 
     def __init__(self, status: int, code: str, message: str) -> None:

@@ -23,6 +23,7 @@ MAX_ITEM_BYTES = 32 * 1024
 INT64 = 2**63
 MAX_FLOAT = 1e15
 FIRST_AT = datetime(2000, 1, 1, tzinfo=UTC)
+FIRST_HISTORY_AT = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(hours=23)
 # A difference of clocks below this is the time the request travelled; above the other, `sentAt` is not to be believed.
 TRAVEL = timedelta(seconds=5)
@@ -30,9 +31,9 @@ MAX_SKEW = timedelta(days=366)
 
 # What broken clients send for "nobody": taken as ids they would merge strangers into one person.
 NOBODY = frozenset(
-    ("0", "-1", "00000000-0000-0000-0000-000000000000", "[object object]", "anonymous", "distinct_id", "false", "guest", "id")
-    + ("n/a", "nan", "nil", "none", "not_authenticated", "null", "true", "undefined", "unknown", "user_id", "userid")
-)
+    "0 -1 00000000-0000-0000-0000-000000000000 anonymous distinct_id false guest id n/a nan nil none not_authenticated null"
+    " true undefined unknown user_id userid".split()
+) | {"[object object]"}
 AMOUNT_KEYS = ("total", "revenue", "value")
 NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 MAX_EMAIL = 254
@@ -42,7 +43,7 @@ EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\
 ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Refused(Exception):  # noqa: N818 - not an error of ours
+class Refused(Exception):
     """One item cannot be taken. `code` is stable, `message` is for developers, `path` names the field."""
 
     def __init__(self, code: str, message: str, path: str = "") -> None:
@@ -219,6 +220,13 @@ def correct_time(client_at: datetime, sent_at: datetime | None, received_at: dat
     at = client_at + skew if TRAVEL < abs(skew) <= MAX_SKEW else client_at
     if client_at < FIRST_AT or at < FIRST_AT or at > received_at + AHEAD:
         raise Refused("invalid_timestamp", "The time lies before 2000 or in the future.", "timestamp")
+    return at
+
+
+def check_history(at: datetime, received_at: datetime) -> datetime:
+    """A time out of a file, which may be older than any device that sends. Raises Refused outside [1970, received + 23 h]."""
+    if not FIRST_HISTORY_AT <= at <= received_at + AHEAD:
+        raise Refused("invalid_timestamp", "The time lies before 1970 or in the future.", "timestamp")
     return at
 
 

@@ -5,7 +5,8 @@ from django.urls import path, re_path
 from users.ingest import view
 
 app_name = "ingest"
+KINDS = ("batch", "track", "identify", "page", "screen")
 urlpatterns = [
-    *(re_path(rf"^{kind}/?$", view.receive, {"kind": kind}, name=kind) for kind in ("batch", "track", "identify", "page", "screen")),
+    *(re_path(rf"^{kind}/?$", view.receive, {"kind": kind}, name=kind) for kind in KINDS),
     path("<path:rest>", view.not_found),
 ]

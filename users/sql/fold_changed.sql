@@ -31,7 +31,7 @@ stored as (
     from taken t
     join person_day p on p.end_user_id = t.end_user_id and p.workspace_id = %(workspace)s
 )
--- Between these keys the events of the day are found again without reading all of the person's.
+-- Between the first and the last of these keys lie the events to read again, mostly in one month of the table.
 select end_user_id, day, f.digest, f.first_key, f.last_key
 from found f
 full join stored s using (end_user_id, day)

@@ -1,5 +1,5 @@
 -- What people did on the days in `fold_changed`, event by event: local hour, roles, and the few properties the fold keeps.
--- Parameters: workspace, zone. Index: the event table's key, which begins with the person.
+-- Parameters: workspace, zone, first and last (the keys between which those events lie). Index: the months of the table.
 -- Not the ORM: kept as a temporary table that the two other fold files group.
 -- A refund is always passive. No core event mapped: each visit is a core action. No habit event mapped: the core action.
 with mapped as (
@@ -34,7 +34,8 @@ select
     case when r.referral and jsonb_typeof(e.properties -> 'referred_by') in ('string', 'number')
         then nullif(left(e.properties ->> 'referred_by', 255), '') end as referred_by
 from fold_changed d
-join event e on e.end_user_id = d.end_user_id and e.client_at between d.first_key and d.last_key
-    and (e.at at time zone %(zone)s)::date = d.day and e.workspace_id = %(workspace)s
+join event e on e.end_user_id = d.end_user_id and (e.at at time zone %(zone)s)::date = d.day
 join role r on r.id = e.name_id
 cross join lateral (select e.at at time zone %(zone)s as local) l
+where e.workspace_id = %(workspace)s
+    and e.client_at between %(first)s and %(last)s

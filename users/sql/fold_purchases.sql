@@ -1,5 +1,5 @@
 -- Orders, refunds and pay events of the days in `fold_changed`, their money read out. One event may be several of these.
--- Parameters: workspace, zone. Index: the event table's key, which begins with the person.
+-- Parameters: workspace, zone, first and last (the keys between which those events lie). Index: the months of the table.
 -- Not the ORM: unfolds roles into rows. Targeted: the kind of coupon says so, or a coupon is there and no kind was sent.
 with role as (
     select n.id, k.kind
@@ -14,9 +14,10 @@ paid as (
         case when jsonb_typeof(e.properties -> 'coupon_kind') in ('string', 'number')
             then nullif(e.properties ->> 'coupon_kind', '') end as coupon_kind
     from fold_changed d
-    join event e on e.end_user_id = d.end_user_id and e.client_at between d.first_key and d.last_key
-        and (e.at at time zone %(zone)s)::date = d.day and e.workspace_id = %(workspace)s
+    join event e on e.end_user_id = d.end_user_id and (e.at at time zone %(zone)s)::date = d.day
     join role r on r.id = e.name_id
+    where e.workspace_id = %(workspace)s
+        and e.client_at between %(first)s and %(last)s
 )
 select
     %(workspace)s::uuid as workspace_id,

@@ -1,4 +1,8 @@
-"""`manage.py create_workspace SLUG`: make a workspace with its industry's event roles; prints its keys as JSON, this once."""
+"""`manage.py create_workspace SLUG --name … --zone … --currency … --industry … --frozen-on DAY`: make a workspace.
+
+Prints JSON with its slug, a `write_key` for sending events and an `api_key` (role admin). Both are shown this once. Here and
+not in `workspaces`, because the industry also says what event names mean.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from users.mapping import apply_preset
+from users.mapping import apply_preset, set_roles
 from workspaces.errors import DomainError
-from workspaces.rules import PRESETS
+from workspaces.rules import PAY, PRESETS
 from workspaces.scoping import workspace_scope
 from workspaces.services import create_key, create_workspace
 
@@ -25,19 +29,22 @@ class Command(BaseCommand):
         parser.add_argument("--zone", default="Asia/Shanghai")
         parser.add_argument("--currency", default="CNY")
         parser.add_argument("--industry", default="ecommerce", choices=sorted(PRESETS))
-        parser.add_argument("--frozen-on", type=date.fromisoformat, metavar="YYYY-MM-DD", help="history: its today is this day")
-        parser.add_argument("--pay-stage", action="store_true", help="switch the pay stage on where the preset has it off")
+        parser.add_argument("--frozen-on", type=date.fromisoformat, metavar="YYYY-MM-DD", help="its today, for history")
+        parser.add_argument("--pay-stage", action="store_true", help="use the stage paying, whatever the industry says")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        names = ("slug", "name", "zone", "currency", "industry", "frozen_on")
+        fields = {name: options[name] for name in ("slug", "name", "zone", "currency", "industry", "frozen_on")}
         settings = {"pay_stage": True} if options["pay_stage"] else {}
         try:
             with transaction.atomic():
-                workspace = create_workspace(**{name: options[name] for name in names}, settings=settings)
+                workspace = create_workspace(**fields, settings=settings)
                 with workspace_scope(workspace):
                     apply_preset(workspace.industry)
-                    write_key = create_key("write", "first")[1]
-                    api_key = create_key("api", "first", role="admin")[1]
-        except DomainError as error:
-            raise CommandError(f"{error.path}: {error.message}" if error.path else error.message) from error
-        self.stdout.write(json.dumps({"slug": workspace.slug, "write_key": write_key, "api_key": api_key}))
+                    if options["pay_stage"] and not PRESETS[workspace.industry].roles["pay"]:
+                        set_roles({"pay": PAY})
+                    write_key = create_key("write", "command line")[1]
+                    api_key = create_key("api", "command line", role="admin")[1]
+        except DomainError as problem:
+            raise CommandError(f"{problem.path}: {problem.message}") from problem
+        made = {"slug": workspace.slug, "id": str(workspace.pk), "write_key": write_key, "api_key": api_key}
+        self.stdout.write(json.dumps(made))

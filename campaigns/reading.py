@@ -1,0 +1,124 @@
+"""What the pages of a campaign show, gathered so that templates run no query."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from campaigns import selectors
+from campaigns.experiments import Arm, Lift
+from campaigns.models import Campaign
+from workspaces.models import Workspace
+
+PAGE = 50
+FILTERS = ("state", "reason", "arm", "only")
+
+
+def progress_of(campaign: Campaign) -> dict[str, Any]:
+    """The moving part: how far it is, and what stopped it."""
+    found = selectors.progress_of([campaign.pk]).get(campaign.pk, selectors.Progress())
+    return {"progress": found, "run": selectors.latest_run(campaign)}
+
+
+def page_of(campaign: Campaign, workspace: Workspace) -> dict[str, Any]:
+    """Everything of the campaign's page: the moving part, the report, its picture, and where each number leads."""
+    context = progress_of(campaign)
+    found = selectors.report(campaign)
+    people = reverse("campaigns:deliveries", args=[workspace.slug, campaign.pk])
+    if found.matched:
+        context |= {
+            "report": found,
+            "arms": [arm_line("treated", found.treated, people), arm_line("control", found.control, people)],
+            "picture": lift_picture(found.lift, people) if found.lift else None,
+        }
+    return context | {"people": people, "summary": summary_of(campaign, found)}
+
+
+def summary_of(campaign: Campaign, found: selectors.Report) -> str:
+    """The one-line answer under the title."""
+    if not found.matched:
+        return _("Not sent yet.") if campaign.state == "draft" else ""
+    sentence = _("Sent to %(n)s of %(of)s people.") % {"n": f"{found.sent:,}", "of": f"{found.matched:,}"}
+    if found.lift is None or not campaign.conversion_event:
+        return sentence
+    points = f"{abs(found.lift.difference) * 100:.1f}"
+    if not found.lift.decided:
+        return f"{sentence} {_('Not enough data yet to say whether it changed anything.')}"
+    words = (
+        _("It raised conversion by %(points)s points.")
+        if found.lift.difference > 0
+        else _("It lowered conversion by %(points)s points.")
+    )
+    return f"{sentence} {words % {'points': points}}"
+
+
+def arm_line(key: str, arm: Arm, people: str) -> dict[str, Any]:
+    label = {"treated": _("Written to"), "control": _("Control")}[key]
+    return {
+        "key": key,
+        "label": label,
+        "arm": arm,
+        "per_head": round(arm.revenue / arm.people) if arm.people else None,
+        "url": f"{people}?arm={key}",
+        "converted_url": f"{people}?arm={key}&only=converted",
+    }
+
+
+def lift_picture(lift: Lift, people: str) -> dict[str, Any]:
+    """The lift as a dot with its 95 % interval."""
+    low, middle, high = (f"{value * 100:+.1f}".replace("-", "−") for value in (lift.low, lift.difference, lift.high))
+    numbers = {"points": middle, "low": low, "high": high}
+    if lift.decided:
+        sentence = _("%(points)s points of conversion against the control group; the 95 %% interval is %(low)s to %(high)s.")
+    else:
+        sentence = _("%(points)s points so far, but anything from %(low)s to %(high)s fits the data, zero included.")
+    return {
+        "kind": "dots",
+        "name": "campaign-lift",
+        "title": _("Lift"),
+        "sentence": sentence % numbers,
+        "columns": [
+            {"label": ""},
+            {"label": _("Lift"), "unit": "percent"},
+            {"label": _("At least"), "unit": "percent"},
+            {"label": _("At most"), "unit": "percent"},
+        ],
+        "rows": [[_("Conversion"), lift.difference, lift.low, lift.high]],
+        "colors": ["treated" if lift.decided else "control"],
+        "urls": [f"{people}?arm=treated&only=converted"],
+    }
+
+
+def deliveries_page(campaign: Campaign, asked: QueryDict) -> dict[str, Any]:
+    """A page of the people behind a number: rows, how many in all, and where the next page is."""
+    chosen = {name: asked.get(name, "")[:40] for name in FILTERS}
+    rows = selectors.deliveries_of(campaign, **chosen)
+    count = rows.count()
+    after = as_id(asked.get("after", ""))
+    page = rows.filter(end_user_id__gt=after) if after else rows
+    found = list(page.select_related("end_user").order_by("end_user_id")[: PAGE + 1])
+    kept = {name: value for name, value in chosen.items() if value}
+    following = urlencode(kept | {"after": str(found[PAGE - 1].end_user_id)}) if len(found) > PAGE else ""
+    return {
+        "rows": found[:PAGE],
+        "count": count,
+        "next": f"?{following}" if following else "",
+        "previous": f"?{urlencode(kept)}" if after else "",
+        "parts": [{"key": name, "value": value, "remove": without(kept, name)} for name, value in kept.items()],
+    }
+
+
+def without(kept: dict[str, str], name: str) -> str:
+    return "?" + urlencode({key: value for key, value in kept.items() if key != name})
+
+
+def as_id(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return ""

@@ -1,0 +1,168 @@
+"""The one write path with real transactions: repeats, crossing writers, new names and months, and what is rolled back."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from tests.conftest import make_world
+from tests.users.conftest import stored
+from users.ingest import write as write_module
+from users.ingest.normal import NormalEvent, PersonKey, Refused
+from users.ingest.write import write
+from users.models import EndUser, Event, EventName, Touched
+from users.services import bulk_load, in_scope, record_events
+from workspaces.scoping import workspace_scope
+
+DAY = datetime(2026, 8, 1, tzinfo=UTC)
+
+
+def event(message_id: str, who: str = "u1", at: datetime = DAY, name: str = "Order Completed", **more: Any) -> NormalEvent:
+    return NormalEvent(PersonKey(who), name, message_id, at, at, **more)
+
+
+def statuses(results: list[Any]) -> list[str]:
+    return [result.status for result in results]
+
+
+def test_the_same_batch_again_changes_nothing(acme):
+    batch = [event(str(n), f"u{n % 7}", DAY + timedelta(hours=n)) for n in range(50)]
+    assert set(statuses(record_events(acme, batch))) == {"accepted"}
+    with workspace_scope(acme):
+        Touched.objects.all().delete()
+    assert set(statuses(record_events(acme, batch))) == {"duplicate"}
+    with workspace_scope(acme):
+        assert Event.objects.count() == 50 and EndUser.objects.count() == 7
+        assert not Touched.objects.exists()  # nothing for the night to do
+
+
+def test_whoever_has_a_new_event_is_touched_once_a_batch(acme):
+    record_events(acme, [event(str(n), f"u{n % 3}") for n in range(9)])
+    record_events(acme, [event("9", "u1"), event("1", "u1")])
+    with workspace_scope(acme):
+        touched = [row.end_user_id for row in Touched.objects.all()]
+    assert len(touched) == 4 and len(set(touched)) == 3
+
+
+def test_months_are_made_as_they_are_needed(acme):
+    times = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)]
+    record_events(acme, [event(str(n), at=at) for n, at in enumerate(times)])
+    assert [row.client_at for row in stored(acme)] == times
+
+
+def test_what_was_rolled_back_is_not_remembered(acme):
+    with pytest.raises(ZeroDivisionError), workspace_scope(acme):
+        write([event("1", name="Never Heard Of", at=datetime(2031, 1, 1, tzinfo=UTC))], DAY)
+        raise ZeroDivisionError
+    assert "Never Heard Of" not in write_module._names.get(acme.pk, {})
+    assert statuses(record_events(acme, [event("1", name="Never Heard Of", at=datetime(2031, 1, 1, tzinfo=UTC))])) == ["accepted"]
+
+
+def test_names_past_the_limit_are_refused_and_known_ones_still_taken(acme, monkeypatch):
+    monkeypatch.setattr(write_module, "MAX_NAMES", 2)
+    results = record_events(acme, [event("1", name="a"), event("2", name="b"), event("3", name="c"), event("4", name="a")])
+    assert statuses(results) == ["accepted", "accepted", "rejected", "accepted"]
+    assert results[2].code == "too_many_names"
+
+
+def test_one_tenant_sees_nothing_of_another(acme, world):
+    for workspace in (acme, world.other):
+        record_events(workspace, [event("1")])
+    with workspace_scope(world.other):
+        assert Event.objects.count() == 1
+        with connection.cursor() as cursor:
+            cursor.execute("select count(*) from event")
+            assert cursor.fetchone() == (1,)
+    with workspace_scope(acme), pytest.raises(Exception, match="row-level security"), connection.cursor() as cursor:
+        cursor.execute(
+            "insert into event (workspace_id, end_user_id, client_at, event_id, at, received_at, name_id, message_id)"
+            " values (%s, %s, %s, %s, %s, %s, 1, 'x')",
+            [world.other.pk, uuid.uuid4(), DAY, uuid.uuid4(), DAY, DAY],
+        )
+
+
+def test_a_frame_is_loaded_in_chunks_and_may_be_loaded_again(acme):
+    frame = pd.DataFrame(
+        {
+            "message_id": [f"m{n}" for n in range(250)],
+            "external_id": ["" if n % 10 == 0 else f"用户{n % 20}" for n in range(250)],
+            "anonymous_id": ["v1" if n % 10 == 0 else "" for n in range(250)],
+            "event": "Order Completed",
+            "at": pd.to_datetime([DAY + timedelta(minutes=n) for n in range(250)], utc=True).astype("datetime64[ns, UTC]"),
+            "properties": [f'{{"total":{n}.5,"order_id":"o{n}","路径":"c:\\\\temp"}}' for n in range(250)],
+        }
+    )
+    assert bulk_load(acme, frame, chunk=100) == {"accepted": 250, "duplicate": 0, "rejected": 0}
+    assert bulk_load(acme, frame.to_dict("records"), chunk=99)["duplicate"] == 250
+    rows = stored(acme)
+    assert rows[3].amount_minor == 350 and rows[3].order_id == "o3" and rows[3].properties["路径"] == "c:\\temp"
+    assert rows[3].at == DAY + timedelta(minutes=3) and not rows[0].end_user.identified
+    with pytest.raises(Refused):
+        bulk_load(acme, [frame.iloc[0].to_dict() | {"properties": '{"total":1,"currency":"USD"}'}])
+
+
+def test_a_transaction_that_lost_a_deadlock_is_tried_again():
+    class Fake:
+        calls = 0
+
+    def work() -> str:
+        Fake.calls += 1
+        if Fake.calls == 1:
+            cause = type("Cause", (Exception,), {"pgcode": "40P01"})()
+            raise OperationalError("deadlock detected") from cause
+        return "done"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("users.services.workspace_scope", lambda _workspace: transaction.Atomic(None, True, False))
+        patch.setattr("users.services.connection", type("C", (), {"in_atomic_block": False})())
+        patch.setattr(transaction.Atomic, "__enter__", lambda self: None)
+        patch.setattr(transaction.Atomic, "__exit__", lambda self, *error: False)
+        assert in_scope(None, work) == "done"  # type: ignore[arg-type]
+    assert Fake.calls == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_that_cross_lose_nothing_and_store_nothing_twice():
+    """Four writers send the same messages in different orders and cuts, with and without times."""
+    workspace = make_world().acme
+    batch = [event(str(n), f"u{n % 11}", DAY + timedelta(hours=n), name=f"Event {n % 13}") for n in range(300)]
+    batch += [NormalEvent(PersonKey(f"u{n % 11}"), "Timeless", f"t{n}", DAY, None) for n in range(60)]
+    accepted, errors = [], []
+
+    def send(order: int) -> None:
+        try:
+            mine = batch[order * 90 :] + batch[: order * 90]
+            mine = mine if order % 2 else mine[::-1]
+            for start in range(0, len(mine), 60 + order):
+                results = record_events(workspace, mine[start : start + 60 + order])
+                accepted.extend(result.status for result in results)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send, args=[order]) for order in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert accepted.count("accepted") == len(batch) and accepted.count("duplicate") == 3 * len(batch)
+    with workspace_scope(workspace):
+        assert Event.objects.count() == len(batch)
+        assert EventName.objects.count() == 14 and EndUser.objects.count() == 11
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_this_process_remembers_is_what_was_committed():
+    workspace = make_world().acme
+    record_events(workspace, [event("1", name="Remembered")])
+    with workspace_scope(workspace):
+        assert write_module._names[workspace.pk] == {"Remembered": EventName.objects.get().pk}
+    assert (2026, 8) in write_module._months

@@ -1,0 +1,71 @@
+"""What event names mean, for programs: `GET` and `PUT /api/v1/event-names`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from users.mapping import roles_now, set_roles
+from users.selectors import Arrived, count_events, list_event_names, roles_of
+from workspaces.authentication import WorkspaceAPIView
+from workspaces.rules import ROLES
+from workspaces.scoping import current_workspace
+
+
+class EventNameOut(serializers.Serializer):
+    """A name that arrived or is expected: the roles it plays, how often it arrived, and when last."""
+
+    name = serializers.CharField()
+    roles = serializers.ListField(child=serializers.ChoiceField(ROLES))
+    events = serializers.IntegerField()
+    last_at = serializers.DateTimeField(allow_null=True)
+
+
+class EventNameIn(serializers.Serializer):
+    """The roles a name shall play: these and no others."""
+
+    name = serializers.CharField(max_length=200)
+    roles = serializers.ListField(child=serializers.ChoiceField(ROLES))
+
+
+class EventNamesIn(serializers.Serializer):
+    event_names = EventNameIn(many=True, max_length=500)
+
+
+class EventNames(WorkspaceAPIView):
+    actions = {"get": "settings.view", "put": "mapping.edit"}
+
+    @extend_schema(responses=EventNameOut(many=True))
+    def get(self, request: Request) -> Response:
+        """Every event name with its roles; those that play one first, at most 500."""
+        return Response(as_rows())
+
+    @extend_schema(request=EventNamesIn, responses=EventNameOut(many=True))
+    def put(self, request: Request) -> Response:
+        """Set the roles of the given names. Names that are not given keep theirs; names that never arrived are remembered."""
+        body = EventNamesIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = {row["name"]: row["roles"] for row in body.validated_data["event_names"]}
+        roles = {
+            role: [name for name in names if name not in given] + [name for name, wanted in given.items() if role in wanted]
+            for role, names in roles_now().items()
+        }
+        set_roles(roles)
+        return Response(as_rows())
+
+
+def as_rows() -> list[dict[str, Any]]:
+    arrived = count_events(current_workspace())
+    rows = []
+    for name in list_event_names():
+        told = arrived.get(name.pk, Arrived())
+        rows.append({"name": name.name, "roles": roles_of(name), "events": told.events, "last_at": told.last_at})
+    return rows
+
+
+urlpatterns = [path("event-names", EventNames.as_view())]

@@ -1,0 +1,125 @@
+"""Reads for pages and the API: event names with their roles, imports with their progress."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from users.csv_mapping import RowReader
+from users.import_words import sentence
+from users.imports import layout_of, mapping_of, sample_rows
+from users.ingest.normal import NormalEvent, Refused
+from users.models import EventName, Import, ImportRowError, IngestError
+from workspaces.models import Workspace
+from workspaces.rules import ROLES
+from workspaces.sql import run_sql
+
+RECENT = timedelta(days=30)
+SHOWN_NAMES = 500
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """How many events of a name are stored, how many of the last 30 days, and when the last one happened."""
+
+    events: int = 0
+    recent: int = 0
+    last_at: datetime | None = None
+
+
+def list_event_names(words: str = "") -> list[EventName]:
+    """Names whose text contains the words; those that play a role first, then by name. At most SHOWN_NAMES."""
+    names = EventName.objects.filter(name__icontains=words.replace("\0", "")) if words else EventName.objects.all()
+    return sorted(names, key=lambda name: (not roles_of(name), name.name))[:SHOWN_NAMES]
+
+
+def roles_of(name: EventName) -> list[str]:
+    return [role for role in ROLES if getattr(name, f"is_{role}")]
+
+
+def count_events(workspace: Workspace) -> dict[int, Arrived]:
+    """What has arrived, by id of the event name; names without events are missing. Reads every event: not on the way
+    to a page's first answer. The 30 days end on the workspace's today."""
+    midnight = datetime.combine(workspace.today() + timedelta(days=1), time(), workspace.tzinfo)
+    rows = run_sql("users/event_counts", since=midnight - RECENT)
+    return {row["name_id"]: Arrived(row["events"], row["recent"], row["last_at"]) for row in rows}
+
+
+def missing_roles(workspace: Workspace) -> list[str]:
+    """Sentences that say what cannot be computed because no event plays the role it needs."""
+    played = {role for name in EventName.objects.all() for role in roles_of(name)}
+    sentences = []
+    if "core" not in played:
+        sentences.append(_("No event is the core action: until one is, any visit counts, and the stages tell you nothing."))
+    if "order" not in played:
+        sentences.append(_("No event is an order: there is no revenue and no RFM."))
+    if workspace.rules.pay_stage and "pay" not in played:
+        sentences.append(_("The stage Paying is on, but no event says that somebody paid."))
+    return sentences
+
+
+def recent_rejects(limit: int = 20) -> list[IngestError]:
+    """The last items that ingest refused."""
+    return list(IngestError.objects.order_by("-at")[:limit])
+
+
+def list_imports(limit: int = 100) -> list[Import]:
+    return list(Import.objects.order_by("-created_at")[:limit])
+
+
+def find_import(pk: uuid.UUID) -> Import | None:
+    return Import.objects.filter(pk=pk).first()
+
+
+def list_row_errors(file: Import, limit: int | None = None) -> list[ImportRowError]:
+    """Refused lines in the order of the file; each has `sentence`, the reason in the reader's language."""
+    errors = list(ImportRowError.objects.filter(file=file).order_by("line")[:limit])
+    for error in errors:
+        error.sentence = sentence(error.code) if sentence(error.code) != error.code else error.message
+    return errors
+
+
+def failure_of(file: Import) -> str:
+    """Why a failed import ended, in a sentence; "" otherwise."""
+    return sentence(file.error) if file.error else ""
+
+
+def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:
+    """Progress as shared/_progress.html draws it: rows per second, and how long what is left will take."""
+    seconds = ((file.finished_at or now or timezone.now()) - file.started_at).total_seconds() if file.started_at else 0.0
+    left = None
+    if file.state == "running" and file.done_bytes and seconds > 1:
+        left = round((file.total_bytes - file.done_bytes) * seconds / file.done_bytes)
+    return {
+        "title": file.name,
+        "state": file.state,
+        "done": file.done_bytes if file.state != "done" else file.total_bytes,
+        "total": file.total_bytes,
+        "rows_per_second": round(file.rows / seconds) if seconds > 0.1 else None,
+        "seconds_left": left,
+        "active": file.state in ("due", "running"),
+    }
+
+
+def preview_rows(workspace: Workspace, file: Import, mapping: Any = None, rows: int = 8) -> list[dict[str, Any]]:
+    """The first rows as they stand and as the mapping reads them: {cells, event} or {cells, problem, column}.
+
+    Raises BadFile or OSError when the file cannot be read any more.
+    """
+    layout = layout_of(file)
+    reader = RowReader(mapping or mapping_of(file), layout.columns, workspace.zone, workspace.currency, timezone.now())
+    shown = []
+    for cells in sample_rows(Path(file.path), layout, rows):
+        try:
+            event = next(item for item in reader.read(cells, 0) if isinstance(item, NormalEvent))
+            shown.append({"cells": cells, "event": event})
+        except Refused as problem:
+            column = problem.path.removeprefix("properties.")
+            shown.append({"cells": cells, "problem": sentence(problem.code), "column": column})
+    return shown

@@ -1,0 +1,29 @@
+"""Doorbells of imports. The rows say what is due; a lost task costs a minute."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from celery import shared_task
+from django.db import transaction
+from django.utils import timezone
+
+from users.import_run import due_imports, run_import
+from users.imports import forget_files
+from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
+from workspaces.task_base import WorkspaceTask
+
+
+@shared_task(base=WorkspaceTask, by_hand=True)
+def run_imports(workspace: Workspace) -> dict[str, int]:
+    """Work through every import that is due, and let go of old files."""
+    with workspace_scope(workspace):
+        due = due_imports(timezone.now())
+        forget_files(timezone.now())
+    return {"imports": sum(run_import(workspace, pk) is not None for pk in due)}
+
+
+def ring(workspace: Workspace) -> None:
+    """Ask a worker to begin, after the open transaction. Without a broker the minute's tick will do it."""
+    transaction.on_commit(partial(run_imports.delay, str(workspace.pk)), robust=True)

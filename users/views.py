@@ -1,0 +1,180 @@
+"""数据导入: a file is uploaded, its columns are named, it is checked, and it runs as a row with progress."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from users import imports, selectors
+from users.csv_files import BadFile
+from users.csv_mapping import Mapping
+from users.exports import csv_lines
+from users.forms import ROLE_LABELS, LayoutForm, MappingForm, UploadForm, initial_of
+from users.imports import bad_upload, layout_of, mapping_of
+from users.models import Import
+from users.tasks import ring
+from workspaces.errors import DomainError
+from workspaces.permissions import action
+
+SHOWN_ERRORS = 50
+
+
+def find(pk: uuid.UUID) -> Import:
+    file = selectors.find_import(pk)
+    if file is None:
+        raise Http404
+    return file
+
+
+def jobs_of(files: list[Import]) -> list[dict]:
+    return [selectors.import_job(file) | {"file": file} for file in files]
+
+
+@require_safe
+@action("imports.view")
+def list_imports(request: HttpRequest) -> HttpResponse:
+    """Every import with its state; the running ones refresh themselves."""
+    return imports_page(request, UploadForm())
+
+
+def imports_page(request: HttpRequest, form: UploadForm, status: int = 200) -> HttpResponse:
+    jobs = jobs_of(selectors.list_imports())
+    context = {"title": _("Data imports"), "form": form, "jobs": jobs, "rejects": selectors.recent_rejects()}
+    context["summary"] = ngettext("%(n)s file so far", "%(n)s files so far", len(jobs)) % {"n": len(jobs)}
+    context["active"] = any(job["active"] for job in jobs)
+    template = "users/_imports.html" if request.htmx and request.method == "GET" else "users/imports.html"
+    return render(request, template, context, status=status)
+
+
+@require_POST
+@action("imports.run")
+def upload_file(request: HttpRequest) -> HttpResponse:
+    """Keep the file and go on to its columns."""
+    form = UploadForm(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            upload = form.cleaned_data["file"]
+            file = imports.receive_file(upload, upload.name, request.user)
+            return redirect("users:import", request.workspace.slug, file.pk)
+        except DomainError as problem:
+            form.add_error("file", problem.message)
+    return imports_page(request, form, 422)
+
+
+@require_safe
+@action("imports.view")
+def show_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """One import: its columns while nothing runs, its progress while something does, and what was refused."""
+    file = find(pk)
+    return import_page(request, file, mapping_of(file))
+
+
+def import_page(
+    request: HttpRequest, file: Import, mapping: Mapping, problem: DomainError | None = None, status: int = 200
+) -> HttpResponse:
+    layout = layout_of(file)
+    job = selectors.import_job(file)
+    context = {
+        "title": file.name,
+        "file": file,
+        "job": job,
+        "failure": selectors.failure_of(file),
+        "errors": selectors.list_row_errors(file, SHOWN_ERRORS),
+        "problem": problem,
+    }
+    if request.htmx and request.method == "GET":
+        return render(request, "users/_progress.html", context)
+    if not job["active"]:
+        context |= {
+            "layout_form": LayoutForm(initial=initial_of(layout, mapping)),
+            "mapping_form": MappingForm(initial=initial_of(layout, mapping)),
+            **preview_context(request, file, mapping, problem),
+        }
+    return render(request, "users/import.html", context, status=status)
+
+
+def preview_context(request: HttpRequest, file: Import, mapping: Mapping, problem: DomainError | None = None) -> dict:
+    """Columns with their role, and the first rows as they would be read."""
+    columns = [
+        {
+            "name": column,
+            "place": place,
+            "role": mapping.roles.get(column, "property"),
+            "problem": problem.message if problem and problem.path in (column, mapping.roles.get(column)) else "",
+        }
+        for place, column in enumerate(layout_of(file).columns)
+    ]
+    try:
+        rows, gone = selectors.preview_rows(request.workspace, file, mapping), ""
+    except (BadFile, OSError) as error:
+        rows, gone = [], bad_upload(error if isinstance(error, BadFile) else BadFile("file_gone")).message
+    return {"columns": columns, "roles": ROLE_LABELS.items(), "rows": rows, "gone": gone}
+
+
+def chosen_mapping(request: HttpRequest, file: Import) -> Mapping:
+    form = MappingForm(request.POST)
+    if not form.is_valid():
+        return mapping_of(file)
+    return form.mapping(layout_of(file), request.POST)
+
+
+@require_POST
+@action("imports.run")
+def preview_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The first rows as the columns chosen so far read them; stores nothing."""
+    file = find(pk)
+    return render(request, "users/_preview.html", preview_context(request, file, chosen_mapping(request, file)))
+
+
+@require_POST
+@action("imports.run")
+def change_layout(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Read the file with another delimiter, encoding or header."""
+    file, form = find(pk), LayoutForm(request.POST)
+    try:
+        if form.is_valid():
+            imports.change_layout(file, **form.cleaned_data)
+    except DomainError as problem:
+        return import_page(request, file, mapping_of(file), problem, 422)
+    return redirect("users:import", request.workspace.slug, file.pk)
+
+
+@require_POST
+@action("imports.run")
+def start_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Check the file (a dry run) or take it in, with the columns as chosen."""
+    file = find(pk)
+    mapping = chosen_mapping(request, file)
+    try:
+        imports.start_import(file, mapping, request.POST.get("verb") != "run", request.user)
+    except DomainError as problem:
+        return import_page(request, file, mapping, problem, 422)
+    ring(request.workspace)
+    return redirect("users:import", request.workspace.slug, file.pk)
+
+
+@require_POST
+@action("imports.run")
+def cancel_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    file = find(pk)
+    if imports.cancel_import(file, request.user):
+        messages.info(request, _("Stopped. What was taken in so far stays; the same file again goes on from there."))
+    return redirect("users:import", request.workspace.slug, file.pk)
+
+
+@require_safe
+@action("imports.view")
+def download_errors(request: HttpRequest, pk: uuid.UUID) -> StreamingHttpResponse:
+    """Every refused line: its number, the column, the reason and the value; safe to open in a spreadsheet."""
+    errors = selectors.list_row_errors(find(pk))
+    header = [_("Line"), _("Column"), _("Reason"), _("Value")]
+    lines = csv_lines(header, ([error.line, error.column, error.sentence, error.value] for error in errors))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="import-errors-{pk}.csv"'
+    return response
