@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from campaigns.accounts import is_connected
 from campaigns.audience import Reach
@@ -29,7 +30,7 @@ MOST_NAMED = 5
 CONFIRM_ABOVE = 1000
 PLAIN_FIELDS = ("name", "channel", "segment", "control_percent", "conversion_event", "conversion_days")
 PROFILE_LABELS = {
-    "name": lambda: _("Name"),
+    "name": lambda: pgettext("person", "Name"),
     "external_id": lambda: _("User ID"),
     "email": lambda: _("Email address"),
     "phone": lambda: _("Phone number"),
@@ -138,7 +139,7 @@ def merge_fields(workspace: Workspace) -> list[dict[str, Any]]:
         {"text": "{{ workspace.name }}", "label": _("Workspace")},
         {"text": "{{ unsubscribe_url }}", "label": _("Unsubscribe link")},
     ]
-    groups = ((_("Profile"), profile), (_("Metrics"), facts), (_("Attributes"), attributes), (_("Other"), rest))
+    groups = ((pgettext("merge fields", "Profile"), profile), (pgettext("merge fields", "Metrics"), facts), (pgettext("merge fields", "Attributes"), attributes), (pgettext("merge fields", "Other"), rest))
     return [{"label": label, "fields": fields} for label, fields in groups if fields]
 
 

@@ -50,6 +50,15 @@ class Lift:
         return abs(self.difference) * 100
 
     @property
+    def lost(self) -> float:
+        """Conversions that it cost, where it did harm."""
+        return -self.conversions
+
+    @property
+    def revenue_lost(self) -> float:
+        return -self.revenue
+
+    @property
     def decided(self) -> bool:
         """Whether the 95 % interval leaves zero out."""
         return self.low > 0 or self.high < 0

@@ -14,6 +14,8 @@ from django.conf import settings
 from campaigns.channels import all_channels
 
 NAME = re.compile(r"[0-9]{1,30}-[0-9]{1,12}\Z")
+URL = re.compile(r"\(?https?://\S+\)?")
+PIXEL = re.compile(r"<img[^<>]*/t/o/[^<>]*>")
 MOST_READ = 2000
 
 
@@ -31,8 +33,13 @@ class Letter:
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
+    def shown_html(self) -> str:
+        """Without the open pixel: looking in here is not the person opening it."""
+        return PIXEL.sub("", self.html)
+
+    @property
     def first_words(self) -> str:
-        return " ".join(self.text.split())[:120]
+        return " ".join(URL.sub("", self.text).split())[:120]
 
 
 def folder() -> Path:

@@ -48,7 +48,8 @@ def summary_of(campaign: Campaign, found: selectors.Report) -> str:
         return sentence
     points = f"{abs(found.lift.difference) * 100:.1f}"
     if not found.lift.decided:
-        return f"{sentence} {_('Not enough data yet to say whether it changed anything.')}"
+        unsure = _("Not enough data yet to say whether it changed anything.")
+        return f"{sentence} {unsure}"
     words = (
         _("It raised conversion by %(points)s points.")
         if found.lift.difference > 0

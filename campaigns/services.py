@@ -154,7 +154,7 @@ def send_unknown_again(campaign: Campaign, by: Operator | None = None) -> int:
 def copy(campaign: Campaign, by: Operator | None = None) -> Campaign:
     """A new draft with the same content and a salt of its own."""
     values = {
-        "name": f"{campaign.name[:80]} ({_('copy')})",
+        "name": _("%(name)s (copy)") % {"name": campaign.name[:80]},
         "channel": campaign.channel,
         "segment": campaign.segment_id,
         "content": campaign.content,

@@ -27,7 +27,12 @@ ACTIVITIES: dict[str, Activity] = {
     activity.key: activity
     for activity in (
         Activity("active", gettext_lazy("Active"), "green", gettext_lazy("Here within their own rhythm.")),
-        Activity("slipping", gettext_lazy("Slipping"), "orange", gettext_lazy("Away for most of their limit: still worth a word.")),
+        Activity(
+            "slipping",
+            gettext_lazy("Slipping"),
+            "orange",
+            gettext_lazy("Away for most of their limit: still worth a word."),
+        ),
         Activity("dormant", gettext_lazy("Dormant"), "red", gettext_lazy("Away for longer than their limit.")),
     )
 }
@@ -45,7 +50,11 @@ def sentence(why: Mapping[str, Any]) -> str:
         text = _("%(away)s; %(limit)s") % {"away": away, "limit": limit}
     else:
         rhythm = ngettext("usually every %(days)s day", "usually every %(days)s days", _plural(why["median"]))
-        text = _("%(away)s; %(rhythm)s, %(limit)s") % {"away": away, "rhythm": _put(rhythm, why["median"]), "limit": limit}
+        text = _("%(away)s; %(rhythm)s, %(limit)s") % {
+            "away": away,
+            "rhythm": _put(rhythm, why["median"]),
+            "limit": limit,
+        }
     if why["kind"] == "balance":
         text = _("%(reason)s; not dormant while there is a balance") % {"reason": text}
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from lifecycle import stages
 from lifecycle.churn import ACTIVITIES
@@ -43,7 +44,7 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
 def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     """Put everybody into the stage that matches on the day. Returns moved (changes of stage) and changes (rows)."""
     rules = workspace.rules
-    thresholds = {"pay_stage": rules.pay_stage, "habit_days": rules.habit_days}
+    thresholds: dict[str, Any] = {"pay_stage": rules.pay_stage, "habit_days": rules.habit_days}
     compute("fresh_stages", "lifecycle/stages", code=stages.ladder(), **thresholds)
     compute(
         "fresh_changes",

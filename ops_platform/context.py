@@ -21,7 +21,7 @@ from workspaces.scoping import NoScope, current_workspace, workspace_scope
 
 @dataclass(frozen=True)
 class Place:
-    """One entry of the rail. `key` also answers to g + its letter; `homes` are the URL namespaces that belong to it."""
+    """One entry of the rail. `key` also answers to g + its letter; `homes` are the URL namespaces and views that belong to it."""
 
     key: str
     label: str | Promise
@@ -34,11 +34,20 @@ class Place:
 PLACES = (
     Place("today", pgettext_lazy("place", "Today"), "home", "home:today", "h", ("home",)),
     Place("users", pgettext_lazy("place", "Users"), "users", "people:list", "u", ("people",)),
-    Place("segments", pgettext_lazy("place", "Segments"), "chart-grid-dots", "segmentation:list", "s", ("segmentation",)),
+    Place(
+        "segments", pgettext_lazy("place", "Segments"), "chart-grid-dots", "segmentation:list", "s", ("segmentation",)
+    ),
     Place("tiers", pgettext_lazy("place", "Tiers"), "stack-2", "tiers:lifecycle", "t", ("tiers",)),
     Place("messaging", pgettext_lazy("place", "Messaging"), "send", "campaigns:list", "m", ("campaigns",)),
     Place("data", pgettext_lazy("place", "Data"), "database-import", "users:imports", "d", ("users",)),
-    Place("settings", pgettext_lazy("place", "Settings"), "settings", "workspaces:thresholds", ",", ("workspaces", "nights")),
+    Place(
+        "settings",
+        pgettext_lazy("place", "Settings"),
+        "settings",
+        "workspaces:thresholds",
+        ",",
+        ("workspaces", "nights", "users:mapping"),
+    ),
 )
 # On a phone: the first four, and a sheet with the rest.
 ON_BAR = ("today", "users", "segments", "messaging")
@@ -76,9 +85,16 @@ def permissions(role: str) -> dict[str, dict[str, bool]]:
     return tree
 
 
+def home_of(request: HttpRequest) -> str:
+    """The place that the page belongs to: by its own name if one is given to it, else by its namespace."""
+    match = request.resolver_match
+    names = [match.view_name, match.namespace] if match else []
+    return next((place.key for name in names for place in PLACES if name in place.homes), "")
+
+
 def places(request: HttpRequest, workspace: Workspace) -> list[dict[str, Any]]:
     """The rail's entries with their addresses; the one the page belongs to is marked."""
-    here = request.resolver_match.namespace if request.resolver_match else ""
+    home = home_of(request)
     return [
         {
             "key": place.key,
@@ -86,7 +102,7 @@ def places(request: HttpRequest, workspace: Workspace) -> list[dict[str, Any]]:
             "icon": place.icon,
             "letter": place.letter,
             "url": url,
-            "active": here.split(":")[0] in place.homes,
+            "active": place.key == home,
             "on_bar": place.key in ON_BAR,
         }
         for place in PLACES
@@ -98,7 +114,11 @@ def night_status(workspace: Workspace) -> dict[str, Any]:
     """The last night: its day and how it went. Also outside a view's scope (pages that do network I/O)."""
     with scope_of(workspace):
         night = Night.objects.order_by("-day").values("day", "state").first()
-    return {"day": workspace.current_day, "state": night["state"] if night else "", "of": night["day"] if night else None}
+    return {
+        "day": workspace.current_day,
+        "state": night["state"] if night else "",
+        "of": night["day"] if night else None,
+    }
 
 
 def scope_of(workspace: Workspace) -> Any:

@@ -60,7 +60,9 @@ def run_night(workspace: Workspace, day: date, trigger: str = "command", only: s
     steps = [step for step in STEPS if only in ("", step.key)]
     if not steps:
         names = ", ".join(step.key for step in STEPS)
-        raise DomainError("unknown_step", _("There is no such step. Choose one of: %(names)s.") % {"names": names}, "step")
+        raise DomainError(
+            "unknown_step", _("There is no such step. Choose one of: %(names)s.") % {"names": names}, "step"
+        )
     started = time.perf_counter()
     with _alone(workspace):
         workspace.refresh_from_db()
@@ -97,7 +99,9 @@ def _open_night(workspace: Workspace, day: date, trigger: str) -> None:
     """The ledger of this night, all steps waiting; nights that a killed process left running are told as failed."""
     with workspace_scope(workspace):
         NightStep.objects.filter(state="running").update(state="failed", error="interrupted")
-        Night.objects.filter(~Q(day=day), state="running").update(state="failed", error="interrupted", finished_at=timezone.now())
+        Night.objects.filter(~Q(day=day), state="running").update(
+            state="failed", error="interrupted", finished_at=timezone.now()
+        )
         Night.objects.update_or_create(
             workspace=workspace,
             day=day,

@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, register_converter, reverse
-from django.urls.converters import StringConverter
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_POST
@@ -26,7 +25,7 @@ LISTED = 60
 PATIENCE_S = 120
 
 
-class DayConverter(StringConverter):
+class DayConverter:
     """2026-08-31 in an address."""
 
     regex = r"\d{4}-\d{2}-\d{2}"
@@ -112,7 +111,9 @@ def show_night(request: HttpRequest, day: date) -> HttpResponse:
 def describe_step(key: str, step: NightStep | None) -> dict[str, Any]:
     """One line of the ledger: {key, label, state, seconds, counts (words), error}."""
     counts = step.counts if step else {}
-    words = [COUNT_WORDS[name](value) % {"n": numbers.number(value)} for name, value in counts.items() if name in COUNT_WORDS]
+    words = [
+        COUNT_WORDS[name](value) % {"n": numbers.number(value)} for name, value in counts.items() if name in COUNT_WORDS
+    ]
     return {
         "key": key,
         "label": names.STEPS[key],
@@ -152,7 +153,9 @@ def run_again(request: HttpRequest) -> HttpResponse:
     if ring("ops_platform.tasks.run_night", str(workspace.pk), day.isoformat(), "button", step):
         messages.success(request, _("Asked for. The page shows how far it is."))
         return redirect(f"{reverse('nights:detail', args=[workspace.slug, day])}?watch={int(time.time())}")
-    messages.error(request, _("The background workers cannot be reached right now. Nothing was started; try again in a minute."))
+    messages.error(
+        request, _("The background workers cannot be reached right now. Nothing was started; try again in a minute.")
+    )
     return redirect("nights:list", workspace.slug)
 
 

@@ -13,9 +13,25 @@ from django.utils.translation import gettext as _
 from workspaces.currencies import decimals_of
 
 UNKNOWN = "—"
-SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "HKD": "HK$", "TWD": "NT$", "KRW": "₩", "SGD": "S$"}
-LARGE = {"zh": ((10**8, " 亿"), (10**4, " 万")), "en": ((10**9, "B"), (10**6, "M"), (10**3, "k"))}
-WEEKDAYS = {"zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"), "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+SYMBOLS = {
+    "CNY": "¥",
+    "USD": "$",
+    "EUR": "€",
+    "GBP": "£",
+    "JPY": "JP¥",
+    "HKD": "HK$",
+    "TWD": "NT$",
+    "KRW": "₩",
+    "SGD": "S$",
+}
+LARGE: dict[str, tuple[tuple[int, str], ...]] = {
+    "zh": ((10**8, " 亿"), (10**4, " 万")),
+    "en": ((10**9, "B"), (10**6, "M"), (10**3, "k")),
+}
+WEEKDAYS = {
+    "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -32,12 +48,12 @@ def number(value: Any, digits: int = 0) -> str:
 
 def shorten(value: float | Decimal) -> str | None:
     """1.2 万, 3.4 亿, 12k, 3.4M; None when the value is short enough as it is. English keeps four digits."""
-    size = abs(value)
-    if size < 10_000:
+    value = float(value)
+    if abs(value) < 10_000:
         return None
     for unit, suffix in LARGE["zh" if chinese() else "en"]:
-        if size >= unit * (Decimal("0.9995") if isinstance(value, Decimal) else 0.9995):
-            figure = float(value) / unit
+        if abs(value) >= unit * 0.9995:  # 99,999 is 100k, not 100.0k of the smaller unit
+            figure = value / unit
             return f"{figure:,.{0 if abs(figure) >= 100 else 1}f}{suffix}".replace("-", "−")
     return None
 

@@ -53,18 +53,36 @@ def search(workspace: Workspace, role: str, words: str) -> list[dict[str, Any]]:
     if words:
         groups = [
             {"label": _("Users"), "lines": find_people(workspace, words)},
-            {"label": _("Segments"), "lines": find_named(workspace, Segment.objects.filter(archived_at=None), words, "segmentation:detail", "chart-grid-dots")},
-            {"label": _("Campaigns"), "lines": find_named(workspace, Campaign.objects.all(), words, "campaigns:detail", "send")},
+            {
+                "label": _("Segments"),
+                "lines": find_named(
+                    workspace, Segment.objects.filter(archived_at=None), words, "segmentation:detail", "chart-grid-dots"
+                ),
+            },
+            {
+                "label": _("Campaigns"),
+                "lines": find_named(workspace, Campaign.objects.all(), words, "campaigns:detail", "send"),
+            },
             *groups,
         ]
     return [group for group in groups if group["lines"]]
 
 
 def find_people(workspace: Workspace, words: str) -> list[dict[str, Any]]:
-    matches = Q(external_id__startswith=words) | Q(name__icontains=words) | Q(email__istartswith=words) | Q(phone__contains=words)
+    matches = (
+        Q(external_id__startswith=words)
+        | Q(name__icontains=words)
+        | Q(email__istartswith=words)
+        | Q(phone__contains=words)
+    )
     rows = EndUser.objects.filter(matches, identified=True).order_by("-created_at")[:MOST]
     return [
-        {"icon": "user", "text": str(row), "note": row.external_id, "url": reverse("people:detail", args=[workspace.slug, row.pk])}
+        {
+            "icon": "user",
+            "text": str(row),
+            "note": row.external_id,
+            "url": reverse("people:detail", args=[workspace.slug, row.pk]),
+        }
         for row in rows
     ]
 
@@ -73,6 +91,11 @@ def find_named(workspace: Workspace, rows: Any, words: str, view: str, icon: str
     if not page_address(view.split(":")[0] + ":list", workspace):
         return []
     return [
-        {"icon": icon, "text": row.name, "note": str(names.label("campaign", getattr(row, "state", ""))), "url": reverse(view, args=[workspace.slug, row.pk])}
+        {
+            "icon": icon,
+            "text": row.name,
+            "note": str(names.label("campaign", getattr(row, "state", ""))),
+            "url": reverse(view, args=[workspace.slug, row.pk]),
+        }
         for row in rows.filter(name__icontains=words).order_by("-created_at")[:MOST]
     ]

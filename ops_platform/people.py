@@ -54,7 +54,9 @@ def list_people(request: HttpRequest) -> HttpResponse:
         "choices": filter_choices(),
         "who": request.GET.get("who", ""),
     }
-    return render(request, "people/_drawer.html" if request.htmx.target == "drawer-body" else "people/list.html", context)
+    return render(
+        request, "people/_drawer.html" if request.htmx.target == "drawer-body" else "people/list.html", context
+    )
 
 
 def summary(count: int, exact: bool, filtered: bool) -> str:
@@ -73,12 +75,14 @@ def address(request: HttpRequest, *without: str, **changed: str) -> str:
 
 def kept(request: HttpRequest, *without: str) -> list[tuple[str, str]]:
     """What a form must repeat so that the rest of the address survives it."""
-    return [(key, value) for key, value in request.GET.items() if key not in (*without, *PAGING)]
+    return [(key, str(value)) for key, value in request.GET.items() if key not in (*without, *PAGING)]
 
 
 def segment_address(request: HttpRequest) -> str:
     """The builder, begun with those conditions of the list that segments know too; empty when there are none."""
-    kept = {key: request.GET[key] for key in ("stage", "activity", "rfm", "bits", "source", "tag") if request.GET.get(key)}
+    kept = {
+        key: request.GET[key] for key in ("stage", "activity", "rfm", "bits", "source", "tag") if request.GET.get(key)
+    }
     try:
         return f"{reverse('segmentation:new', args=[request.workspace.slug])}?{urlencode(kept)}" if kept else ""
     except NoReverseMatch:
@@ -103,7 +107,9 @@ def show_person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Everything about one person: where they stand and why, what they did, what we wrote to them."""
     found = find_person(pk)
     context = person.read_person(request.workspace, found) | {"title": str(found), "person": found}
-    return render(request, "people/_person_drawer.html" if request.htmx.target == "drawer-body" else "people/detail.html", context)
+    return render(
+        request, "people/_person_drawer.html" if request.htmx.target == "drawer-body" else "people/detail.html", context
+    )
 
 
 @action("events.view")
@@ -116,7 +122,9 @@ def list_events(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def go_back(request: HttpRequest, default: str) -> HttpResponse:
     target = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    safe = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
     return redirect(target if safe else default)
 
 
@@ -136,7 +144,10 @@ def tag_people(request: HttpRequest, people: list[uuid.UUID]) -> str:
 def untag_people(request: HttpRequest, people: list[uuid.UUID]) -> str:
     tag = request.POST.get("tag", "")
     done = profiles.remove_tag(people, tag, request.user)
-    return ngettext("Took “%(tag)s” off %(n)s person.", "Took “%(tag)s” off %(n)s people.", done) % {"n": done, "tag": tag}
+    return ngettext("Took “%(tag)s” off %(n)s person.", "Took “%(tag)s” off %(n)s people.", done) % {
+        "n": done,
+        "tag": tag,
+    }
 
 
 def exclude_people(request: HttpRequest, people: list[uuid.UUID]) -> str:

@@ -9,65 +9,29 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from ops_platform import names, numbers
+from ops_platform.people_moves import climbed, flagged_on, moved_between
+from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
+from segmentation.conditions import get_condition
 from segmentation.models import Segment
+from segmentation.vocabulary import Vocabulary
 from workspaces.models import Workspace
 
-class BadValue(ValueError):
-    """A parameter of the address that says nothing; the list leaves it out."""
 
-
-@dataclass(frozen=True)
-class Part:
-    """One condition, ready to run and to read."""
-
-    sql: str
-    params: dict[str, Any]
-    needs: str
-    text: str
-    keys: tuple[str, ...]
-
-
-def keys_of(value: str, known: Mapping[str, Any]) -> list[str]:
-    keys = [key for key in value.split(",") if key in known]
-    if not keys:
-        raise BadValue(value)
-    return keys
-
-
-# What turns a parameter's value into a condition: (value, the whole query, workspace) → Part; raises BadValue.
-Build = Callable[[str, Mapping[str, str], Workspace], Part]
-
-
-def one_of(kind: str, column: str, needs: str) -> Build:
-    """A condition "is one of these keys", named by ops_platform.names."""
+def one_of(kind: str, column: str, needs: str, condition: str, field: str) -> Build:
+    """A condition "is one of these keys", in the words that the same condition of a segment has."""
 
     def part(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
         keys = keys_of(value, names.KINDS[kind])
-        text = pgettext("filter", " or ").join(str(names.label(kind, key)) for key in keys)
+        text = get_condition(condition).describe({field: keys}, Vocabulary(workspace))
         return Part(f"{column} = any(%({kind}_keys)s)", {f"{kind}_keys": keys}, needs, text, (kind,))
 
     return part
-
-
-def day_of(value: str | None) -> date:
-    try:
-        return date.fromisoformat(value or "")
-    except ValueError as error:
-        raise BadValue(value) from error
-
-
-def whole(value: str, least: int = 0, most: int = 100_000) -> int:
-    if not value.isdecimal() or not least <= int(value) <= most:
-        raise BadValue(value)
-    return int(value)
 
 
 def search(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
@@ -87,7 +51,10 @@ def in_segment(value: str, query: Mapping[str, str], workspace: Workspace) -> Pa
         raise BadValue(value) from error
     if segment is None:
         raise BadValue(value)
-    sql = "exists (select from segment_member m where m.end_user_id = u.id and m.workspace_id = %(workspace)s and m.segment_id = %(segment)s)"
+    sql = (
+        "exists (select from segment_member m where m.end_user_id = u.id"
+        " and m.workspace_id = %(workspace)s and m.segment_id = %(segment)s)"
+    )
     return Part(sql, {"segment": segment.pk}, "", _("in “%(name)s”") % {"name": segment.name}, ("segment",))
 
 
@@ -101,13 +68,17 @@ def plain(column: str, parameter: str, words: Callable[[str], str]) -> Build:
 
 
 def tagged(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-    return Part("u.tags @> %(tag)s::jsonb", {"tag": json.dumps([value])}, "", _("tagged “%(tag)s”") % {"tag": value}, ("tag",))
+    return Part(
+        "u.tags @> %(tag)s::jsonb", {"tag": json.dumps([value])}, "", _("tagged “%(tag)s”") % {"tag": value}, ("tag",)
+    )
 
 
 def scored(column: str, parameter: str) -> Build:
     def part(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
         score = whole(value, 1, 5)
-        return Part(f"r.{column} = %({parameter})s", {parameter: score}, "r", f"{parameter.upper()} {score}", (parameter,))
+        return Part(
+            f"r.{column} = %({parameter})s", {parameter: score}, "r", f"{parameter.upper()} {score}", (parameter,)
+        )
 
     return part
 
@@ -122,60 +93,13 @@ def reachable(value: str, query: Mapping[str, str], workspace: Workspace) -> Par
         f"{ADDRESSES[value]} and not exists (select from consent c where c.end_user_id = u.id"
         " and c.workspace_id = %(workspace)s and c.channel = %(reach)s and not c.opted_in)"
     )
-    return Part(sql, {"reach": value}, "", _("reachable by %(channel)s") % {"channel": names.label("channel", value)}, ("reach",))
-
-
-def moved_between(
-    kind: str, table: str, first: str, last: str, parameters: tuple[str, str]
-) -> Build:
-    """People whose stage (or group) after their last change by `on` is one, and before their first change after `since`
-    another. Without `since`: the changes of the day `on` alone. An empty key is "not there yet" or "left"."""
-
-    def part(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-        on = day_of(query.get("on") or str(workspace.current_day or ""))
-        since = day_of(query["since"]) if query.get("since") else None
-        ends = {side: query[name] for side, name in zip(("from", "to"), parameters, strict=True) if name in query}
-        if any(key and key not in names.KINDS[kind] and key != "none" for key in ends.values()):
-            raise BadValue(value)
-        params: dict[str, Any] = {f"{kind}_on": on, f"{kind}_since": since}
-        having = [f"(array_agg(c.{first} order by c.day))[1] <> (array_agg(c.{last} order by c.day desc))[1]"]
-        for side, pick in (("from", f"(array_agg(c.{first} order by c.day))[1]"), ("to", f"(array_agg(c.{last} order by c.day desc))[1]")):
-            if side in ends:
-                having.append(f"{pick} = %({kind}_{side})s")
-                params[f"{kind}_{side}"] = "" if ends[side] == "none" else ends[side]
-        sql = (
-            f"u.id in (select c.end_user_id from {table} c where c.workspace_id = %(workspace)s and c.day <= %({kind}_on)s"
-            f" and c.day > coalesce(%({kind}_since)s::date, %({kind}_on)s::date - 1) group by c.end_user_id having {' and '.join(having)})"
-        )
-        return Part(sql, params, "", move_words(kind, ends, since, on), (*parameters, "on", "since"))
-
-    return part
-
-
-def move_words(kind: str, ends: Mapping[str, str], since: date | None, on: date) -> str:
-    name = {side: str(names.label(kind, key)) if key and key != "none" else _("nothing") for side, key in ends.items()}
-    days = {"since": numbers.day(since), "on": numbers.day(on)}
-    when = _("between %(since)s and %(on)s") % days if since else _("on %(on)s") % days
-    if len(name) == 2:
-        return _("moved from %(from)s to %(to)s %(when)s") % {**name, "when": when}
-    if "to" in name:
-        return _("became %(to)s %(when)s") % {**name, "when": when}
-    return _("left %(from)s %(when)s") % {**name, "when": when}
-
-
-def climbed(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-    """People who went up or down the stages on the day `on`, not counting churned, which has words of its own."""
-    if value not in ("up", "down"):
-        raise BadValue(value)
-    on = day_of(query.get("on") or str(workspace.current_day or ""))
-    ladder = [key for key in names.STAGES if key != "churned"]
-    sign = ">" if value == "up" else "<"
-    sql = (
-        "u.id in (select c.end_user_id from stage_change c where c.workspace_id = %(workspace)s and c.day = %(moved_on)s"
-        f" and array_position(%(ladder)s, c.to_stage::text) {sign} array_position(%(ladder)s, c.from_stage::text))"
+    return Part(
+        sql,
+        {"reach": value},
+        "",
+        _("reachable by %(channel)s") % {"channel": names.label("channel", value)},
+        ("reach",),
     )
-    words = _("climbed %(when)s") if value == "up" else _("fell back %(when)s")
-    return Part(sql, {"moved_on": on, "ladder": ladder}, "", words % {"when": _("on %(on)s") % {"on": numbers.day(on)}}, ("moved", "on"))
 
 
 def ordered_times(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
@@ -190,16 +114,6 @@ def first_ordered(value: str, query: Mapping[str, str], workspace: Workspace) ->
     params = {"first_order_from": first, "first_order_to": last}
     sql = "f.first_order_on between %(first_order_from)s and %(first_order_to)s"
     return Part(sql, params, "f", text, ("first_order_from", "first_order_to"))
-
-
-def flagged_on(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-    keys_of(value, names.ACTIVITIES)
-    on = day_of(query.get("on") or str(workspace.current_day or ""))
-    sql = (
-        "u.id in (select c.end_user_id from activity_change c where c.workspace_id = %(workspace)s and c.day = %(flag_on)s and c.to_activity = %(flag)s)"
-    )
-    text = _("became %(to)s %(when)s") % {"to": names.label("activity", value), "when": _("on %(on)s") % {"on": numbers.day(on)}}
-    return Part(sql, {"flag": value, "flag_on": on}, "", text, ("flag", "on"))
 
 
 def on_day(parameter: str, sql: str, needs: str, words: Any) -> Build:
@@ -226,22 +140,27 @@ def flag(parameter: str, sql: str, needs: str, words: Any) -> Build:
     return part
 
 
-SEEN = "exists (select from person_day d where d.end_user_id = u.id and d.workspace_id = %(workspace)s and d.day = %(seen_on)s and d.visits > 0)"
+SEEN = (
+    "exists (select from person_day d where d.end_user_id = u.id and d.workspace_id = %(workspace)s"
+    " and d.day = %(seen_on)s and d.visits > 0)"
+)
 ORDERED = (
     "exists (select from purchase p where p.end_user_id = u.id and p.workspace_id = %(workspace)s"
     " and p.day = %(ordered_on)s and p.kind = 'order')"
 )
 CONDITIONS: dict[str, Build] = {
     "q": search,
-    "stage": one_of("stage", "s.stage", "s"),
-    "activity": one_of("activity", "s.activity", "s"),
-    "rfm": one_of("rfm", "r.rfm_group", "r"),
-    "bits": one_of("bits", "r.rfm_bits", "r"),
+    "stage": one_of("stage", "s.stage", "s", "stage", "stages"),
+    "activity": one_of("activity", "s.activity", "s", "activity", "flags"),
+    "rfm": one_of("rfm", "r.rfm_group", "r", "rfm_group", "groups"),
+    "bits": one_of("bits", "r.rfm_bits", "r", "rfm_bits", "classes"),
     "r": scored("r_score", "r"),
     "f": scored("f_score", "f"),
     "m": scored("m_score", "m"),
     "segment": in_segment,
-    "source": plain("u.source", "source", lambda value: _("from %(source)s") % {"source": value or _("an unknown source")}),
+    "source": plain(
+        "u.source", "source", lambda value: _("from %(source)s") % {"source": value or _("an unknown source")}
+    ),
     "city": plain("u.city", "city", lambda value: _("in %(city)s") % {"city": value}),
     "tag": tagged,
     "reach": reachable,

@@ -11,7 +11,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from ops_platform.people_filters import CONDITIONS, BadValue, Part
+from ops_platform.people_filters import CONDITIONS
+from ops_platform.people_parts import BadValue, Part
 from workspaces.models import Workspace
 from workspaces.sql import execute, read_sql
 
@@ -55,7 +56,11 @@ class PeopleQuery:
     def __post_init__(self) -> None:
         done: set[str] = set()
         for key, build in CONDITIONS.items():
-            if key in self.query and key not in done and (self.query[key] or key in ("source", "from", "to", "rfm_from", "rfm_to")):
+            if (
+                key in self.query
+                and key not in done
+                and (self.query[key] or key in ("source", "from", "to", "rfm_from", "rfm_to"))
+            ):
                 try:
                     part = build(self.query[key], self.query, self.workspace)
                 except BadValue:

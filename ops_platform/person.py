@@ -14,7 +14,7 @@ from django.utils.translation import pgettext
 
 from campaigns.selectors import deliveries_to
 from lifecycle import churn
-from lifecycle.models import Standing, StageChange
+from lifecycle.models import StageChange, Standing
 from lifecycle.stages import all_stages
 from ops_platform import numbers
 from segmentation.models import RfmChange, RfmScore, SegmentMember
@@ -25,9 +25,38 @@ from workspaces.models import Workspace
 EVENTS = 30
 # How the page groups the catalogue; what is not named here comes last.
 GROUPS = (
-    ("orders", "revenue_minor", "average_order_minor", "last_order_on", "first_order_on", "revenue_365_minor", "coupon_percent", "subsidy_dependent"),
-    ("last_seen_on", "active_days_30", "active_days", "visits_30", "visits", "gap_median", "gap_p90", "favourite_hour", "favourite_weekday"),
-    ("registered_on", "first_seen_on", "first_core_on", "last_core_on", "core_days", "habit_days", "ever_habit", "ever_paid", "effective"),
+    (
+        "orders",
+        "revenue_minor",
+        "average_order_minor",
+        "last_order_on",
+        "first_order_on",
+        "revenue_365_minor",
+        "coupon_percent",
+        "subsidy_dependent",
+    ),
+    (
+        "last_seen_on",
+        "active_days_30",
+        "active_days",
+        "visits_30",
+        "visits",
+        "gap_median",
+        "gap_p90",
+        "favourite_hour",
+        "favourite_weekday",
+    ),
+    (
+        "registered_on",
+        "first_seen_on",
+        "first_core_on",
+        "last_core_on",
+        "core_days",
+        "habit_days",
+        "ever_habit",
+        "ever_paid",
+        "effective",
+    ),
     ("recommendations", "favourite_category", "app_version"),
 )
 
@@ -49,9 +78,15 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         "timeline": read_timeline(workspace, person.pk),
         "deliveries": deliveries_to(person.pk),
         "consents": list(Consent.objects.filter(end_user=person.pk)),
-        "segments": list(SegmentMember.objects.filter(end_user=person.pk, segment__archived_at=None).select_related("segment")),
+        "segments": list(
+            SegmentMember.objects.filter(end_user=person.pk, segment__archived_at=None).select_related("segment")
+        ),
         "attributes": sorted(person.attributes.items()),
-        "addresses": [(channel, value) for channel, value in (("email", person.email), ("sms", person.phone), ("push", person.push_token)) if value],
+        "addresses": [
+            (channel, value)
+            for channel, value in (("email", person.email), ("sms", person.phone), ("push", person.push_token))
+            if value
+        ],
     }
 
 
@@ -77,7 +112,11 @@ def fact_groups(workspace: Workspace, facts: Facts | None) -> list[list[dict[str
     groups = []
     for keys in GROUPS:
         rows = [
-            {"label": FACTS[key].label, "definition": FACTS[key].sentence, "value": write_fact(workspace, key, getattr(facts, key))}
+            {
+                "label": FACTS[key].label,
+                "definition": FACTS[key].sentence,
+                "value": write_fact(workspace, key, getattr(facts, key)),
+            }
             for key in keys
             if key in FACTS and getattr(facts, key) not in (None, "")
         ]

@@ -54,7 +54,9 @@ def due_nights(workspace: Workspace, now: datetime) -> list[tuple[datetime, list
     elif published > last:
         return []
     else:
-        first = max(published + timedelta(days=not ran_early(workspace, published)), last - timedelta(days=CATCH_UP_NIGHTS - 1))
+        first = max(
+            published + timedelta(days=not ran_early(workspace, published)), last - timedelta(days=CATCH_UP_NIGHTS - 1)
+        )
     return [(night_slot(workspace, first), [first.isoformat()])] if first <= last else []
 
 

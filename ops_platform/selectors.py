@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 
 from campaigns.models import Campaign, Run
-from lifecycle.models import DayCount, StageChange
+from lifecycle.models import DayCount
 from ops_platform.models import Night
 from segmentation.models import RfmScore, Segment
 from users.models import EventName, Facts
@@ -46,7 +46,7 @@ def day_totals(day: date) -> list[dict[str, Any]]:
 
 def anomalies(totals: list[dict[str, Any]], most: int = 2) -> list[dict[str, Any]]:
     """Totals far from their own four weeks: more than three deviations and a quarter away. The furthest first."""
-    found = []
+    found: list[dict[str, Any]] = []
     for key in ("revenue_minor", "orders", "active", "joined"):
         now, before = float(totals[0][key]), [float(row[key]) for row in totals[1:]]
         usual = statistics.fmean(before)

@@ -31,24 +31,36 @@ def window(rules: Rules) -> str:
 SENTENCES: dict[str, Callable[[Rules], str]] = {
     "contact": lambda r: _("Has not done the core action yet."),
     "use": lambda r: _("Has done the core action at least once."),
-    "habit": lambda r: _("Did the habit event on at least %(days)s different days within %(window)s days.")
-    % {"days": r.habit_days, "window": r.habit_window},
+    "habit": lambda r: (
+        _("Did the habit event on at least %(days)s different days within %(window)s days.")
+        % {"days": r.habit_days, "window": r.habit_window}
+    ),
     "paying": lambda r: _("Paid for something the free product does not give."),
-    "advocate": lambda r: _(
-        "Reached habit or paying, and brought at least one friend in the last %(days)s days who really uses the product;"
-        " does not depend on coupons."
-    )
-    % {"days": r.recommendation_days},
+    "advocate": lambda r: (
+        _(
+            "Reached habit or paying, and brought at least one friend in the last %(days)s days who really uses the product;"
+            " does not depend on coupons."
+        )
+        % {"days": r.recommendation_days}
+    ),
     "churned": lambda r: _("Had reached habit or beyond, and has been away longer than their limit."),
-    "active": lambda r: _("Came back often enough: away for less than %(percent)s %% of their limit.") % {"percent": r.slipping_percent},
-    "slipping": lambda r: _("Away for at least %(percent)s %% of their limit, not yet all of it.") % {"percent": r.slipping_percent}
-    + " "
-    + limit_sentence(r),
+    "active": lambda r: (
+        _("Came back often enough: away for less than %(percent)s %% of their limit.") % {"percent": r.slipping_percent}
+    ),
+    "slipping": lambda r: (
+        _("Away for at least %(percent)s %% of their limit, not yet all of it.") % {"percent": r.slipping_percent}
+        + " "
+        + limit_sentence(r)
+    ),
     "dormant": lambda r: _("Away for as long as their limit, or longer.") + " " + limit_sentence(r),
     "value_at_risk": lambda r: _(
-        "Of slipping people only: their daily revenue over the last year × 90 days × (1 − the share of people that long away who come back)."
+        "Of slipping people only: their daily revenue over the last year × 90 days"
+        " × (1 − the share of people that long away who come back)."
     ),
-    "rfm": lambda r: _("R days since the last order, F orders, M revenue; 1–5 by fifths of the buyers, over %(window)s.") % {"window": window(r)},
+    "rfm": lambda r: (
+        _("R days since the last order, F orders, M revenue; 1–5 by fifths of the buyers, over %(window)s.")
+        % {"window": window(r)}
+    ),
     "r": lambda r: _("Recency: days since the last order; 5 is the most recent fifth."),
     "f": lambda r: _("Frequency: number of orders over %(window)s.") % {"window": window(r)},
     "m": lambda r: _("Money: revenue after refunds over %(window)s.") % {"window": window(r)},
@@ -61,19 +73,31 @@ SENTENCES: dict[str, Callable[[Rules], str]] = {
     "idle": lambda r: _("Days since the last visit."),
     "limit": limit_sentence,
     "effective": lambda r: _("Registered and did the core action within %(days)s days.") % {"days": r.effective_days},
-    "subsidy_dependent": lambda r: _("At least 4 orders in a year, %(percent)s %% or more of them with a targeted coupon.")
-    % {"percent": r.subsidy_percent},
+    "subsidy_dependent": lambda r: (
+        _("At least 4 orders in a year, %(percent)s %% or more of them with a targeted coupon.")
+        % {"percent": r.subsidy_percent}
+    ),
     "spend": lambda r: _("Orders minus refunds, since the beginning."),
-    "recommendations": lambda r: _("Friends brought who did the core action on two different days within 30 days of joining."),
-    "control": lambda r: _("People left alone on purpose, by chance, so that the difference shows what the message did."),
-    "lift": lambda r: _("Conversion rate of everyone assigned to the message minus that of the control group, with its 95-percent interval."),
-    "conversion": lambda r: _("Did the chosen event within %(days)s days of the audience being frozen.") % {"days": r.conversion_days},
+    "recommendations": lambda r: _(
+        "Friends brought who did the core action on two different days within 30 days of joining."
+    ),
+    "control": lambda r: _(
+        "People left alone on purpose, by chance, so that the difference shows what the message did."
+    ),
+    "lift": lambda r: _(
+        "Conversion rate of everyone assigned to the message minus that of the control group, with its 95-percent interval."
+    ),
+    "conversion": lambda r: (
+        _("Did the chosen event within %(days)s days of the audience being frozen.") % {"days": r.conversion_days}
+    ),
     "excluded": lambda r: _("Staff, test accounts and fake orders: in no number at all."),
     "core": lambda r: _("What the product is for. The first time is activation and opens the stage Using."),
-    "ladder": lambda r: _("The days away at which people are written to: %(days)s.") % {"days": ", ".join(map(str, r.recall_days))},
+    "ladder": lambda r: (
+        _("The days away at which people are written to: %(days)s.") % {"days": ", ".join(map(str, r.recall_days))}
+    ),
     "best": lambda r: _("Where you want to lead people; the gap is how many score points they are away."),
 }
-LABELS = {
+LABELS: dict[str, names.Name] = {
     "value_at_risk": gettext_lazy("Value at risk"),
     "return_rate": gettext_lazy("Return rate"),
     "false_churn": gettext_lazy("False-churn rate"),
@@ -103,10 +127,11 @@ LABELS = {
 def explain(key: str, workspace: Any = None) -> tuple[str, str]:
     """(label, definition) of a term, with the workspace's thresholds. Raises KeyError for a term nobody defined."""
     rules = workspace.rules if workspace else Rules()
+    label: names.Name
     if key in names.STAGES:
         label = names.STAGES[key]
     elif key in names.ACTIVITIES:
         label = names.ACTIVITIES[key]
     else:
-        label = LABELS.get(key) or pgettext("bits", "Value class")
+        label = LABELS[key] if key in LABELS else pgettext("bits", "Value class")
     return str(label), SENTENCES[key](rules)

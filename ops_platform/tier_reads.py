@@ -62,7 +62,11 @@ def rfm_table(key: str) -> list[dict[str, Any]]:
     total = sum(row["people"] for row in rows.values())
     money = sum(row["money_minor"] for row in rows.values())
     return [
-        {**rows[name], "share": rows[name]["people"] / total, "money_share": rows[name]["money_minor"] / money if money else None}
+        {
+            **rows[name],
+            "share": rows[name]["people"] / total,
+            "money_share": rows[name]["money_minor"] / money if money else None,
+        }
         for name in kind
         if name in rows
     ]
@@ -97,7 +101,12 @@ def risk_list(day: date, most: int = LISTED) -> list[dict[str, Any]]:
 def ladder(workspace: Workspace, day: date) -> list[dict[str, Any]]:
     """{days, people} per rung of the recall ladder."""
     rules = workspace.rules
-    return run_sql("ops_platform/recall_ladder", day=day, rungs=list(rules.recall_days), slipping_share=rules.slipping_percent / 100)
+    return run_sql(
+        "ops_platform/recall_ladder",
+        day=day,
+        rungs=list(rules.recall_days),
+        slipping_share=rules.slipping_percent / 100,
+    )
 
 
 def false_churn(day: date) -> dict[str, int]:

@@ -11,7 +11,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ops_platform import names, numbers, pictures, selectors, tier_reads
+from ops_platform import buyer_pictures, names, numbers, pictures, selectors, tier_reads
 from ops_platform.links import builder_address, people_address
 from workspaces.models import Workspace
 from workspaces.permissions import action
@@ -80,7 +80,9 @@ def show_lifecycle(request: HttpRequest) -> HttpResponse:
 
 
 def lifecycle_summary(after: dict[str, int], moved: dict[str, int], since: date, until: date) -> str:
-    return _("%(people)s people; from %(since)s to %(until)s, %(up)s climbed, %(churned)s churned, %(returned)s returned.") % {
+    return _(
+        "%(people)s people; from %(since)s to %(until)s, %(up)s climbed, %(churned)s churned, %(returned)s returned."
+    ) % {
         "people": numbers.number(sum(after.values())),
         "since": since.isoformat(),
         "until": until.isoformat(),
@@ -105,7 +107,7 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
         "summary": ngettext("%(n)s buyer with %(money)s", "%(n)s buyers with %(money)s", buyers)
         % {"n": numbers.number(buyers), "money": numbers.short_money(money, workspace)},
         "tabs": tabs(workspace, "rfm"),
-        "board": pictures.board(selectors.rfm_cells(), address),
+        "board": buyer_pictures.board(selectors.rfm_cells(), address),
         "groups": groups,
         "classes": tier_reads.rfm_table("rfm_bits"),
         "moves": tier_reads.rfm_moves(since, day),
@@ -141,7 +143,9 @@ def explain_cuts(workspace: Workspace, cuts: Any) -> list[dict[str, Any]]:
         between.append(high % {"a": points[3]})
         scores = range(5, 0, -1) if axis == "r" else range(1, 6)
         lines = sorted(zip(scores, between, strict=True), reverse=True)
-        axes.append({"axis": axis, "lines": lines, "mean": write[axis](float(cuts.means[axis])) if axis in cuts.means else ""})
+        axes.append(
+            {"axis": axis, "lines": lines, "mean": write[axis](float(cuts.means[axis])) if axis in cuts.means else ""}
+        )
     return axes
 
 
@@ -155,7 +159,7 @@ def show_churn(request: HttpRequest) -> HttpResponse:
     counts = selectors.board_counts(day)["activity"]
     rates = tier_reads.return_rates(day)
     suggested, five = tier_reads.smallest_limit(rates, 0.10), tier_reads.smallest_limit(rates, 0.05)
-    slipping = counts["slipping"] if "slipping" in counts else None
+    slipping = counts.get("slipping")
     audit = tier_reads.false_churn(day)
     context = {
         "title": _("Churn"),
@@ -167,12 +171,12 @@ def show_churn(request: HttpRequest) -> HttpResponse:
         "listed": tier_reads.risk_list(day),
         "all_url": address(activity="slipping", sort="risk"),
         "build_url": builder_address(workspace, activity="slipping"),
-        "curve": pictures.return_curve(rates, suggested, five, workspace.rules.limit_days),
+        "curve": buyer_pictures.return_curve(rates, suggested, five, workspace.rules.limit_days),
         "suggested": suggested,
         "ladder": [{**rung, "url": address(idle=rung["days"])} for rung in tier_reads.ladder(workspace, day)],
         "audit": audit,
         "audit_share": audit["seen_again"] / audit["flagged"] if audit["flagged"] else None,
-        "risk": pictures.risk(selectors.risk_by_group(), address, workspace),
+        "risk": buyer_pictures.risk(selectors.risk_by_group(), address, workspace),
     }
     return render(request, "tiers/churn.html", context)
 
@@ -180,7 +184,11 @@ def show_churn(request: HttpRequest) -> HttpResponse:
 def churn_summary(workspace: Workspace, slipping: Any) -> str:
     if slipping is None or not slipping.people:
         return _("Nobody is slipping.")
-    return ngettext("%(n)s person is slipping, %(money)s at risk over 90 days", "%(n)s people are slipping, %(money)s at risk over 90 days", slipping.people) % {
+    return ngettext(
+        "%(n)s person is slipping, %(money)s at risk over 90 days",
+        "%(n)s people are slipping, %(money)s at risk over 90 days",
+        slipping.people,
+    ) % {
         "n": numbers.number(slipping.people),
         "money": numbers.short_money(slipping.money_minor, workspace),
     }

@@ -8,8 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ops_platform import names, numbers, pictures, selectors
-from ops_platform.links import builder_address, page_address, people_address
+from ops_platform import buyer_pictures, names, numbers, pictures, selectors
+from ops_platform.links import builder_address, people_address
 from workspaces.models import Workspace
 
 
@@ -32,8 +32,8 @@ def read_today(workspace: Workspace) -> dict[str, Any]:
         "moved": moved_lines(moved, address, day),
         "campaigns": selectors.running_campaigns(),
         "flow": pictures.flow(moves, stages, lambda **k: address(**k, on=day.isoformat()), "last-night", on_day(day)),
-        "board": pictures.board(selectors.rfm_cells(), address),
-        "risk": pictures.risk(risk, address, workspace),
+        "board": buyer_pictures.board(selectors.rfm_cells(), address),
+        "risk": buyer_pictures.risk(risk, address, workspace),
     }
 
 
@@ -52,16 +52,21 @@ def verdict(workspace: Workspace, moved: dict[str, int], risk: list[dict[str, An
     if not slipping:
         if not moved["churned"]:
             return _("Nobody churned yesterday and nobody is slipping.")
-        return ngettext("%(n)s person churned yesterday; nobody else is slipping.", "%(n)s people churned yesterday; nobody else is slipping.", moved["churned"]) % {
-            "n": numbers.number(moved["churned"])
-        }
+        return ngettext(
+            "%(n)s person churned yesterday; nobody else is slipping.",
+            "%(n)s people churned yesterday; nobody else is slipping.",
+            moved["churned"],
+        ) % {"n": numbers.number(moved["churned"])}
     start = _("%(churned)s churned yesterday and %(slipping)s are slipping") % {
         "churned": people(moved["churned"]),
         "slipping": people(slipping),
     }
     if not money:
         return _("%(start)s; none of them has spent anything yet.") % {"start": start}
-    cost = _("%(start)s, which would cost %(money)s over 90 days") % {"start": start, "money": numbers.short_money(money, workspace)}
+    cost = _("%(start)s, which would cost %(money)s over 90 days") % {
+        "start": start,
+        "money": numbers.short_money(money, workspace),
+    }
     if not valuable:
         return _("%(cost)s.") % {"cost": cost}
     return _("%(cost)s; begin with the %(n)s most valuable.") % {"cost": cost, "n": numbers.number(valuable)}
@@ -94,7 +99,9 @@ def todos(workspace: Workspace, day: date, risk: list[dict[str, Any]], moved: di
         {
             "title": _("Hold on to valuable people who are slipping"),
             **valuable,
-            "reason": _("They order more often and spend more than average, and have been away for over %(share)s %% of their limit.")
+            "reason": _(
+                "They order more often and spend more than average, and have been away for over %(share)s %% of their limit."
+            )
             % {"share": rules.slipping_percent},
             "url": address(activity="slipping", bits=",".join(selectors.VALUABLE), sort="risk"),
             "act_url": builder_address(workspace, activity="slipping", bits=",".join(selectors.VALUABLE)),
@@ -104,7 +111,11 @@ def todos(workspace: Workspace, day: date, risk: list[dict[str, Any]], moved: di
             "people": second["people"],
             "money": second["money"],
             "reason": _("Their first order is 7 to 30 days old, and there has been none since."),
-            "url": address(orders=1, first_order_from=(day - timedelta(days=30)).isoformat(), first_order_to=(day - timedelta(days=7)).isoformat()),
+            "url": address(
+                orders=1,
+                first_order_from=(day - timedelta(days=30)).isoformat(),
+                first_order_to=(day - timedelta(days=7)).isoformat(),
+            ),
             "act_url": builder_address(workspace, rfm="new,promising"),
         },
         {
@@ -132,10 +143,34 @@ def figures(workspace: Workspace, totals: list[dict[str, Any]]) -> list[dict[str
     address, now, before = people_address(workspace), totals[0], totals[1]
     day = now["day"].isoformat()
     return [
-        {"label": _("People who came"), "value": numbers.short_number(now["active"]), "now": now["active"], "before": before["active"], "url": address(seen_on=day)},
-        {"label": _("New people"), "value": numbers.short_number(now["joined"]), "now": now["joined"], "before": before["joined"], "url": address(joined_on=day)},
-        {"label": _("Buyers"), "value": numbers.short_number(now["buyers"]), "now": now["buyers"], "before": before["buyers"], "url": address(ordered_on=day)},
-        {"label": _("Orders"), "value": numbers.short_number(now["orders"]), "now": now["orders"], "before": before["orders"], "url": address(ordered_on=day, sort="orders")},
+        {
+            "label": _("People who came"),
+            "value": numbers.short_number(now["active"]),
+            "now": now["active"],
+            "before": before["active"],
+            "url": address(seen_on=day),
+        },
+        {
+            "label": _("New people"),
+            "value": numbers.short_number(now["joined"]),
+            "now": now["joined"],
+            "before": before["joined"],
+            "url": address(joined_on=day),
+        },
+        {
+            "label": _("Buyers"),
+            "value": numbers.short_number(now["buyers"]),
+            "now": now["buyers"],
+            "before": before["buyers"],
+            "url": address(ordered_on=day),
+        },
+        {
+            "label": _("Orders"),
+            "value": numbers.short_number(now["orders"]),
+            "now": now["orders"],
+            "before": before["orders"],
+            "url": address(ordered_on=day, sort="orders"),
+        },
         {
             "label": _("Revenue after refunds"),
             "value": numbers.short_money(now["revenue_minor"], workspace),
@@ -153,30 +188,12 @@ def moved_lines(moved: dict[str, int], address: pictures.Address, day: date) -> 
         {"label": _("climbed"), "people": moved["up"], "way": "up", "url": address(moved="up", on=on)},
         {"label": _("fell back"), "people": moved["down"], "way": "down", "url": address(moved="down", on=on)},
         {"label": _("churned"), "people": moved["churned"], "way": "down", "url": address(to="churned", on=on)},
-        {"label": _("returned"), "people": moved["returned"], "way": "up", "url": address(**{"from": "churned", "on": on})},
+        {
+            "label": _("returned"),
+            "people": moved["returned"],
+            "way": "up",
+            "url": address(**{"from": "churned", "on": on}),
+        },
         {"label": _("joined"), "people": moved["joined"], "way": "up", "url": address(**{"from": "none", "on": on})},
     ]
     return lines
-
-
-def checklist(workspace: Workspace, done: dict[str, bool]) -> list[dict[str, Any]]:
-    """The first run, in order: {title, text, done, next, url, label}; the first that is not done is next."""
-    lines = [
-        ("events", _("Events arrive"), _("Send them over HTTP with a write key, or import a file of orders."), "users:imports", _("Import a file")),
-        ("core", _("The core action is defined"), _("Say which events are core action, habit, order, refund: stages rest on them."), "users:mapping", _("Define events")),
-        ("night", _("The first daily update"), _("Computes everybody's metrics, stage, RFM and activity."), "nights:list", _("Compute now")),
-        ("segment", _("The first segment"), _("People who match a rule, changing with it."), "segmentation:new", _("New segment")),
-        ("campaign", _("The first message"), _("To a segment, with a control group that shows what it did."), "campaigns:new", _("New campaign")),
-    ]
-    following = next((key for key, *_rest in lines if not done[key]), "")
-    return [
-        {
-            "title": title,
-            "text": text,
-            "done": done[key],
-            "next": key == following,
-            "url": page_address(view, workspace),
-            "label": label,
-        }
-        for key, title, text, view, label in lines
-    ]

@@ -4,8 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from ops_platform import views
-from workspaces.views import accept_invitation
-
+from workspaces.invitations import accept_invitation
 
 home_pages = [path("", views.show_home, name="today"), path("palette/", views.search_palette, name="palette")]
 workspace_pages = [
@@ -22,7 +21,7 @@ urlpatterns = [
     path("", views.choose_workspace, name="chooser"),
     path("health/", views.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
-    path("invitations/<str:token>/", accept_invitation, name="accept_invitation"),
+    path("invitation/<str:token>/", accept_invitation, name="accept_invitation"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("w/<slug:slug>/", include(workspace_pages)),
     path("v1/", include("users.ingest.urls")),

@@ -9,10 +9,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from ops_platform import palette, selectors
-from ops_platform.today import checklist, read_today
-from workspaces.models import Membership
+from ops_platform.checklist import checklist
+from ops_platform.today import read_today
+from workspaces.middleware import memberships_of
 from workspaces.permissions import action
-from workspaces.scoping import door
 
 
 @action("home.view")
@@ -20,7 +20,11 @@ def show_home(request: HttpRequest) -> HttpResponse:
     """今日: what the last night says and what to do about it; before that, the checklist of a new workspace."""
     workspace = request.workspace
     done = selectors.first_run(workspace)
-    context = {"title": _("Today"), "checklist": [] if all(done.values()) else checklist(workspace, done), "ready": done["night"]}
+    context = {
+        "title": _("Today"),
+        "checklist": [] if all(done.values()) else checklist(workspace, done),
+        "ready": done["night"],
+    }
     if done["night"]:
         context |= read_today(workspace)
         context["summary"] = context["verdict"]
@@ -39,8 +43,7 @@ def search_palette(request: HttpRequest) -> HttpResponse:
 @login_required
 def choose_workspace(request: HttpRequest) -> HttpResponse:
     """The operator's workspaces. With one alone the visit goes straight there; the switcher asks for the list as a part."""
-    with door("operator_id", str(request.user.pk)):
-        memberships = list(Membership.unscoped.filter(operator=request.user).select_related("workspace").order_by("workspace__name"))
+    memberships = memberships_of(request.user)
     if request.htmx:
         return render(request, "home/_workspaces.html", {"memberships": memberships})
     if len(memberships) == 1:
@@ -53,5 +56,3 @@ def health(request: HttpRequest) -> JsonResponse:
     with connection.cursor() as cursor:
         cursor.execute("select 1")
     return JsonResponse({"status": "ok"})
-
-

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from segmentation.models import RfmCuts
 from users.differences import compute, write_differences
@@ -48,11 +47,33 @@ GROUPS: dict[str, Group] = {
         ),
         Group("new", gettext_lazy("New buyers"), gettext_lazy("First order just now."), _cells("5", "1")),
         Group("promising", gettext_lazy("Promising"), gettext_lazy("One order, not long ago."), _cells("4", "1")),
-        Group("returned", gettext_lazy("Returned buyers"), gettext_lazy("Bought again after more than a whole window away."), ()),
-        Group("need_attention", gettext_lazy("Need attention"), gettext_lazy("In the middle of both scales."), _cells("3", "3")),
-        Group("about_to_sleep", gettext_lazy("About to sleep"), gettext_lazy("Few orders, and it has been a while."), _cells("3", "12")),
-        Group("at_risk", gettext_lazy("Cooling"), gettext_lazy("Used to buy often, not for long now."), _cells("12", "34")),
-        Group("cant_lose", gettext_lazy("Cannot lose"), gettext_lazy("Bought most often of all, and stay away."), _cells("12", "5")),
+        Group(
+            "returned",
+            gettext_lazy("Returned buyers"),
+            gettext_lazy("Bought again after more than a whole window away."),
+            (),
+        ),
+        Group(
+            "need_attention",
+            gettext_lazy("Need attention"),
+            gettext_lazy("In the middle of both scales."),
+            _cells("3", "3"),
+        ),
+        Group(
+            "about_to_sleep",
+            gettext_lazy("About to sleep"),
+            gettext_lazy("Few orders, and it has been a while."),
+            _cells("3", "12"),
+        ),
+        Group(
+            "at_risk", gettext_lazy("Cooling"), gettext_lazy("Used to buy often, not for long now."), _cells("12", "34")
+        ),
+        Group(
+            "cant_lose",
+            gettext_lazy("Cannot lose"),
+            gettext_lazy("Bought most often of all, and stay away."),
+            _cells("12", "5"),
+        ),
         Group("hibernating", gettext_lazy("Hibernating"), gettext_lazy("Few orders, long ago."), _cells("12", "12")),
     )
 }
@@ -96,7 +117,7 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
     return {"people": cuts.population if cuts else 0, "moved": changes, "changes": changes + written}
 
 
-def _fixed_cuts(method: str, cuts: dict[str, list[int]]) -> dict[str, list[int] | None]:
+def _fixed_cuts(method: str, cuts: dict[str, list[int]]) -> dict[str, Any]:
     """Cut points the workspace has fixed, by axis; None where the quantiles of the population decide."""
     chosen = cuts if method == "fixed" else {}
     return {f"{axis}_fixed": chosen[axis] if len(chosen.get(axis) or ()) == 4 else None for axis in AXES}

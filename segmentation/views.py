@@ -17,10 +17,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from segmentation import builder, listing, selectors, services
 from segmentation.definition import InvalidDefinition, parse, read_json
-from segmentation.exports import stream_csv
 from segmentation.models import Segment
 from segmentation.sentence import describe
 from segmentation.vocabulary import Vocabulary
+from users.exports import csv_lines
 from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.permissions import action
@@ -42,7 +42,7 @@ def list_segments(request: HttpRequest) -> HttpResponseBase:
     """All segments with size and what changed; `?format=csv` is the same as a file."""
     found = listing.read(request.GET, request.workspace)
     if request.GET.get("format") == "csv":
-        return file_of(stream_csv(listing.HEADER, [listing.as_rows(found.lines)]), "segments")
+        return file_of(csv_lines(listing.HEADER, listing.as_rows(found.lines)), "segments")
     count = found.counts[found.archived]
     summary = ngettext("%(n)s segment", "%(n)s segments", count) % {"n": count}
     if found.moved:
@@ -143,18 +143,18 @@ def export_members(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     """Members as CSV, or those who entered or left on a day; streamed page by page, each page in a scope of its own."""
     with workspace_scope(request.workspace):
         segment = find(pk)
-    pages = pages_of(segment, request.workspace, listing.shown(request.GET))
-    return file_of(stream_csv(listing.PEOPLE_HEADER, pages), segment.name)
+    rows = rows_of(segment, request.workspace, listing.shown(request.GET))
+    return file_of(csv_lines(listing.PEOPLE_HEADER, rows), segment.name)
 
 
-def pages_of(segment: Segment, workspace: Workspace, shown: listing.Shown) -> Iterator[list[list[Any]]]:
-    after = ""
-    while True:
+def rows_of(segment: Segment, workspace: Workspace, shown: listing.Shown) -> Iterator[list[Any]]:
+    """One line per person, read page by page while the answer is being sent."""
+    after: str | None = ""
+    while after is not None:
         with workspace_scope(workspace):
             page = listing.people(segment, shown, after, EXPORT_PAGE)
-        yield [listing.person_row(person) for person in page.people]
-        if not (after := page.next):
-            return
+        yield from (listing.person_row(person) for person in page.people)
+        after = page.next or None
 
 
 def file_of(pieces: Iterator[str], name: str) -> StreamingHttpResponse:

@@ -13,10 +13,12 @@
   // Each look gets a frame of its own: a frame's first page leaves no trace in the history of the window, and the old
   // one stays in sight until the new one is there.
   function show() {
-    const old = holder.querySelector("iframe");
-    const fresh = old.cloneNode(false);
-    old.removeAttribute("name");
+    const frames = [...holder.querySelectorAll("iframe")];
+    const fresh = frames[0].cloneNode(false);
+    fresh.name = "preview-frame";
     fresh.classList.add("is-loading");
+    // One that is still on its way is given up, or it would be found by the name first.
+    frames.forEach((frame) => { if (frame.matches(".is-loading")) frame.remove(); else frame.removeAttribute("name"); });
     holder.append(fresh);
     fresh.addEventListener("load", () => {
       fresh.classList.remove("is-loading");

@@ -13,6 +13,8 @@
 
   const script = document.currentScript;
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // Double quotes in a font's name would end an attribute of the picture that becomes a PNG.
+  const font = () => style("--font").replaceAll('"', "'");
   const color = (name) => (name ? style(`--c-${name}`) || style("--accent") : style("--accent"));
   const words = () => JSON.parse(document.getElementById("words")?.textContent || "{}");
   let library;
@@ -59,7 +61,7 @@
     const grey = style("--grey"), rule = style("--line");
     return {
       animation: !matchMedia("(prefers-reduced-motion: reduce)").matches, animationDuration: 250,
-      textStyle: { fontFamily: style("--font"), color: style("--ink") },
+      textStyle: { fontFamily: font(), color: style("--ink") },
       grid: { left: 8, right: 24, top: 16, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       tooltip: {
         confine: true, backgroundColor: style("--raised"), borderColor: rule, padding: [6, 10],
@@ -191,7 +193,7 @@
         { type: "rect", shape: { x: x - w / 2 + 1.5, y: y - h / 2 + 1.5, width: w - 3, height: h - 3, r: 4 }, style: { fill } },
         ...texts.map((text, at) => ({
           type: "text", style: {
-            text, fontFamily: style("--font"), x, y: y + (texts.length > 1 ? (at ? 9 : -8) : 0), textAlign: "center", textVerticalAlign: "middle", fontSize: at ? 11 : 13,
+            text, fontFamily: font(), x, y: y + (texts.length > 1 ? (at ? 9 : -8) : 0), textAlign: "center", textVerticalAlign: "middle", fontSize: at ? 11 : 13,
             fill: !tint && strength > 0.6 ? style("--surface") : style("--ink"), fontWeight: at ? 400 : 600, width: w - 8, overflow: "truncate",
           },
         })),

@@ -1,6 +1,6 @@
 """Small makers of people and what they did, for tests. Each opens the scope it needs, so tests can call them anywhere.
 
-    builders.event(world.acme, "u1", "Order Completed", day="2026-08-01", total=20)
+builders.event(world.acme, "u1", "Order Completed", day="2026-08-01", total=20)
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ class EventNames(WorkspaceAPIView):
         body.is_valid(raise_exception=True)
         given = {row["name"]: row["roles"] for row in body.validated_data["event_names"]}
         roles = {
-            role: [name for name in names if name not in given] + [name for name, wanted in given.items() if role in wanted]
+            role: [name for name in names if name not in given]
+            + [name for name, wanted in given.items() if role in wanted]
             for role, names in roles_now().items()
         }
         set_roles(roles)

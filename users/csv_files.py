@@ -10,7 +10,7 @@ import codecs
 import csv
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -156,14 +156,14 @@ def split_rows(text: IO[str], delimiter: str) -> Iterator[Row]:
     while True:
         line = reader.line_num + 1
         try:
-            cells = next(reader, None)
+            cells = next(reader)
+        except StopIteration:
+            return
         except csv.Error as error:
             if "unexpected end" in str(error):
                 raise BadFile("malformed_csv", line) from error
             yield line, Refused("malformed_csv", "A quote is out of place, or a cell is too long.")
             continue
-        if cells is None:
-            return
         if any(cell.strip() for cell in cells):
             yield line, cells
 
@@ -173,8 +173,8 @@ def fingerprint(cells: list[str]) -> int:
     return int.from_bytes(blake2b("\x1f".join(cells).encode(), digest_size=8).digest(), "big")
 
 
-def repeated_rows(path: Path, layout: Layout) -> set[int]:
+def repeated_rows(rows: Iterable[tuple[int, int, list[str] | Refused]]) -> set[int]:
     """Fingerprints that occur more than once: only those need counting, so that a million rows cost 8 MB here."""
-    prints = array("Q", (fingerprint(cells) for _l, _b, cells in read_rows(path, layout) if isinstance(cells, list)))
+    prints = array("Q", (fingerprint(cells) for _line, _done, cells in rows if isinstance(cells, list)))
     values, counts = np.unique(np.frombuffer(prints, dtype=np.uint64), return_counts=True)
     return set(values[counts > 1].tolist())

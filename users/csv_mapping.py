@@ -60,13 +60,14 @@ PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?", re.ASCII)
 @dataclass(frozen=True)
 class Mapping:
     """`roles`: column → one of ROLES, `property`, `property:name` or `skip`. `event`: the name where no column tells it.
-    `id_numbers`: ids are whole numbers, so that 0001 is 1. Times without an offset are the workspace's; a day alone means
-    its noon."""
+    `id_numbers`: ids are whole numbers, so that 0001 is 1. `sum_items`: a row is an item, the rows of an order are added
+    up. Times without an offset are the workspace's; a day alone means its noon."""
 
     roles: dict[str, str] = field(default_factory=dict)
     event: str = "Order Completed"
     time_format: str = ISO
     id_numbers: bool = False
+    sum_items: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -82,7 +83,7 @@ class Mapping:
                 return "unknown_column", column
             if role in ROLES and given.count(role) > 1:
                 return "role_twice", role
-        for role in ("external_id", "time"):
+        for role in ("external_id", "time", *(("order_id", "amount") if self.sum_items else ())):
             if role not in given:
                 return "missing_role", role
         if "event" not in given and not self.event.strip():
@@ -131,7 +132,10 @@ def read_time(text: str, time_format: str, zone: str) -> datetime:
             assert at is not None
             return at
         if time_format == ISO:
-            at, day_only = datetime.fromisoformat(text.replace("/", "-") if text.count("/") == 2 else text), len(text) <= 10
+            at, day_only = (
+                datetime.fromisoformat(text.replace("/", "-") if text.count("/") == 2 else text),
+                len(text) <= 10,
+            )
             if text.isdigit() and len(text) != 8:
                 raise ValueError
         else:
@@ -155,7 +159,9 @@ def read_amount(text: str) -> Decimal:
 class RowReader:
     """Reads the rows of one file, in order, for one workspace's zone and currency."""
 
-    def __init__(self, mapping: Mapping, columns: Sequence[str], zone: str, currency: str, received_at: datetime) -> None:
+    def __init__(
+        self, mapping: Mapping, columns: Sequence[str], zone: str, currency: str, received_at: datetime
+    ) -> None:
         self.mapping, self.zone, self.currency, self.received_at = mapping, zone, currency, received_at
         self.columns = list(columns)
         self.place = {role: self.columns.index(c) for c, role in mapping.roles.items() if role in ROLES}

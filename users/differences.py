@@ -28,7 +28,7 @@ def write_differences(table: str, fresh: str, key: str, within: str = "true", **
     """Make the workspace's rows of `table` equal to those of `fresh`; returns how many were written or removed.
 
     `key`: the columns, comma separated, that name a row; together with the workspace they are unique. `within` bounds
-    what may be removed, as SQL over the alias `old`. Columns that `fresh` lacks are left to their defaults.
+    what may be removed, as SQL over the alias `old`. `fresh` has every column that may not be empty.
     """
     keys = ["workspace_id", *(column.strip() for column in key.split(","))]
     columns = _columns(fresh)
@@ -53,7 +53,7 @@ def write_differences(table: str, fresh: str, key: str, within: str = "true", **
 
 def _columns(table: str) -> list[str]:
     rows = execute(
-        "select attname from pg_attribute where attrelid = to_regclass(%(table)s) and attnum > 0 and not attisdropped order by attnum",
+        "select attname from pg_attribute where attrelid = to_regclass(%(table)s) and attnum > 0 order by attnum",
         {"table": f"pg_temp.{table}"},
     )
     return [row["attname"] for row in rows]
@@ -61,3 +61,13 @@ def _columns(table: str) -> list[str]:
 
 def _list(alias: str, columns: list[str]) -> str:
     return ", ".join(f"{alias}.{column}" for column in columns)
+
+
+# Below this many rows a wrong guess of the planner costs nothing worth mending.
+MANY = 10_000
+
+
+def refresh_statistics(rows: int, *tables: str) -> None:
+    """Analyse tables that just got many rows: until then the planner takes a new workspace for an empty one."""
+    if rows >= MANY:
+        execute("select refresh_statistics(%(tables)s)", {"tables": list(tables)})

@@ -29,4 +29,3 @@ def csv_lines(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Iterator[
         yield line.getvalue()
         line.seek(0)
         line.truncate()
-

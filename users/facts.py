@@ -49,7 +49,12 @@ _CATALOGUE = (
         _("Registered on"),
         _("The day of the first registration event; without one, the registration date among the attributes."),
     ),
-    Fact("visits_7", "times", _("Visits, 7 days"), _("Events the person did in the last 7 days; what others did to them is not counted.")),
+    Fact(
+        "visits_7",
+        "times",
+        _("Visits, 7 days"),
+        _("Events the person did in the last 7 days; what others did to them is not counted."),
+    ),
     Fact("visits_30", "times", _("Visits, 30 days"), _("Events the person did in the last 30 days.")),
     Fact("visits_90", "times", _("Visits, 90 days"), _("Events the person did in the last 90 days.")),
     Fact("visits", "times", _("Visits"), _("Events the person ever did.")),
@@ -60,14 +65,35 @@ _CATALOGUE = (
     Fact("core_days", "days", _("Core-action days"), _("Days on which the person did the core action, ever.")),
     Fact("first_core_on", "date", _("Activated on"), _("The day of the first core action.")),
     Fact("last_core_on", "date", _("Last core action"), _("The day of the latest core action.")),
-    Fact("habit_days", "days", _("Habit days"), _("Days with the habit event within the habit window that ends today.")),
-    Fact("ever_habit", "yes_no", _("Ever a habit"), _("Whether any window of that length ever held enough habit days.")),
-    Fact("ever_paid", "yes_no", _("Ever paid"), _("Whether one pay event, less its refunds, came to more than nothing.")),
-    Fact("orders", "times", _("Orders"), _("Orders ever placed; versions of one order are one, fully refunded orders none.")),
+    Fact(
+        "habit_days", "days", _("Habit days"), _("Days with the habit event within the habit window that ends today.")
+    ),
+    Fact(
+        "ever_habit", "yes_no", _("Ever a habit"), _("Whether any window of that length ever held enough habit days.")
+    ),
+    Fact(
+        "ever_paid", "yes_no", _("Ever paid"), _("Whether one pay event, less its refunds, came to more than nothing.")
+    ),
+    Fact(
+        "orders",
+        "times",
+        _("Orders"),
+        _("Orders ever placed; versions of one order are one, fully refunded orders none."),
+    ),
     Fact("revenue_minor", "minor", _("Spend to date"), _("What the orders came to, less refunds.")),
-    Fact("revenue_365_minor", "minor", _("Spend, 365 days"), _("What the orders of the last 365 days came to, less the refunds of those days.")),
+    Fact(
+        "revenue_365_minor",
+        "minor",
+        _("Spend, 365 days"),
+        _("What the orders of the last 365 days came to, less the refunds of those days."),
+    ),
     Fact("window_orders", "times", _("Orders in the RFM window"), _("F: orders whose day lies in the RFM window.")),
-    Fact("window_revenue_minor", "minor", _("Spend in the RFM window"), _("M: orders of the RFM window, less the refunds of its days.")),
+    Fact(
+        "window_revenue_minor",
+        "minor",
+        _("Spend in the RFM window"),
+        _("M: orders of the RFM window, less the refunds of its days."),
+    ),
     Fact("first_order_on", "date", _("First order"), _("The day of the first order that still counts.")),
     Fact("last_order_on", "date", _("Last order"), _("The day of the latest order that still counts.")),
     Fact("average_order_minor", "minor", _("Average order"), _("Spend to date divided by orders.")),

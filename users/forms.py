@@ -69,6 +69,11 @@ class MappingForm(forms.Form):
     id_numbers = forms.BooleanField(
         label=_("User ids are whole numbers"), required=False, help_text=_("Then 0001 and 1 are the same user.")
     )
+    sum_items = forms.BooleanField(
+        label=_("A row is one item of an order"),
+        required=False,
+        help_text=_("The amounts of the rows with one order number are added up; they stand together in the file."),
+    )
 
     def mapping(self, layout: Layout, data: QueryDict) -> Mapping:
         """The mapping as chosen; columns whose choice is not known are kept as properties."""
@@ -77,7 +82,9 @@ class MappingForm(forms.Form):
             role = data.get(f"role-{place}", PROPERTY)
             roles[column] = role if role in ROLE_LABELS else PROPERTY
         cleaned: dict[str, Any] = self.cleaned_data
-        return Mapping(roles, cleaned["event"] or "", cleaned["time_format"], cleaned["id_numbers"])
+        return Mapping(
+            roles, cleaned["event"] or "", *(cleaned[name] for name in ("time_format", "id_numbers", "sum_items"))
+        )
 
 
 def initial_of(layout: Layout, mapping: Mapping) -> dict[str, Any]:
@@ -88,4 +95,5 @@ def initial_of(layout: Layout, mapping: Mapping) -> dict[str, Any]:
         "event": mapping.event,
         "time_format": mapping.time_format,
         "id_numbers": mapping.id_numbers,
+        "sum_items": mapping.sum_items,
     }

@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from users.csv_files import BadFile, fingerprint, read_rows, repeated_rows
+from users.csv_items import sum_items
 from users.csv_mapping import RowReader
+from users.differences import refresh_statistics
 from users.imports import ACTIVE, layout_of, mapping_of
 from users.ingest.normal import NormalEvent, NormalProfile, Refused
 from users.ingest.write import write
@@ -76,6 +79,7 @@ def finish(workspace: Workspace, file: Import, state: str, error: str = "") -> N
     with workspace_scope(workspace):
         mine = Import.objects.filter(pk=file.pk, state="running")
         mine.update(state=state, error=error, finished_at=timezone.now())
+        refresh_statistics(Import.objects.get(pk=file.pk).accepted, "event", "end_user")
 
 
 class Run:
@@ -96,17 +100,21 @@ class Run:
         skipped = sum(1 for _ in islice(rows, self.file.rows))  # only counted again: they are stored
         position = skipped
         while chunk := list(islice(rows, CHUNK_ROWS)):
-            if not in_scope(self.workspace, lambda chunk=chunk, position=position: self.take(chunk, position)):
+            if not in_scope(self.workspace, partial(self.take, chunk, position)):
                 return
             position += len(chunk)
             self.counted |= self.new
         finish(self.workspace, self.file, "done" if position else "failed", "" if position else "no_rows")
 
+    def rows(self) -> Iterator[tuple[int, int, list[str] | Refused]]:
+        rows, mapping = read_rows(self.path, self.layout), self.reader.mapping
+        return sum_items(rows, mapping, self.layout.columns) if mapping.sum_items else rows
+
     def numbered_rows(self) -> Iterator[FileRow]:
         """Rows with how often the very same row came before in this file."""
-        repeated = repeated_rows(self.path, self.layout)
+        repeated = repeated_rows(self.rows())
         seen: Counter[int] = Counter()
-        for line, done, cells in read_rows(self.path, self.layout):
+        for line, done, cells in self.rows():
             occurrence = 0
             if repeated and isinstance(cells, list) and (mark := fingerprint(cells)) in repeated:
                 occurrence = seen[mark]
@@ -172,6 +180,11 @@ class Run:
         if isinstance(cells, list) and column in self.layout.columns:
             value = cells[self.layout.columns.index(column)].replace("\0", "")
         return ImportRowError(
-            workspace=self.workspace, file=self.file, line=line, column=column[:200], code=problem.code,
-            message=problem.message[:300], value=value[:200],
+            workspace=self.workspace,
+            file=self.file,
+            line=line,
+            column=column[:200],
+            code=problem.code,
+            message=problem.message[:300],
+            value=value[:200],
         )

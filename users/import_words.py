@@ -27,6 +27,7 @@ SENTENCES = {
     "invalid_identifier": gettext_lazy("This does not name a user, such as null, 0 or undefined."),
     "missing_event": gettext_lazy("The row names no event."),
     "invalid_timestamp": gettext_lazy("This is no time in the chosen format, or lies before 1970 or in the future."),
+    "order_apart": gettext_lazy("Rows of this order stood further up: sort the file by order number."),
     "invalid_amount": gettext_lazy("This is no amount, such as 1234.50."),
     "other_currency": gettext_lazy("The amount is in another currency than this workspace."),
     "invalid_email": gettext_lazy("This is no email address."),

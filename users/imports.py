@@ -106,8 +106,19 @@ def start_import(file: Import, mapping: Mapping, dry_run: bool, by: Operator | N
     if not Path(file.path).exists():
         raise Conflict("file_gone", sentence("file_gone"))
     Import.objects.filter(pk=file.pk).update(
-        mapping=kept(layout, mapping), dry_run=dry_run, state="due", error="", done_bytes=0, rows=0, accepted=0,
-        duplicates=0, rejected=0, new_people=0, started_at=None, finished_at=None, heartbeat_at=None,
+        mapping=kept(layout, mapping),
+        dry_run=dry_run,
+        state="due",
+        error="",
+        done_bytes=0,
+        rows=0,
+        accepted=0,
+        duplicates=0,
+        rejected=0,
+        new_people=0,
+        started_at=None,
+        finished_at=None,
+        heartbeat_at=None,
     )
     ImportRowError.objects.filter(file=file).delete()
     if not dry_run:
@@ -131,7 +142,9 @@ def cancel_import(file: Import, by: Operator | None = None) -> bool:
 
 def forget_files(now: datetime) -> int:
     """Delete uploaded files a week after their import ended, in the open scope; rows, counts and errors stay."""
-    old = Import.objects.filter(created_at__lt=now - KEPT_FILES).exclude(state__in=ACTIVE).values_list("path", flat=True)
+    old = (
+        Import.objects.filter(created_at__lt=now - KEPT_FILES).exclude(state__in=ACTIVE).values_list("path", flat=True)
+    )
     gone = [path for path in map(Path, old) if path.parent == folder() and path.exists()]
     for path in gone:
         path.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from users.differences import compute, write_differences
+from users.differences import compute, refresh_statistics, write_differences
 from users.models import Facts
 from workspaces.models import Workspace
 from workspaces.sql import execute, run_sql
@@ -17,10 +17,13 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     """Recompute the person-days and purchases of everybody whose events changed, in the open scope.
 
     Takes the visible touched rows and recomputes those people from raw events, never adding to what is there: late
-    commits, repeats and removed events come out right. Returns people taken and rows changed.
+    commits, repeats and removed events come out right. Days whose events are the same are not looked into. What is folded
+    has to reach the facts in the same transaction (`refresh_facts`). Returns people taken and rows changed.
     """
     # Two folds at once could overwrite the newer rows with the older; the second waits and finds less to do.
-    execute("select pg_advisory_xact_lock(hashtextextended('fold:' || %(workspace)s, 0))", {"workspace": str(workspace.id)})
+    execute(
+        "select pg_advisory_xact_lock(hashtextextended('fold:' || %(workspace)s, 0))", {"workspace": str(workspace.id)}
+    )
     execute("drop table if exists pg_temp.taken", {})
     execute("create temporary table taken (end_user_id uuid primary key) on commit drop", {})
     people = run_sql("users/fold_take")[0]["rows"]
@@ -36,6 +39,7 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     changes = write_differences("person_day", "fresh_days", "end_user_id, day", on_changed)
     compute("fresh_purchases", "users/fold_purchases", zone=workspace.zone, **keys)
     changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", on_changed)
+    refresh_statistics(changes, "person_day", "purchase")
     return {"folded": people, "changes": changes}
 
 
@@ -56,7 +60,10 @@ def refresh_facts(workspace: Workspace, day: date) -> dict[str, int]:
     compute("fact_money", "users/facts_money", day=day, window=rules.rfm_window, subsidy_percent=rules.subsidy_percent)
     compute("fact_joined", "users/facts_joined", day=day)
     compute("fact_starts", "users/facts_starts", day=day, reach=max(JOINING_DAYS, rules.effective_days))
-    compute("fact_recommendations", "users/facts_recommendations", day=day, recommendation_days=rules.recommendation_days)
+    compute(
+        "fact_recommendations", "users/facts_recommendations", day=day, recommendation_days=rules.recommendation_days
+    )
     compute("fresh_facts", "users/facts", day=day, effective_days=rules.effective_days)
     changes = write_differences("facts", "fresh_facts", "end_user_id")
+    refresh_statistics(changes, "facts")
     return {"folded": folded["folded"], "people": Facts.objects.count(), "changes": folded["changes"] + changes}

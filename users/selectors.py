@@ -5,15 +5,18 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from users.csv_mapping import RowReader
+from users.csv_files import read_rows
+from users.csv_items import sum_items
+from users.csv_mapping import Mapping, RowReader
 from users.import_words import sentence
-from users.imports import layout_of, mapping_of, sample_rows
+from users.imports import layout_of, mapping_of
 from users.ingest.normal import NormalEvent, Refused
 from users.models import EventName, Import, ImportRowError, IngestError
 from workspaces.models import Workspace
@@ -56,7 +59,9 @@ def missing_roles(workspace: Workspace) -> list[str]:
     played = {role for name in EventName.objects.all() for role in roles_of(name)}
     sentences = []
     if "core" not in played:
-        sentences.append(_("No event is the core action: until one is, any visit counts, and the stages tell you nothing."))
+        sentences.append(
+            _("No event is the core action: until one is, any visit counts, and the stages tell you nothing.")
+        )
     if "order" not in played:
         sentences.append(_("No event is an order: there is no revenue and no RFM."))
     if workspace.rules.pay_stage and "pay" not in played:
@@ -92,7 +97,9 @@ def failure_of(file: Import) -> str:
 
 def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:
     """Progress as shared/_progress.html draws it: rows per second, and how long what is left will take."""
-    seconds = ((file.finished_at or now or timezone.now()) - file.started_at).total_seconds() if file.started_at else 0.0
+    seconds = (
+        ((file.finished_at or now or timezone.now()) - file.started_at).total_seconds() if file.started_at else 0.0
+    )
     left = None
     if file.state == "running" and file.done_bytes and seconds > 1:
         left = round((file.total_bytes - file.done_bytes) * seconds / file.done_bytes)
@@ -107,19 +114,27 @@ def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:
     }
 
 
-def preview_rows(workspace: Workspace, file: Import, mapping: Any = None, rows: int = 8) -> list[dict[str, Any]]:
+def preview_rows(
+    workspace: Workspace, file: Import, mapping: Mapping | None = None, rows: int = 8
+) -> list[dict[str, Any]]:
     """The first rows as they stand and as the mapping reads them: {cells, event} or {cells, problem, column}.
 
     Raises BadFile or OSError when the file cannot be read any more.
     """
-    layout = layout_of(file)
-    reader = RowReader(mapping or mapping_of(file), layout.columns, workspace.zone, workspace.currency, timezone.now())
+    layout, mapping = layout_of(file), mapping or mapping_of(file)
+    reader = RowReader(mapping, layout.columns, workspace.zone, workspace.currency, timezone.now())
+    read = read_rows(Path(file.path), layout)
+    if mapping.sum_items and not mapping.problem(layout.columns):
+        read = sum_items(read, mapping, layout.columns)
     shown = []
-    for cells in sample_rows(Path(file.path), layout, rows):
+    for _line, _done, cells in islice(read, rows):
         try:
+            if isinstance(cells, Refused):
+                raise cells
             event = next(item for item in reader.read(cells, 0) if isinstance(item, NormalEvent))
             shown.append({"cells": cells, "event": event})
         except Refused as problem:
             column = problem.path.removeprefix("properties.")
-            shown.append({"cells": cells, "problem": sentence(problem.code), "column": column})
+            told = cells if isinstance(cells, list) else []
+            shown.append({"cells": told, "problem": sentence(problem.code), "column": column})
     return shown

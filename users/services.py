@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from users.differences import refresh_statistics
 from users.ingest.bulk import normal_chunks
 from users.ingest.normal import NormalEvent, NormalProfile, Result
 from users.ingest.write import write
@@ -66,6 +67,7 @@ def bulk_load(workspace: Workspace, events: Any, chunk: int = CHUNK) -> dict[str
     for batch in normal_chunks(events, workspace.currency, chunk):
         for result in record_events(workspace, batch):
             counts[result.status] += 1
+    in_scope(workspace, lambda: refresh_statistics(counts["accepted"], "event", "end_user"))
     return counts
 
 

@@ -47,7 +47,10 @@ class NumbersField(forms.CharField):
             scaled = [Decimal(part).scaleb(self.decimals) for part in parts]
         except InvalidOperation as error:
             raise ValidationError(_("Numbers with commas between them.")) from error
-        if not all(number.is_finite() and number == number.to_integral_value() and self.least <= number < 10**12 for number in scaled):
+        if not all(
+            number.is_finite() and number == number.to_integral_value() and self.least <= number < 10**12
+            for number in scaled
+        ):
             raise ValidationError(_("A number is too small, too large, or has too many decimals."))
         if scaled != sorted(set(scaled)):
             raise ValidationError(_("Each number larger than the one before."))
@@ -70,11 +73,16 @@ class RulesForm(forms.Form):
     habit_days = days(_("Habit: days"), _("Habit is the habit event on at least this many different days …"))
     habit_window = days(_("Habit: within"), _("… within a window of this many days."))
     pay_stage = forms.BooleanField(
-        label=_("Use the stage Paying"), required=False, help_text=_("Only where paying is something else than the core action itself.")
+        label=_("Use the stage Paying"),
+        required=False,
+        help_text=_("Only where paying is something else than the core action itself."),
     )
-    recommendation_days = days(_("Advocate: a recommendation within"), _("Days for which a friend who really uses the product counts."))
+    recommendation_days = days(
+        _("Advocate: a recommendation within"), _("Days for which a friend who really uses the product counts.")
+    )
     subsidy_percent = share(
-        _("Subsidy-dependent from"), _("Percent of a year's orders (at least 4) with a targeted coupon; such people are no advocates.")
+        _("Subsidy-dependent from"),
+        _("Percent of a year's orders (at least 4) with a targeted coupon; such people are no advocates."),
     )
     limit_rule = forms.ChoiceField(
         label=_("Limit"),
@@ -85,21 +93,42 @@ class RulesForm(forms.Form):
         ],
         help_text=_("Whoever is away longer is dormant; from habit upwards that is churned."),
     )
-    limit_days = days(_("Limit without a rhythm"), _("Days, for everybody under “the same”, else for people with fewer than 4 active days."))
+    limit_days = days(
+        _("Limit without a rhythm"),
+        _("Days, for everybody under “the same”, else for people with fewer than 4 active days."),
+    )
     limit_min = days(_("Limit at least"), _("Days; a personal limit is never shorter."))
     limit_max = days(_("Limit at most"), _("Days; a personal limit is never longer."))
     slipping_percent = share(_("Slipping from"), _("Percent of the limit: time to write before it is too late."))
-    balance_attribute = forms.CharField(label=_("Balance attribute"), required=False, max_length=100, help_text=_("The user attribute that holds the balance."))
+    balance_attribute = forms.CharField(
+        label=_("Balance attribute"),
+        required=False,
+        max_length=100,
+        help_text=_("The user attribute that holds the balance."),
+    )
     balance_floor = forms.IntegerField(label=_("Balance floor"), help_text=_("At or below this the balance has gone."))
-    recall_days = NumbersField(label=_("Recall ladder"), least=1, max_length=100, help_text=_("Days away at which to write, once per absence: 7, 15, 30."))
+    recall_days = NumbersField(
+        label=_("Recall ladder"),
+        least=1,
+        max_length=100,
+        help_text=_("Days away at which to write, once per absence: 7, 15, 30."),
+    )
     rfm_window = days(_("RFM window"), _("Days of orders that count; empty for all of history."), required=False)
     rfm_method = forms.ChoiceField(
         label=_("RFM scores"),
         choices=[("quantile", _("by fifths of the buyers")), ("fixed", _("by fixed cut points"))],
         help_text=_("Fifths move with the buyers; fixed cut points stay until you change them."),
     )
-    cuts_r = NumbersField(label=_("Cut points of R"), required=False, count=4, max_length=100, help_text=_("Four numbers of days since the last order."))
-    cuts_f = NumbersField(label=_("Cut points of F"), required=False, count=4, max_length=100, help_text=_("Four numbers of orders."))
+    cuts_r = NumbersField(
+        label=_("Cut points of R"),
+        required=False,
+        count=4,
+        max_length=100,
+        help_text=_("Four numbers of days since the last order."),
+    )
+    cuts_f = NumbersField(
+        label=_("Cut points of F"), required=False, count=4, max_length=100, help_text=_("Four numbers of orders.")
+    )
     cuts_m = NumbersField(
         label=_("Cut points of M"), required=False, count=4, max_length=100, help_text=_("Four amounts of money.")
     )
@@ -108,20 +137,29 @@ class RulesForm(forms.Form):
         choices=[("mean", _("against the average value")), ("scores", _("against the average score"))],
         help_text=_("What makes R, F and M high or low."),
     )
-    rfm_best_group = forms.SlugField(label=_("Target group"), max_length=20, help_text=_("The group you lead people to."))
+    rfm_best_group = forms.SlugField(
+        label=_("Target group"), max_length=20, help_text=_("The group you lead people to.")
+    )
     effective_days = days(_("Effective newcomer within"), _("Days from registration to the first core action."))
     conversion_days = forms.IntegerField(
-        label=_("Conversion window"), min_value=1, max_value=30, help_text=_("Days after the audience was frozen in which the chosen event counts.")
+        label=_("Conversion window"),
+        min_value=1,
+        max_value=30,
+        help_text=_("Days after the audience was frozen in which the chosen event counts."),
     )
     consent_required = forms.BooleanField(
-        label=_("Write only to people who agreed"), required=False, help_text=_("Otherwise to everybody who has not opted out.")
+        label=_("Write only to people who agreed"),
+        required=False,
+        help_text=_("Otherwise to everybody who has not opted out."),
     )
 
-    def __init__(self, *arguments: Any, workspace: Workspace, **options: Any) -> None:
+    def __init__(self, data: Any = None, *, workspace: Workspace) -> None:
         self.rules = rules = workspace.rules
         cuts = {f"cuts_{axis}": rules.rfm_cuts.get(axis, []) for axis in "rfm"}
-        super().__init__(*arguments, initial=rules.as_dict() | cuts, **options)
-        self.fields["cuts_m"].decimals = decimals_of(workspace.currency)
+        super().__init__(data, initial=rules.as_dict() | cuts)
+        money = self.fields["cuts_m"]
+        assert isinstance(money, NumbersField)
+        money.decimals = decimals_of(workspace.currency)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -133,10 +171,18 @@ class RulesForm(forms.Form):
 
     def changes(self) -> dict[str, Any]:
         """What differs from the present rules, as workspaces.services.change_settings takes it."""
-        values = {field.name: self.cleaned_data[field.name] for field in fields(Rules) if field.name in self.cleaned_data}
-        values["rfm_cuts"] = {axis: self.cleaned_data[f"cuts_{axis}"] for axis in "rfm" if self.cleaned_data.get(f"cuts_{axis}")}
+        values = {
+            field.name: self.cleaned_data[field.name] for field in fields(Rules) if field.name in self.cleaned_data
+        }
+        values["rfm_cuts"] = {
+            axis: self.cleaned_data[f"cuts_{axis}"] for axis in "rfm" if self.cleaned_data.get(f"cuts_{axis}")
+        }
         present = self.rules.as_dict()
-        return {key: value for key, value in values.items() if value != (list(present[key]) if isinstance(present[key], tuple) else present[key])}
+        return {
+            key: value
+            for key, value in values.items()
+            if value != (list(present[key]) if isinstance(present[key], tuple) else present[key])
+        }
 
 
 class InviteForm(forms.Form):
@@ -145,8 +191,12 @@ class InviteForm(forms.Form):
 
 
 class KeyForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("Where it will be used: website, data warehouse …"))
-    kind = forms.ChoiceField(label=_("Kind"), choices=[("write", _("Write key: sends events")), ("api", _("API key: reads and manages"))])
+    name = forms.CharField(
+        label=_("Name"), max_length=100, help_text=_("Where it will be used: website, data warehouse …")
+    )
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=[("write", _("Write key: sends events")), ("api", _("API key: reads and manages"))]
+    )
     role = forms.ChoiceField(label=_("Role of an API key"), choices=ROLE_CHOICES, initial="analyst")
 
 
@@ -154,7 +204,9 @@ class JoinForm(forms.Form):
     """Name and password of somebody who is new to the product."""
 
     name = forms.CharField(label=_("Your name"), max_length=100)
-    password = forms.CharField(label=_("Password"), widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), strip=False)
+    password = forms.CharField(
+        label=_("Password"), widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), strip=False
+    )
 
     def __init__(self, *arguments: Any, email: str, **options: Any) -> None:
         self.email = email

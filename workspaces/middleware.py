@@ -44,6 +44,13 @@ def find_membership(operator: Any, slug: str) -> tuple[Workspace, Membership]:
     return workspace, membership
 
 
+def memberships_of(operator: Any) -> list[Membership]:
+    """The operator's own memberships with their workspaces, by name: what the chooser of workspaces shows."""
+    with door("operator_id", str(operator.pk)):
+        rows = Membership.unscoped.filter(operator=operator).select_related("workspace")
+        return list(rows.order_by("workspace__name"))
+
+
 class WorkspaceDoor:
     """Every URL with a `slug` belongs to a workspace; its view must name an action."""
 

@@ -7,8 +7,6 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.contrib import messages
-from django.contrib.auth import login
-from django.contrib.auth.views import redirect_to_login
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,12 +17,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from workspaces import services
 from workspaces.errors import DomainError
-from workspaces.forms import ROLE_CHOICES, InviteForm, JoinForm, KeyForm, RulesForm
-from workspaces.models import AccessKey, AuditEntry, Membership, Operator
+from workspaces.forms import ROLE_CHOICES, InviteForm, KeyForm, RulesForm
+from workspaces.models import AccessKey, AuditEntry, Membership
 from workspaces.permissions import action
 
 AUDIT_PAGE = 50
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def back(request: HttpRequest, view: str) -> HttpResponse:
@@ -40,7 +37,11 @@ def show_thresholds(request: HttpRequest) -> HttpResponse:
 
 def thresholds_page(request: HttpRequest, form: RulesForm, status: int = 200) -> HttpResponse:
     changed = len(request.workspace.settings)
-    summary = ngettext("%(n)s setting differs from the preset of the industry", "%(n)s settings differ from the preset of the industry", changed)
+    summary = ngettext(
+        "%(n)s setting differs from the preset of the industry",
+        "%(n)s settings differ from the preset of the industry",
+        changed,
+    )
     context = {"title": _("Settings"), "summary": summary % {"n": changed}, "form": form}
     return render(request, "workspaces/thresholds.html", context, status=status)
 
@@ -71,11 +72,14 @@ def list_members(request: HttpRequest) -> HttpResponse:
     return members_page(request, InviteForm())
 
 
-def members_page(request: HttpRequest, form: InviteForm, invitation: dict[str, str] | None = None, status: int = 200) -> HttpResponse:
+def members_page(
+    request: HttpRequest, form: InviteForm, invitation: dict[str, str] | None = None, status: int = 200
+) -> HttpResponse:
     members = list(Membership.objects.select_related("operator").order_by("created_at"))
     context = {
         "title": _("Members"),
-        "summary": ngettext("%(n)s colleague works here", "%(n)s colleagues work here", len(members)) % {"n": len(members)},
+        "summary": ngettext("%(n)s colleague works here", "%(n)s colleagues work here", len(members))
+        % {"n": len(members)},
         "members": members,
         "roles": ROLE_CHOICES,
         "form": form,
@@ -174,7 +178,10 @@ def list_audit(request: HttpRequest) -> HttpResponse:
     words = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     if words:
         entries = entries.filter(
-            Q(action__icontains=words) | Q(target__icontains=words) | Q(operator__email__icontains=words) | Q(operator__name__icontains=words)
+            Q(action__icontains=words)
+            | Q(target__icontains=words)
+            | Q(operator__email__icontains=words)
+            | Q(operator__name__icontains=words)
         )
     with suppress(ValueError):  # none, or none of ours: the first page
         entries = entries.filter(at__lt=datetime.fromisoformat(request.GET.get("before", "")))
@@ -187,26 +194,3 @@ def list_audit(request: HttpRequest) -> HttpResponse:
         "before": rows[AUDIT_PAGE - 1].at.isoformat() if len(rows) > AUDIT_PAGE else "",
     }
     return render(request, "workspaces/audit.html", context)
-
-
-@require_http_methods(["GET", "POST"])
-def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """Join a workspace. Somebody new chooses a password; somebody known must be logged in as the one invited."""
-    context = {"title": _("Invitation")}
-    try:
-        workspace, email, role = services.read_invitation(token)
-    except DomainError as error:
-        return render(request, "workspaces/invitation.html", context | {"problem": error.message}, status=410)
-    known = Operator.objects.filter(email=email).exists()
-    if known and not request.user.is_authenticated:
-        return redirect_to_login(request.get_full_path())
-    other = request.user.is_authenticated and request.user.email != email
-    form = None if known else JoinForm(request.POST or None, email=email)
-    if request.method == "POST" and not other and (form is None or form.is_valid()):
-        given = form.cleaned_data if form else {"password": "", "name": ""}
-        operator = services.accept_invitation(token, given["password"], given["name"])
-        if not known:
-            login(request, operator, BACKEND)
-        return redirect("home:today", workspace.slug)
-    context |= {"invited_to": workspace, "email": email, "role": dict(ROLE_CHOICES).get(role, role), "form": form, "other": other}
-    return render(request, "workspaces/invitation.html", context, status=422 if form is not None and form.errors else 200)

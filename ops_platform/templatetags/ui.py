@@ -5,59 +5,41 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from django import template
-from django.conf import settings
-from django.forms import BoundField
-from django.template.base import Parser, Token
+from django.template.base import FilterExpression, Parser, Token
 from django.template.defaulttags import URLNode, url
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from ops_platform import names, numbers, terms
+from ops_platform import badges, names, numbers, terms
 from workspaces.currencies import decimals_of
 
 register = template.Library()
-ICONS = settings.BASE_DIR / "static/vendor/icons"
-
-
-class Slug:
-    """Stands for the open workspace's slug in a `go` tag."""
-
-    def resolve(self, context: template.Context) -> str:
-        return context["workspace"].slug
 
 
 @register.tag
 def go(parser: Parser, token: Token) -> URLNode:
-    """`{% go 'people:detail' person.id %}`: like `url`, inside the open workspace. `as name` is empty when there is no such page."""
-    node = url(parser, token)
+    """`{% go 'people:detail' person.id %}`: like `url`, inside the open workspace; `as name` is empty without such a page."""
+    node, slug = url(parser, token), FilterExpression("workspace.slug", parser)
     if node.kwargs:
-        return URLNode(node.view_name, [], {"slug": Slug(), **node.kwargs}, node.asvar)
-    return URLNode(node.view_name, [Slug(), *node.args], {}, node.asvar)
+        return URLNode(node.view_name, [], {"slug": slug, **node.kwargs}, node.asvar)
+    return URLNode(node.view_name, [slug, *node.args], {}, node.asvar)
 
 
-@cache
-def read_icon(name: str) -> str:
-    path = ICONS / f"{name}.svg"
-    text = path.read_text(encoding="utf-8") if path.exists() else "<svg></svg>"
-    return text[text.index(">") + 1 : text.rindex("</svg>")].strip()
-
-
-@register.simple_tag
-def icon(name: str, size: int = 18) -> SafeString:
-    """An outline icon of scripts/icons.txt as inline SVG. Decoration: the words beside it carry the meaning."""
-    return format_html(
-        '<svg class="ico" width="{0}" height="{0}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"'
-        ' stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">{1}</svg>',
-        size,
-        mark_safe(read_icon(name)),  # noqa: S308 - our own files
-    )
-
-
+for tag in (
+    badges.icon,
+    badges.change,
+    badges.stage,
+    badges.group,
+    badges.activity,
+    badges.bits,
+    badges.state,
+    badges.field,
+):
+    register.simple_tag(tag)
 register.filter("number", numbers.number)
 register.filter("money", numbers.money)
 register.filter("percent", numbers.percent)
@@ -85,27 +67,16 @@ def share(part: int | None, whole: int | None) -> str:
     """A percentage with its base: "12.3%，共 8,112 人"."""
     if not whole or part is None:
         return numbers.UNKNOWN
-    return _("%(percent)s of %(whole)s people") % {"percent": numbers.percent(part / whole), "whole": numbers.number(whole)}
+    return _("%(percent)s of %(whole)s people") % {
+        "percent": numbers.percent(part / whole),
+        "whole": numbers.number(whole),
+    }
 
 
 @register.simple_tag
 def ratio(part: float | None, whole: float | None, digits: int = 1) -> str:
     """A quotient such as orders per person: 2.4."""
     return numbers.number(part / whole, digits) if part is not None and whole else numbers.UNKNOWN
-
-
-@register.simple_tag
-def change(now: float | None, before: float | None, good: str = "up", percent: bool = True) -> SafeString:
-    """An arrow, a sign and a figure. `good` says which direction is welcome: up, down or none."""
-    difference = numbers.difference(now, before, percent)
-    if difference is None:
-        return format_html('<span class="change">{}</span>', numbers.UNKNOWN)
-    direction, text = difference
-    arrow = {"up": "arrow-up-right", "down": "arrow-down-right"}.get(direction)
-    kind = "" if direction == "flat" or good == "none" else ("is-good" if direction == good else "is-bad")
-    spoken = {"up": _("up"), "down": _("down"), "flat": _("no change")}[direction]
-    mark = icon(arrow, 14) if arrow else ""
-    return format_html('<span class="change {}">{}<span class="visually-hidden">{} </span>{}</span>', kind, mark, spoken, text)
 
 
 @register.simple_tag(takes_context=True)
@@ -116,7 +87,10 @@ def moment(context: template.Context, at: datetime | None) -> SafeString | str:
     workspace = context.get("workspace")
     local = at.astimezone(workspace.tzinfo) if workspace else at
     return format_html(
-        '<time datetime="{}" data-tip="{}">{}</time>', local.isoformat(), f"{local:%Y-%m-%d %H:%M:%S}", numbers.ago(local)
+        '<time datetime="{}" data-tip="{}">{}</time>',
+        local.isoformat(),
+        f"{local:%Y-%m-%d %H:%M:%S}",
+        numbers.ago(local),
     )
 
 
@@ -140,44 +114,6 @@ def names_of(kind: str) -> list[tuple[str, names.Name]]:
     return list(names.KINDS[kind].items())
 
 
-def badge(kind: str, key: str) -> SafeString:
-    if not key:
-        return format_html('<span class="text-muted">{}</span>', numbers.UNKNOWN)
-    return format_html(
-        '<span class="keyed"><i class="dot dot-{}-{}" aria-hidden="true"></i>{}</span>', kind, key, names.label(kind, key)
-    )
-
-
-@register.simple_tag
-def stage(key: str) -> SafeString:
-    """A lifecycle stage: its fixed colour and its name."""
-    return badge("stage", key)
-
-
-@register.simple_tag
-def group(key: str) -> SafeString:
-    """An RFM group: its fixed colour and its name."""
-    return badge("rfm", key)
-
-
-@register.simple_tag
-def activity(key: str) -> SafeString:
-    """The activity flag: active, slipping or dormant."""
-    return badge("activity", key)
-
-
-@register.simple_tag
-def bits(key: str) -> SafeString:
-    """One of the eight value classes, with its three bits."""
-    return format_html('<span class="keyed">{} <small class="text-muted num">{}</small></span>', names.label("bits", key), key)
-
-
-@register.simple_tag
-def state(kind: str, key: str) -> SafeString:
-    """The state of a campaign, run, delivery, import, night or step, coloured by how it is going."""
-    return format_html('<span class="state state-{}">{}</span>', names.mood(key), names.label(kind, key))
-
-
 class TermNode(template.Node):
     def __init__(self, key: template.base.FilterExpression, words: template.NodeList | None) -> None:
         self.key, self.words = key, words
@@ -192,24 +128,6 @@ class TermNode(template.Node):
 def term(parser: Parser, token: Token) -> TermNode:
     """`{% term 'slipping' %}`: the word with a dotted underline that shows its definition, thresholds included."""
     return TermNode(parser.compile_filter(token.split_contents()[1]), None)
-
-
-@register.simple_tag
-def field(bound: BoundField, label: str = "", hint: str = "", **attributes: Any) -> SafeString:
-    """A form field with label, help and error, wired for screen readers: `{% field form.email autofocus=True %}`."""
-    described = [f"{bound.id_for_label}-{part}" for part, there in (("help", hint or bound.help_text), ("error", bound.errors)) if there]
-    kind = getattr(bound.field.widget, "input_type", "")
-    css = {"checkbox": "form-check-input", "select": "form-select", "radio": ""}.get(kind, "form-control")
-    attrs = {"class": f"{css} is-invalid" if bound.errors else css, **{k.replace("_", "-"): v for k, v in attributes.items()}}
-    if described:
-        attrs["aria-describedby"] = " ".join(described)
-    if bound.errors:
-        attrs["aria-invalid"] = "true"
-    html = template.loader.render_to_string(
-        "shared/_field.html",
-        {"field": bound, "widget": bound.as_widget(attrs=attrs), "label": label or bound.label, "help": hint or bound.help_text, "kind": kind},
-    )
-    return mark_safe(html)  # noqa: S308 - rendered by a template that escapes
 
 
 FORMATS: dict[str, Callable[[Any], Any]] = {
@@ -237,8 +155,18 @@ def chart(context: template.Context, spec: dict[str, Any], size: str = "m") -> d
     """A picture with its sentence, its table twin and its downloads. For the shape of `spec` see static/charts.js."""
     workspace = context.get("workspace")
     columns = [{"unit": "text", **column} for column in spec["columns"]]
-    spec = {**spec, "columns": columns, "currency": numbers.symbol(workspace), "decimals": decimals_of(numbers.code_of(workspace))}
-    return {"spec": spec, "size": size, "data_id": f"{spec['name']}-data", "table": list(table_twin(spec, columns, workspace))}
+    spec = {
+        **spec,
+        "columns": columns,
+        "currency": numbers.symbol(workspace),
+        "decimals": decimals_of(numbers.code_of(workspace)),
+    }
+    return {
+        "spec": spec,
+        "size": size,
+        "data_id": f"{spec['name']}-data",
+        "table": list(table_twin(spec, columns, workspace)),
+    }
 
 
 def table_twin(spec: dict[str, Any], columns: list[dict[str, Any]], workspace: Any) -> Iterator[list[dict[str, Any]]]:
@@ -256,7 +184,10 @@ def table_twin(spec: dict[str, Any], columns: list[dict[str, Any]], workspace: A
 @register.filter
 def details(detail: dict[str, Any]) -> str:
     """An audit entry's details in one line: role: admin, people: 3."""
-    pairs = (f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)}" for key, value in detail.items())
+    pairs = (
+        f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)}"
+        for key, value in detail.items()
+    )
     return ", ".join(pairs)[:300]
 
 

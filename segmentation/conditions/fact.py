@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_
 from segmentation.conditions import Condition, Example, Field, Option, Sql, Values, listed
 from segmentation.conditions._compare import describe, text_sql
 from users.facts import FACTS
+from workspaces.currencies import decimals_of
 
 if TYPE_CHECKING:
     from segmentation.compiler import Query
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 WEEK = tuple(Option(str(number), name) for number, name in WEEKDAYS.items())
 SIGNS = {"at_least": ">=", "at_most": "<=", "exactly": "="}
 SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
-# Currencies whose smallest unit is the currency itself, or a thousandth of it.
-WITHOUT_CENTS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
-WITH_MILS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
-
-
-def decimals_of(currency: str) -> int:
-    """How many decimal places the minor unit of an ISO 4217 currency has: CNY 2, JPY 0, KWD 3."""
-    return 0 if currency in WITHOUT_CENTS else 3 if currency in WITH_MILS else 2
 
 
 def type_of(key: str) -> str:

@@ -35,11 +35,15 @@ def main() -> int:
             log_in(session, asked.base, *asked.login)
         state = session.storage_state()
         for width, language, theme in variants(asked.only):
-            context = browser.new_context(viewport=WIDTHS[width], color_scheme=theme, reduced_motion="reduce", storage_state=state)
-            context.add_cookies([
-                {"name": "django_language", "value": LANGUAGES[language], "url": asked.base},
-                {"name": "theme", "value": theme, "url": asked.base},
-            ])
+            context = browser.new_context(
+                viewport=WIDTHS[width], color_scheme=theme, reduced_motion="reduce", storage_state=state
+            )
+            context.add_cookies(
+                [
+                    {"name": "django_language", "value": LANGUAGES[language], "url": asked.base},
+                    {"name": "theme", "value": theme, "url": asked.base},
+                ]
+            )
             for target in asked.paths:
                 wrong += take(context, asked, target, f"{width}-{language}-{theme}")
             context.close()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from campaigns import sending
@@ -438,6 +439,21 @@ def test_a_zombie_writes_nothing(shop: Workspace, inbox: LocalInbox) -> None:
         assert sweep()["unknown"] == 3
         sending.record(job)
     assert job.done == 0 and states(shop, campaign) == {"unknown/sender_died": 3}
+
+
+@pytest.mark.parametrize("joins", ["hash", "nested"])
+def test_a_claim_takes_no_more_than_a_chunk_however_it_is_planned(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch, joins: str
+) -> None:
+    make_people(shop, 60)
+    run = start(shop, make_campaign(shop))
+    monkeypatch.setattr(sending, "CHUNK", 7)
+    if joins == "nested":
+        with connection.cursor() as cursor:
+            for plan in ("hashjoin", "mergejoin", "material", "indexscan", "bitmapscan"):
+                cursor.execute("select set_config(%s, 'off', true)", [f"enable_{plan}"])
+    jobs = [sending.claim(shop, run) for _chunk in range(3)]
+    assert [len(job.rows) for job in jobs if job] == [7, 7, 7]
 
 
 def test_a_claim_that_ran_out_goes_back_and_is_sent_once(shop: Workspace, inbox: LocalInbox) -> None:

@@ -21,8 +21,8 @@ from workspaces.scoping import workspace_scope
 RENAMED = {"visits_all": "visits", "active_days_all": "active_days"}
 FACT_COLUMNS = (
     "first_seen_on last_seen_on registered_on first_order_on last_order_on last_core_on orders revenue_minor visits_7 visits_30"
-    " visits_90 visits_all active_days_7 active_days_30 active_days_90 active_days_all core_days gap_median gap_p90 recommendations"
-    " favourite_hour favourite_weekday favourite_category app_version average_order_minor"
+    " visits_90 visits_all active_days_7 active_days_30 active_days_90 active_days_all core_days gap_median gap_p90"
+    " recommendations favourite_hour favourite_weekday favourite_category app_version average_order_minor"
 ).split()
 RFM_COLUMNS = {
     **{column: column for column in ("f_orders", "m_minor", "r_score", "f_score", "m_score")},
@@ -37,7 +37,13 @@ def stored_rows(workspace: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
         names = dict(EventName.objects.values_list("pk", "name"))
         ids = dict(EndUser.objects.values_list("pk", "external_id"))
         events = [
-            (ids[e.end_user_id], names[e.name_id], e.at.astimezone(UTC).isoformat(timespec="microseconds"), e.message_id, json.dumps(e.properties))
+            (
+                ids[e.end_user_id],
+                names[e.name_id],
+                e.at.astimezone(UTC).isoformat(timespec="microseconds"),
+                e.message_id,
+                json.dumps(e.properties),
+            )
             for e in Event.objects.all()
         ]
         people = [
@@ -51,7 +57,9 @@ def stored_rows(workspace: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
         ]
     columns = ["external_id", "event", "at", "message_id", "properties"]
     people_columns = ["external_id", "created_at", "excluded", "attributes"]
-    return pd.DataFrame(events, columns=columns, dtype=object), pd.DataFrame(people, columns=people_columns, dtype=object)
+    return pd.DataFrame(events, columns=columns, dtype=object), pd.DataFrame(
+        people, columns=people_columns, dtype=object
+    )
 
 
 def settings_of(workspace: Workspace) -> dict[str, Any]:
@@ -59,7 +67,8 @@ def settings_of(workspace: Workspace) -> dict[str, Any]:
     rules = workspace.rules
     with workspace_scope(workspace):
         roles = {
-            role: list(EventName.objects.filter(**{f"is_{role}": True}).values_list("name", flat=True)) for role in ROLES
+            role: list(EventName.objects.filter(**{f"is_{role}": True}).values_list("name", flat=True))
+            for role in ROLES
         }
     return {
         "zone": workspace.zone,
@@ -99,7 +108,9 @@ def told(workspace: Workspace, day: date) -> pd.DataFrame:
             score = scores.get(facts.end_user_id)
             row["r_days"] = (day - score.last_order_on).days if score else None
             row |= {column: getattr(score, attribute, None) for column, attribute in RFM_COLUMNS.items()}
-            rows.append({"external_id": ids[facts.end_user_id], **{k: "" if v is None else str(v) for k, v in row.items()}})
+            rows.append(
+                {"external_id": ids[facts.end_user_id], **{k: "" if v is None else str(v) for k, v in row.items()}}
+            )
     return pd.DataFrame(rows)
 
 

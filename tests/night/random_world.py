@@ -13,7 +13,15 @@ from workspaces.models import Workspace
 Row = tuple[str, str, datetime, str, Mapping[str, Any]]
 
 VISITS = ("App Opened", "Product Viewed", "Content Viewed", "Chat Started", "Round Played", "Room Entered")
-OTHERS = ("Order Completed", "Order Refunded", "Membership Purchased", "Push Delivered", "Account Registered", "Referral Accepted", "Investment Made")
+OTHERS = (
+    "Order Completed",
+    "Order Refunded",
+    "Membership Purchased",
+    "Push Delivered",
+    "Account Registered",
+    "Referral Accepted",
+    "Investment Made",
+)
 BALANCES = (0, "0", " -1.5 ", "1e1", 12, "¥3", None, True, "", "0.0", [1], "5.", ".5")
 REGISTERED = (
     "2026-03-02", "2026-02-30", "2024-02-29", "2026-05-01T23:30:00Z", "2026-05-01T23:30:00", "2026-05-01 08:00:00+08:00",

@@ -67,7 +67,9 @@ def test_cdnow_is_the_oracles_for_every_customer(db):
     workspace = create_workspace("cdnow", "CDNOW", zone="UTC", currency="USD", industry="ecommerce")
     events, people = cdnow.frames()
     with workspace_scope(workspace):
-        EndUser.objects.bulk_create(builders.unsaved_people(workspace, zip(people.external_id, people.created_at, strict=True)))
+        EndUser.objects.bulk_create(
+            builders.unsaved_people(workspace, zip(people.external_id, people.created_at, strict=True))
+        )
     builders.events(workspace, builders.rows_of(events))
     for day in (date(1997, 9, 30), cdnow.LAST_DAY):
         summary = run_night(workspace, day)

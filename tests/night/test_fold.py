@@ -22,7 +22,10 @@ def test_a_day_begins_at_midnight_of_the_workspace(acme):
     builders.event(acme, "ann", "App Opened", "2026-08-31 00:00")
     fold(acme)
     told = days(acme, "ann")
-    assert [(day, row.visits, row.hours) for day, row in told.items()] == [("2026-08-30", 1, [23]), ("2026-08-31", 1, [0])]
+    assert [(day, row.visits, row.hours) for day, row in told.items()] == [
+        ("2026-08-30", 1, [23]),
+        ("2026-08-31", 1, [0]),
+    ]
 
 
 def test_passive_events_and_refunds_are_no_visits_but_the_day_is_kept(acme):

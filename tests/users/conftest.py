@@ -42,7 +42,9 @@ def send(client: Any, world: Any) -> Send:
         body = json.dumps(message).encode() if body is None else body
         secret = world.acme_write_key if key is None else key
         extra.setdefault("content_type", "application/json")
-        headers = {"Authorization": f"Bearer {secret}"} | extra.pop("headers", {}) if secret else extra.pop("headers", {})
+        headers = (
+            {"Authorization": f"Bearer {secret}"} | extra.pop("headers", {}) if secret else extra.pop("headers", {})
+        )
         return client.post(f"/v1/{kind}", data=body, headers=headers, **extra)
 
     return post

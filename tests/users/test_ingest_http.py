@@ -38,7 +38,10 @@ def test_the_key_may_stand_in_four_places(client, world, acme):
         {"headers": {"Authorization": f"Bearer {key}"}},
         {"query_params": {"writeKey": key}},
         {"data": json.dumps(track() | {"writeKey": key}).encode()},
-        {"data": json.dumps(track() | {"writeKey": key}).encode(), "headers": {"Authorization": "Bearer some-oauth-token"}},
+        {
+            "data": json.dumps(track() | {"writeKey": key}).encode(),
+            "headers": {"Authorization": "Bearer some-oauth-token"},
+        },
     ]
     for way in ways:
         answer = client.post("/v1/track", **({"data": message, "content_type": "text/plain"} | way))
@@ -50,8 +53,7 @@ def test_the_key_may_stand_in_four_places(client, world, acme):
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"Authorization": "Bearer "}, {"Authorization": "Basic YWJj"}, {"Authorization": "Bearer ' or 1=1--"}]
-    + [{"Authorization": "Basic ÿ"}, {"Authorization": "Basic ===="}],
+    [{"Authorization": told} for told in ("", "Bearer ", "Basic YWJj", "Bearer ' or 1=1--", "Basic ÿ", "Basic ====")],
 )
 def test_without_a_live_key_nothing_is_written(client, world, acme, headers):
     answer = client.post("/v1/track", data=track(), content_type="application/json", headers=headers)
@@ -73,7 +75,9 @@ def test_keys_of_another_kind_changed_case_or_past_their_end_open_nothing(send, 
 
 def test_the_key_says_whose_event_it_is_and_nothing_else_does(send, world, acme):
     for key in (world.acme_write_key, world.other_write_key):
-        answer = send("track", track() | {"workspace_id": str(acme.pk), "properties": {"workspace_id": str(acme.pk)}}, key=key)
+        answer = send(
+            "track", track() | {"workspace_id": str(acme.pk), "properties": {"workspace_id": str(acme.pk)}}, key=key
+        )
         assert answer.json()["accepted"] == 1  # the same message id in two workspaces is two messages
     assert len(stored(acme)) == len(stored(world.other)) == 1
     assert stored(acme)[0].end_user_id != stored(world.other)[0].end_user_id
@@ -83,19 +87,36 @@ def test_the_key_says_whose_event_it_is_and_nothing_else_does(send, world, acme)
 
 
 def test_a_batch_takes_the_good_items_and_names_the_bad(send, acme):
-    items = [track("1"), {"type": "track"}, track("3"), track("4", properties={"a": "\0"}), {"type": "drop_table", "userId": "u"}]
+    items = [
+        track("1"),
+        {"type": "track"},
+        track("3"),
+        track("4", properties={"a": "\0"}),
+        {"type": "drop_table", "userId": "u"},
+    ]
     items += [{"type": "alias", "userId": "u", "previousId": "v"}, 5, None, "x"]
     answer = send("batch", {"batch": items})
     told = answer.json()
     assert (answer.status_code, told["success"], told["accepted"], told["rejected"]) == (200, True, 2, 7)
     codes = [item["code"] for item in told["items"]]
-    assert codes == ["", "missing_identifier", "", "invalid_string", "unknown_type", "unsupported_type", *["invalid_type"] * 3]
+    assert codes == [
+        "",
+        "missing_identifier",
+        "",
+        "invalid_string",
+        "unknown_type",
+        "unsupported_type",
+        *["invalid_type"] * 3,
+    ]
     assert [item["index"] for item in told["items"]] == list(range(9))
     assert [event.message_id for event in stored(acme)] == ["1", "3"]
 
 
 def test_half_an_emoji_costs_only_the_item_it_is_in(send, acme):
-    good, bad = json.dumps(track("1", properties={"x": 9007199254740993})), '{"type":"track","userId":"u","event":"\\ud83d"}'
+    good, bad = (
+        json.dumps(track("1", properties={"x": 9007199254740993})),
+        '{"type":"track","userId":"u","event":"\\ud83d"}',
+    )
     answer = send("batch", body=f'{{"batch":[{good},{bad},{json.dumps(track("3"))}]}}'.encode()).json()
     assert [item["status"] for item in answer["items"]] == ["accepted", "rejected", "accepted"]
     assert answer["items"][1]["code"] == "invalid_string"
@@ -103,7 +124,9 @@ def test_half_an_emoji_costs_only_the_item_it_is_in(send, acme):
 
 
 def test_repeats_within_a_batch_and_after_it_are_duplicates(send, acme):
-    told = send("batch", {"batch": [track("1"), track("1"), track("2", timestamp=None), track("2", timestamp=None)]}).json()
+    told = send(
+        "batch", {"batch": [track("1"), track("1"), track("2", timestamp=None), track("2", timestamp=None)]}
+    ).json()
     assert [item["status"] for item in told["items"]] == ["accepted", "duplicate"] * 2
     again = send("batch", {"batch": [track("2", timestamp=None), track("1"), track("3")]}).json()
     assert (again["accepted"], again["duplicate"]) == (1, 2)
@@ -152,7 +175,10 @@ def test_what_was_refused_is_kept_for_developers_bounded(send, acme):
 @pytest.mark.parametrize("headers", [{"Content-Encoding": "gzip"}, {}, {"Content-Encoding": "x-gzip"}])
 def test_gzip_is_known_by_its_header_or_its_first_bytes(send, acme, headers):
     squeezed = gzip.compress(json.dumps({"batch": [track()]}).encode())
-    assert send("batch", body=squeezed, headers=headers, content_type="application/x-www-form-urlencoded").status_code == 200
+    assert (
+        send("batch", body=squeezed, headers=headers, content_type="application/x-www-form-urlencoded").status_code
+        == 200
+    )
     assert len(stored(acme)) == 1
 
 
@@ -201,6 +227,9 @@ class Wire:
     def __init__(self, size: int) -> None:
         self.left = size
 
+    def readline(self, size: int = -1) -> bytes:
+        return self.read(size)
+
     def read(self, size: int) -> bytes:
         taken = min(size, self.left)
         self.left -= taken
@@ -229,7 +258,10 @@ def test_a_chunked_body_without_a_length_is_read_and_bounded():
 
 
 def test_browsers_of_any_origin_may_ask_and_read(client, send):
-    asked = {"Origin": "https://shop.example", "Access-Control-Request-Headers": "authorization,content-type,x-retry-count"}
+    asked = {
+        "Origin": "https://shop.example",
+        "Access-Control-Request-Headers": "authorization,content-type,x-retry-count",
+    }
     answer = client.options("/v1/batch", headers=asked)
     assert answer.status_code == 204 and answer["Access-Control-Allow-Origin"] == "*"
     assert answer["Access-Control-Allow-Headers"] == "authorization,content-type,x-retry-count"
@@ -253,7 +285,9 @@ def test_unknown_addresses_answer_in_json(client, world, path):
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize(("sqlstate", "code"), [("53100", "storage_full"), ("57P01", "unavailable"), ("40P01", "unavailable")])
+@pytest.mark.parametrize(
+    ("sqlstate", "code"), [("53100", "storage_full"), ("57P01", "unavailable"), ("40P01", "unavailable")]
+)
 def test_when_the_database_cannot_the_client_is_asked_to_come_back(send, monkeypatch, sqlstate, code):
     def fail(*_args: Any) -> None:
         class Cause(psycopg2.OperationalError):

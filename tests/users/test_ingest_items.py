@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.users.conftest import AT, moment, stored, track
+from users.ingest.normal import AHEAD, FIRST_AT, MAX_SKEW, TRAVEL, Refused, correct_time
 from users.models import EndUser, EventName, IngestError, event_id, person_id
 from workspaces.scoping import workspace_scope
 
@@ -41,7 +42,7 @@ TAKEN = {
     "float below 1e15": track(properties={"x": 999999999999999.0, "y": -0.0, "z": 5e-324}),
     "above 2 to the 53": track(properties={"x": 9007199254740993}),
     "first moment": track(timestamp="2000-01-01T00:00:00Z"),
-    "nearly 23 hours ahead": track(timestamp=now(hours=22, minutes=59)),
+    "22 hours ahead": track(timestamp=now(hours=22)),
     "nanoseconds": track(timestamp="2026-01-01T00:00:00.123456789Z"),
     "unix seconds": track(timestamp=1700000000),
     "unix milliseconds": track(timestamp=1700000000000),
@@ -49,7 +50,9 @@ TAKEN = {
     "visitor": track(userId=None, anonymousId="v1"),
     "bad visitor beside a user": track(anonymousId="null"),
     "null visitor": track() | {"anonymousId": None},
-    "dunder": track(event="__proto__", properties={"__proto__": {"admin": True}, "constructor": {"prototype": {"x": 1}}}),
+    "dunder": track(
+        event="__proto__", properties={"__proto__": {"admin": True}, "constructor": {"prototype": {"x": 1}}}
+    ),
     "sql": track(event="'); drop table event;--", properties={"a'); drop table users;--": 1, "$where": "sleep(5000)"}),
     "no properties": track() | {"properties": None},
 }
@@ -64,7 +67,7 @@ REFUSED = {
     "int below int64": (track(properties={"x": -(2**63) - 1}), "number_out_of_range"),
     "float of 1e15": (track(properties={"x": 1e15}), "number_out_of_range"),
     "before 2000": (track(timestamp="1999-12-31T23:59:59.999Z"), "invalid_timestamp"),
-    "over 23 hours ahead": (track(timestamp=now(hours=23, minutes=1)), "invalid_timestamp"),
+    "24 hours ahead": (track(timestamp=now(hours=24)), "invalid_timestamp"),
     "year 10000": (track(timestamp="10000-01-01T00:00:00Z"), "invalid_timestamp"),
     "infinity": (track(timestamp="infinity"), "invalid_timestamp"),
     "now": (track(timestamp="now"), "invalid_timestamp"),
@@ -164,7 +167,14 @@ def test_the_path_of_a_refusal_names_the_field(send):
 
 
 def test_backslashes_control_characters_and_chinese_survive_as_they_are(send, acme):
-    told = {"path": "c:\\temp\\new", "lines": "a\nb\r\tc\x01\x7f", "中文": "手机\u3000壳", "quote": '"\\"', "copy": "\\N", "e": "\\."}
+    told = {
+        "path": "c:\\temp\\new",
+        "lines": "a\nb\r\tc\x01\x7f",
+        "中文": "手机\u3000壳",
+        "quote": '"\\"',
+        "copy": "\\N",
+        "e": "\\.",
+    }
     send("track", track("m\\1", event="点击\\按钮", properties=told))
     event = stored(acme)[0]
     assert event.properties == told and event.message_id == "m\\1" and event.name.name == "点击\\按钮"
@@ -174,7 +184,9 @@ def test_two_spellings_of_one_text_are_one_person_one_name_and_one_message(send,
     send("track", track("cafe\u0301", userId="cafe\u0301", event="cafe\u0301", properties={"cafe\u0301": "cafe\u0301"}))
     assert send("track", track("caf\u00e9", userId="caf\u00e9", event="caf\u00e9")).json()["duplicate"] == 1
     event = stored(acme)[0]
-    assert event.properties == {"caf\u00e9": "caf\u00e9"} and event.end_user.external_id == event.name.name == "caf\u00e9"
+    assert (
+        event.properties == {"caf\u00e9": "caf\u00e9"} and event.end_user.external_id == event.name.name == "caf\u00e9"
+    )
 
 
 def test_upper_and_lower_case_are_two_people(send, acme):
@@ -214,7 +226,9 @@ def test_amounts_are_read_exactly_and_a_half_is_rounded_away_from_zero(send, acm
     assert stored(acme)[0].amount_minor == minor
 
 
-@pytest.mark.parametrize(("told", "kept"), [("A-1", "A-1"), (17, "17"), ("", None), (None, None), (True, None), ([1], None)])
+@pytest.mark.parametrize(
+    ("told", "kept"), [("A-1", "A-1"), (17, "17"), ("", None), (None, None), (True, None), ([1], None)]
+)
 def test_order_ids_are_text(send, acme, told, kept):
     send("track", track(properties={"order_id": told}))
     assert stored(acme)[0].order_id == kept
@@ -222,7 +236,15 @@ def test_order_ids_are_text(send, acme, told, kept):
 
 def test_pages_and_screens_are_events_and_the_app_tells_its_version(send, acme):
     context = {"app": {"version": "5.3.0"}, "os": {"name": "iOS"}}
-    page = {"type": "page", "userId": "u1", "name": "首页", "category": "导航", "messageId": "1", "timestamp": AT, "context": context}
+    page = {
+        "type": "page",
+        "userId": "u1",
+        "name": "首页",
+        "category": "导航",
+        "messageId": "1",
+        "timestamp": AT,
+        "context": context,
+    }
     send("batch", {"batch": [page, page | {"type": "screen", "messageId": "2", "properties": {"app_version": "6"}}]})
     first, second = stored(acme)
     assert first.name.name == "Page Viewed" and second.name.name == "Screen Viewed"
@@ -239,6 +261,18 @@ def sent(offset: timedelta, event_ago: timedelta) -> dict[str, Any]:
     return track(timestamp=(clock - event_ago).isoformat(), sentAt=clock.isoformat())
 
 
+def test_times_end_exactly_where_they_are_said_to():
+    tick, received = timedelta(microseconds=1), datetime(2026, 8, 1, tzinfo=UTC)
+    for at in (FIRST_AT, FIRST_AT + tick, received + AHEAD - tick, received + AHEAD):
+        assert correct_time(at, None, received) == at
+    for at in (FIRST_AT - tick, received + AHEAD + tick):
+        with pytest.raises(Refused):
+            correct_time(at, None, received)
+    for skew, corrected in ((TRAVEL, False), (TRAVEL + tick, True), (MAX_SKEW, True), (MAX_SKEW + tick, False)):
+        when = received - timedelta(days=700)
+        assert correct_time(when, received - skew, received) == (when + skew if corrected else when)
+
+
 @pytest.mark.parametrize("offset", [timedelta(hours=3), timedelta(days=-3), timedelta(days=40), timedelta(minutes=-10)])
 def test_a_wrong_clock_is_corrected_by_what_it_said_when_sending(send, acme, offset):
     assert send("track", sent(offset, timedelta(minutes=5))).status_code == 200
@@ -249,7 +283,10 @@ def test_a_wrong_clock_is_corrected_by_what_it_said_when_sending(send, acme, off
 
 def test_history_keeps_its_times_and_so_do_messages_that_only_travelled(send, acme):
     when = "2019-05-01T08:00:00.123+00:00"
-    send("batch", {"batch": [track("1", timestamp=when), track("2", originalTimestamp=when, timestamp=None)], "sentAt": now()})
+    send(
+        "batch",
+        {"batch": [track("1", timestamp=when), track("2", originalTimestamp=when, timestamp=None)], "sentAt": now()},
+    )
     assert {event.at for event in stored(acme)} == {moment(when)}
 
 

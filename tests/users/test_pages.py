@@ -213,11 +213,18 @@ def test_only_admins_change_what_events_mean(as_role, world):
 
 def test_the_mapping_by_api(client, world, arrived):
     headers = {"Authorization": f"Bearer {world.acme_api_key}"}
-    body = io.BytesIO(b'{"event_names": [{"name": "App Opened", "roles": ["core"]}, {"name": "New", "roles": ["pay"]}]}').read()
+    body = io.BytesIO(
+        b'{"event_names": [{"name": "App Opened", "roles": ["core"]}, {"name": "New", "roles": ["pay"]}]}'
+    ).read()
     answer = client.put("/api/v1/event-names", body, content_type="application/json", headers=headers)
     assert answer.status_code == 200, answer.content
     rows = {row["name"]: row for row in client.get("/api/v1/event-names", headers=headers).json()}
     assert rows["App Opened"]["roles"] == ["core"] and rows["App Opened"]["events"] == 2
     assert rows["New"] == {"name": "New", "roles": ["pay"], "events": 0, "last_at": None}
-    bad = client.put("/api/v1/event-names", b'{"event_names": [{"name": "x", "roles": ["boss"]}]}', content_type="application/json", headers=headers)
+    bad = client.put(
+        "/api/v1/event-names",
+        b'{"event_names": [{"name": "x", "roles": ["boss"]}]}',
+        content_type="application/json",
+        headers=headers,
+    )
     assert bad.status_code == 400 and bad.json()["error"]["code"] == "invalid"

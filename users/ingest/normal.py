@@ -100,7 +100,7 @@ class Result(msgspec.Struct):
 
 
 def refused(problem: Refused) -> Result:
-    return Result("rejected", problem.code, problem.message, problem.path)
+    return Result("rejected", problem.code, problem.message[:300], problem.path[:200])
 
 
 def nfc(text: str) -> str:
@@ -166,7 +166,7 @@ def check_value(value: Any, path: str, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise Refused("too_deep", f"At most {MAX_DEPTH} levels.", path[:200])
         for key, inner in value.items() if kind is dict else enumerate(value):
-            if kind is dict and "\0" in key:
+            if kind is dict and "\0" in str(key):
                 raise Refused("invalid_string", "NUL characters are not allowed.", path)
             # Texts and small numbers are most of what comes; they are not worth a call.
             if type(inner) is not str or "\0" in inner:

@@ -199,7 +199,9 @@ def read_event(
     return Reading(event, profile, note if message_id else unnamed)
 
 
-def read_identify(message: Message, context: dict[str, Any], person: PersonKey, at: datetime, visitor: str) -> NormalProfile:
+def read_identify(
+    message: Message, context: dict[str, Any], person: PersonKey, at: datetime, visitor: str
+) -> NormalProfile:
     """Traits of the message over those of its context (where Rudder puts them). Raises Refused."""
     told = context.get("traits")
     traits = (told if isinstance(told, dict) else {}) | (message.traits or {})
@@ -210,7 +212,9 @@ def read_identify(message: Message, context: dict[str, Any], person: PersonKey, 
     return profile
 
 
-def read_passing(context: dict[str, Any], person: PersonKey, at: datetime) -> tuple[NormalProfile | None, Result | None]:
+def read_passing(
+    context: dict[str, Any], person: PersonKey, at: datetime
+) -> tuple[NormalProfile | None, Result | None]:
     """What an event's context says about the person. Whatever is wrong with it never costs the event."""
     told, note = context.get("traits"), None
     try:

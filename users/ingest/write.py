@@ -78,7 +78,11 @@ def add_people(workspace: Workspace, items: Iterable[NormalEvent | NormalProfile
     EndUser.objects.bulk_create(
         [
             EndUser(
-                id=pk, workspace=workspace, external_id=key.external_id, identified=key.identified, created_at=first[key]
+                id=pk,
+                workspace=workspace,
+                external_id=key.external_id,
+                identified=key.identified,
+                created_at=first[key],
             )
             for pk, key in new
         ],
@@ -157,7 +161,9 @@ def find_names(workspace: Workspace, names: set[str]) -> dict[str, int]:
         fresh = dict(stored.values_list("name", "id"))
         if new := sorted(missing - fresh.keys()):
             room = max(0, MAX_NAMES - EventName.objects.count())
-            EventName.objects.bulk_create([EventName(workspace=workspace, name=n) for n in new[:room]], ignore_conflicts=True)
+            EventName.objects.bulk_create(
+                [EventName(workspace=workspace, name=n) for n in new[:room]], ignore_conflicts=True
+            )
             fresh = dict(stored.all().values_list("name", "id"))
         transaction.on_commit(lambda: known.update(fresh))
         found |= fresh
@@ -237,6 +243,9 @@ def link_identities(workspace: Workspace, profiles: list[NormalProfile], ids: di
             links[visitor, ids[profile.person]] = profile.at
     if links:
         IdentityLink.objects.bulk_create(
-            [IdentityLink(workspace=workspace, end_user_id=a, known_id=b, at=at) for (a, b), at in sorted(links.items())],
+            [
+                IdentityLink(workspace=workspace, end_user_id=a, known_id=b, at=at)
+                for (a, b), at in sorted(links.items())
+            ],
             ignore_conflicts=True,
         )

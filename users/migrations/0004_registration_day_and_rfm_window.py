@@ -4,30 +4,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('users', '0003_walls'),
+        ("users", "0003_walls"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='facts',
-            name='window_orders',
+            model_name="facts",
+            name="window_orders",
             field=models.IntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='facts',
-            name='window_revenue_minor',
+            model_name="facts",
+            name="window_revenue_minor",
             field=models.BigIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='personday',
-            name='referred_by',
+            model_name="personday",
+            name="referred_by",
             field=models.CharField(blank=True, max_length=255),
         ),
         migrations.AddField(
-            model_name='personday',
-            name='registered',
+            model_name="personday",
+            name="registered",
             field=models.BooleanField(default=False),
         ),
     ]

@@ -14,7 +14,13 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "end_user", "workspace", "known_id", blank=True, editable=False, primary_key=True, serialize=False
+                        "end_user",
+                        "workspace",
+                        "known_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("known_id", models.UUIDField()),

@@ -19,7 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workspace", required=True, metavar="SLUG")
-        parser.add_argument("--day", type=date.fromisoformat, metavar="YYYY-MM-DD", help="default: the last finished day")
+        parser.add_argument(
+            "--day", type=date.fromisoformat, metavar="YYYY-MM-DD", help="default: the last finished day"
+        )
         parser.add_argument("--step", default="", choices=[step.key for step in STEPS], help="run this step only")
         parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
@@ -40,4 +42,6 @@ class Command(BaseCommand):
         for step in summary["steps"]:
             counts = ", ".join(f"{name} {count}" for name, count in step["counts"].items())
             self.stdout.write(f"{step['step']:<12}{step['seconds']:>9.3f} s  {counts}")
-        self.stdout.write(f"{summary['workspace']} {summary['day']}: {summary['changes']} changes in {summary['seconds']} s")
+        self.stdout.write(
+            f"{summary['workspace']} {summary['day']}: {summary['changes']} changes in {summary['seconds']} s"
+        )

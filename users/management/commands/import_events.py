@@ -42,6 +42,7 @@ class Command(BaseCommand):
         parser.add_argument("--encoding", choices=["utf-8", "gb18030"], help="guessed when left out")
         parser.add_argument("--header", action="store_true", default=None, help="the first row names the columns")
         parser.add_argument("--no-header", action="store_false", dest="header", help="the first row is data")
+        parser.add_argument("--sum-items", action="store_true", help="a row is an item; add up the rows of an order")
         parser.add_argument("--dry-run", action="store_true", help="count and check; write nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -85,7 +86,8 @@ def read_mapping(options: dict[str, Any], layout: Layout) -> Mapping:
         roles[column] = role if role in ROLES else f"{PROPERTY}:{role}"
     if formats.get("external_id") not in (None, "int"):
         raise CommandError("--map external_id=COLUMN:int is the only format of ids.")
-    return Mapping(roles, options["event"], formats.get("time") or ISO, formats.get("external_id") == "int")
+    as_numbers = formats.get("external_id") == "int"
+    return Mapping(roles, options["event"], formats.get("time") or ISO, as_numbers, options["sum_items"])
 
 
 def summarise(workspace: Workspace, file: Import, seconds: float) -> dict[str, Any]:

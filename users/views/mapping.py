@@ -17,7 +17,10 @@ from workspaces.permissions import action
 from workspaces.rules import PRESETS, ROLES
 
 ROLE_WORDS = {
-    "core": (gettext_lazy("Core action"), gettext_lazy("What the product is for; its first time opens the stage Using.")),
+    "core": (
+        gettext_lazy("Core action"),
+        gettext_lazy("What the product is for; its first time opens the stage Using."),
+    ),
     "habit": (gettext_lazy("Habit"), gettext_lazy("Counts for the stage Habit; none chosen: the core action.")),
     "order": (gettext_lazy("Order"), gettext_lazy("An order with an amount: revenue and RFM.")),
     "refund": (gettext_lazy("Refund"), gettext_lazy("Comes off revenue; never a visit.")),
@@ -37,7 +40,7 @@ def mapping_page(request: HttpRequest, problem: str = "", status: int = 200) -> 
     words = request.GET.get("q", "").strip()[:200]
     names = selectors.list_event_names(words)
     rows = [{"name": name, "roles": [(role, getattr(name, f"is_{role}")) for role in ROLES]} for name in names]
-    playing = sum(any(on for _role, on in row["roles"]) for row in rows)
+    playing = sum(bool(selectors.roles_of(name)) for name in names)
     summary = ngettext("%(n)s event name, %(m)s with a meaning", "%(n)s event names, %(m)s with a meaning", len(rows))
     context = {
         "title": _("Event meaning"),
@@ -68,7 +71,9 @@ def count_events(request: HttpRequest) -> HttpResponse:
 def change_mapping(request: HttpRequest) -> HttpResponse:
     """Set the roles of the names that were on the page; the others keep theirs."""
     shown = set(EventName.objects.filter(pk__in=ids(request, "shown")).values_list("name", flat=True))
-    ticked = {role: set(EventName.objects.filter(pk__in=ids(request, role)).values_list("name", flat=True)) for role in ROLES}
+    ticked = {
+        role: set(EventName.objects.filter(pk__in=ids(request, role)).values_list("name", flat=True)) for role in ROLES
+    }
     roles = {role: (set(now) - shown) | (ticked[role] & shown) for role, now in roles_now().items()}
     new_name = request.POST.get("new_name", "").strip()
     if new_name:

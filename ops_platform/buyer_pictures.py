@@ -1,0 +1,128 @@
+"""Pictures of buyers: the RFM board, whose money is at risk, who still comes back. Pure: rows in, a dict out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from ops_platform import names, numbers
+from ops_platform.pictures import Address, Picture, people_words
+from segmentation.rfm import BOARD
+from workspaces.models import Workspace
+
+
+def board(cells: dict[tuple[int, int], dict[str, Any]], address: Address, name: str = "rfm-board") -> Picture:
+    """The board: R against F, one cell per pair of scores, coloured by its group."""
+    rows, urls, colors, captions = [], [], [], []
+    for r in range(5, 0, -1):
+        for f in range(1, 6):
+            cell, group = cells.get((r, f), {"people": 0, "money": 0}), BOARD[(r, f)]
+            label = str(names.label("rfm", group))
+            rows.append([f"F{f}", f"R{r}", cell["people"], cell["money"] or 0, label])
+            urls.append(address(r=r, f=f))
+            colors.append(f"rfm-{group}")
+            captions.append(label)
+    total = sum(row[2] for row in rows)
+    best = sum(row[2] for row in rows if row[4] == str(names.label("rfm", "champions")))
+    sentence = _(
+        "%(people)s have bought; %(best)s of them are champions (%(share)s). Up is recent, right is often."
+    ) % {
+        "people": people_words(total),
+        "best": numbers.number(best),
+        "share": numbers.percent(best / total if total else None),
+    }
+    return {
+        "kind": "heat",
+        "name": name,
+        "title": _("RFM board"),
+        "sentence": sentence,
+        "columns": [
+            {"label": _("Frequency")},
+            {"label": _("Recency")},
+            {"label": _("People"), "unit": "people"},
+            {"label": _("Revenue"), "unit": "money"},
+            {"label": _("Group")},
+        ],
+        "rows": rows if total else [],
+        "xs": [f"F{f}" for f in range(1, 6)],
+        "ys": [f"R{r}" for r in range(1, 6)],
+        "urls": urls,
+        "colors": colors,
+        "captions": captions,
+        "empty": {"title": _("Nobody has bought in the window"), "text": _("The board fills with the first orders.")},
+    }
+
+
+def risk(rows: Iterable[dict[str, Any]], address: Address, workspace: Workspace) -> Picture:
+    """Value at risk by RFM group: whose money it is."""
+    shown = [row for row in rows if row["money_minor"] > 0]
+    sentence = ""
+    if shown:
+        sentence = _("%(money)s over 90 days; most of it with %(group)s, %(people)s.") % {
+            "money": numbers.short_money(sum(row["money_minor"] for row in shown), workspace),
+            "group": group_name(shown[0]["rfm_group"]),
+            "people": people_words(shown[0]["people"]),
+        }
+    return {
+        "kind": "bars",
+        "name": "value-at-risk",
+        "title": _("Value at risk"),
+        "sentence": sentence,
+        "columns": [
+            {"label": _("Group")},
+            {"label": _("Value at risk"), "unit": "money"},
+            {"label": _("People"), "unit": "people"},
+        ],
+        "rows": [[group_name(row["rfm_group"]), row["money_minor"], row["people"]] for row in shown],
+        "urls": [
+            address(activity="slipping", **({"rfm": row["rfm_group"]} if row["rfm_group"] else {}), sort="risk")
+            for row in shown
+        ],
+        "colors": [f"rfm-{row['rfm_group']}" if row["rfm_group"] else "control" for row in shown],
+        "empty": {"title": _("No money at risk"), "text": _("Nobody who spent money is slipping.")},
+    }
+
+
+def group_name(key: str) -> str:
+    return str(names.label("rfm", key)) if key else _("outside the window")
+
+
+def return_curve(rows: list[Any], suggested: int | None, five: int | None, current: int | None) -> Picture:
+    """回访率: of those who stayed away N days, how many came back; with the suggested and the present limit."""
+    marks = []
+    if suggested:
+        marks.append({"at": suggested, "label": _("10%% at %(days)s d") % {"days": suggested}})
+    if five:
+        marks.append({"at": five, "label": _("5%% at %(days)s d") % {"days": five}})
+    if current and current != suggested:
+        marks.append({"at": current, "label": _("now %(days)s d") % {"days": current}})
+    if suggested:
+        sentence = _(
+            "Of people away for %(days)s days, one in ten still comes back:"
+            " a sensible limit for people without a rhythm of their own."
+        ) % {"days": suggested}
+    else:
+        sentence = _(
+            "Even after the longest absence seen so far, more than one in ten comes back: there is no natural limit yet."
+        )
+    return {
+        "kind": "lines",
+        "name": "return-rate",
+        "title": _("Who still comes back"),
+        "sentence": sentence if rows else "",
+        "columns": [
+            {"label": _("Days away")},
+            {"label": _("Return rate"), "unit": "percent"},
+            {"label": _("Absences"), "unit": "people"},
+        ],
+        "series": 1,
+        "rows": [[row.idle_days, row.returned / row.spells, row.spells] for row in rows],
+        "floor": 0,
+        "marks": marks,
+        "empty": {
+            "title": _("Not enough history yet"),
+            "text": _("The curve needs absences that began more than 30 days ago."),
+        },
+    }

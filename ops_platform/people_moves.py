@@ -1,0 +1,88 @@
+"""Conditions of the people list about movement: who changed stage, RFM group or activity flag, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from ops_platform import names, numbers
+from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of
+from workspaces.models import Workspace
+
+
+def moved_between(kind: str, table: str, first: str, last: str, parameters: tuple[str, str]) -> Build:
+    """People whose stage (or group) after their last change by `on` is one, and before their first change after `since`
+    another. Without `since`: the changes of the day `on` alone. An empty key is "not there yet" or "left"."""
+
+    def part(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+        on = day_of(query.get("on") or str(workspace.current_day or ""))
+        since = day_of(query["since"]) if query.get("since") else None
+        ends = {side: query[name] for side, name in zip(("from", "to"), parameters, strict=True) if name in query}
+        if any(key and key not in names.KINDS[kind] and key != "none" for key in ends.values()):
+            raise BadValue(value)
+        params: dict[str, Any] = {f"{kind}_on": on, f"{kind}_since": since}
+        having = [f"(array_agg(c.{first} order by c.day))[1] <> (array_agg(c.{last} order by c.day desc))[1]"]
+        for side, pick in (
+            ("from", f"(array_agg(c.{first} order by c.day))[1]"),
+            ("to", f"(array_agg(c.{last} order by c.day desc))[1]"),
+        ):
+            if side in ends:
+                having.append(f"{pick} = %({kind}_{side})s")
+                params[f"{kind}_{side}"] = "" if ends[side] == "none" else ends[side]
+        sql = (
+            f"u.id in (select c.end_user_id from {table} c where c.workspace_id = %(workspace)s"
+            f" and c.day <= %({kind}_on)s and c.day > coalesce(%({kind}_since)s::date, %({kind}_on)s::date - 1)"
+            f" group by c.end_user_id having {' and '.join(having)})"
+        )
+        return Part(sql, params, "", move_words(kind, ends, since, on), (*parameters, "on", "since"))
+
+    return part
+
+
+def move_words(kind: str, ends: Mapping[str, str], since: date | None, on: date) -> str:
+    name = {side: str(names.label(kind, key)) if key and key != "none" else _("nothing") for side, key in ends.items()}
+    days = {"since": numbers.day(since), "on": numbers.day(on)}
+    when = _("between %(since)s and %(on)s") % days if since else _("on %(on)s") % days
+    if len(name) == 2:
+        return _("moved from %(from)s to %(to)s %(when)s") % {**name, "when": when}
+    if "to" in name:
+        return _("became %(to)s %(when)s") % {**name, "when": when}
+    return _("left %(from)s %(when)s") % {**name, "when": when}
+
+
+def climbed(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People who went up or down the stages on the day `on`, not counting churned, which has words of its own."""
+    if value not in ("up", "down"):
+        raise BadValue(value)
+    on = day_of(query.get("on") or str(workspace.current_day or ""))
+    ladder = [key for key in names.STAGES if key != "churned"]
+    sign = ">" if value == "up" else "<"
+    sql = (
+        "u.id in (select c.end_user_id from stage_change c where c.workspace_id = %(workspace)s and c.day = %(moved_on)s"
+        f" and array_position(%(ladder)s, c.to_stage::text) {sign} array_position(%(ladder)s, c.from_stage::text))"
+    )
+    words = _("climbed %(when)s") if value == "up" else _("fell back %(when)s")
+    return Part(
+        sql,
+        {"moved_on": on, "ladder": ladder},
+        "",
+        words % {"when": _("on %(on)s") % {"on": numbers.day(on)}},
+        ("moved", "on"),
+    )
+
+
+def flagged_on(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    keys_of(value, names.ACTIVITIES)
+    on = day_of(query.get("on") or str(workspace.current_day or ""))
+    sql = (
+        "u.id in (select c.end_user_id from activity_change c where c.workspace_id = %(workspace)s"
+        " and c.day = %(flag_on)s and c.to_activity = %(flag)s)"
+    )
+    text = _("became %(to)s %(when)s") % {
+        "to": names.label("activity", value),
+        "when": _("on %(on)s") % {"on": numbers.day(on)},
+    }
+    return Part(sql, {"flag": value, "flag_on": on}, "", text, ("flag", "on"))

@@ -1,0 +1,49 @@
+"""What conditions of the people list are made of, and how the values of an address are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from workspaces.models import Workspace
+
+
+class BadValue(ValueError):
+    """A parameter of the address that says nothing; the list leaves it out."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One condition, ready to run and to read."""
+
+    sql: str
+    params: dict[str, Any]
+    needs: str
+    text: str
+    keys: tuple[str, ...]
+
+
+def keys_of(value: str, known: Mapping[str, Any]) -> list[str]:
+    keys = [key for key in value.split(",") if key in known]
+    if not keys:
+        raise BadValue(value)
+    return keys
+
+
+# What turns a parameter's value into a condition: (value, the whole query, workspace) → Part; raises BadValue.
+Build = Callable[[str, Mapping[str, str], Workspace], Part]
+
+
+def day_of(value: str | None) -> date:
+    try:
+        return date.fromisoformat(value or "")
+    except ValueError as error:
+        raise BadValue(value) from error
+
+
+def whole(value: str, least: int = 0, most: int = 100_000) -> int:
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise BadValue(value)
+    return int(value)

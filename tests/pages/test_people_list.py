@@ -1,0 +1,130 @@
+"""The list of people: its conditions, its pages, and what it does with an address that makes no sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ops_platform import people_list
+from ops_platform.people_list import PeopleQuery
+from tests import builders
+from workspaces.scoping import workspace_scope
+
+
+def found(workspace: Any, **query: str) -> list[str]:
+    with workspace_scope(workspace):
+        return [row["external_id"] for row in PeopleQuery(workspace, query).page().rows]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"q": "reg"}, {"reg1", "reg2"}),
+        ({"q": "张"}, {"reg1"}),
+        ({"q": "slip@mail"}, {"slip"}),
+        ({"q": "%"}, set()),
+        ({"activity": "slipping"}, {"slip"}),
+        ({"stage": "churned"}, {"gone"}),
+        ({"stage": "contact"}, {"look"}),
+        ({"stage": "contact,churned"}, {"look", "gone"}),
+        ({"source": "自然"}, {"reg1", "slip"}),
+        ({"source": ""}, {"look"}),
+        ({"orders": "1"}, {"new1", "new2"}),
+        ({"first_order_from": "2026-08-15", "first_order_to": "2026-08-25"}, {"new1", "new2"}),
+        ({"seen_on": "2026-08-31"}, {"reg1", "reg2"}),
+        ({"ordered_on": "2026-08-19"}, {"new1", "new2", "reg1"}),
+        ({"reach": "email"}, {"reg1", "reg2", "slip", "gone", "new1", "new2", "look"}),
+        ({"reach": "push"}, set()),
+        ({"idle": "10"}, {"slip"}),
+        ({"stage": "habit", "activity": "slipping"}, {"slip"}),
+    ],
+)
+def test_a_condition_finds_exactly_its_people(told: Any, query: dict[str, str], expected: set[str]) -> None:
+    assert set(found(told.acme, **query)) == expected
+
+
+def test_tags_are_found_after_they_were_given(told: Any, as_role: Any) -> None:
+    client = as_role("operator")
+    ids = client.get("/w/acme/users/?q=reg").context["page"].rows
+    for _twice in range(2):
+        client.post("/w/acme/users/change/", {"verb": "tag", "tag": "VIP", "person": [row["id"] for row in ids]})
+    assert set(found(told.acme, tag="VIP")) == {"reg1", "reg2"}
+    client.post("/w/acme/users/change/", {"verb": "untag", "tag": "VIP", "person": [ids[0]["id"]]})
+    assert len(found(told.acme, tag="VIP")) == 1
+
+
+def test_excluded_people_leave_the_list_and_can_come_back(told: Any, as_role: Any) -> None:
+    client = as_role("operator")
+    person = client.get("/w/acme/users/?q=look").context["page"].rows[0]["id"]
+    client.post("/w/acme/users/change/", {"verb": "exclude", "reason": "staff", "person": person})
+    assert "look" not in found(told.acme)
+    assert found(told.acme, who="excluded") == ["look"]
+    client.post("/w/acme/users/change/", {"verb": "include", "person": person})
+    assert "look" in found(told.acme)
+
+
+def test_an_analyst_changes_nobody(told: Any, as_role: Any) -> None:
+    response = as_role("analyst").post("/w/acme/users/change/", {"verb": "tag", "tag": "x"})
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("sort", people_list.SORTS)
+def test_pages_lead_through_everybody_once_and_back(told: Any, monkeypatch: pytest.MonkeyPatch, sort: str) -> None:
+    monkeypatch.setattr(people_list, "PAGE", 2)
+    with workspace_scope(told.acme):
+        everybody, pages, cursor = [], [], ""
+        while True:
+            page = PeopleQuery(told.acme, {"sort": sort, "after": cursor} if cursor else {"sort": sort}).page()
+            pages.append([row["external_id"] for row in page.rows])
+            everybody += pages[-1]
+            cursor = page.after
+            if not cursor:
+                break
+        assert sorted(everybody) == ["gone", "look", "new1", "new2", "reg1", "reg2", "slip"]
+        back = PeopleQuery(told.acme, {"sort": sort, "before": page.before}).page()
+        assert [row["external_id"] for row in back.rows] == pages[-2]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "stage=nonsense",
+        "activity=&rfm=&bits=9",
+        "segment=not-a-uuid",
+        "segment=00000000-0000-0000-0000-000000000007",
+        "on=2026-13-45&from=use",
+        "from=use&to=nonsense",
+        "since=yesterday&to=habit",
+        "r=9&f=-1&m=x",
+        "idle=99999999999999999999",
+        "orders=1e9",
+        "after=%00%00&before=zzzz",
+        "after=eHx5",
+        "q=%00",
+        "q=%5C%25_%27%22",
+        "source=%00",
+        "sort=drop+table",
+        "who=everyone",
+        "reach=pigeon",
+        "tag=%00",
+        "city=%00",
+        "first_order_from=2026-08-01",
+        "moved=sideways",
+    ],
+)
+def test_an_address_that_makes_no_sense_still_shows_a_list(told: Any, as_role: Any, query: str) -> None:
+    assert as_role("analyst").get(f"/w/acme/users/?{query}").status_code == 200
+
+
+def test_another_workspaces_people_are_never_listed(told: Any, as_role: Any) -> None:
+    builders.person(told.other, "alien", name="Alien")
+    assert "alien" not in found(told.acme, q="alien")
+
+
+def test_the_sentence_of_the_list_can_be_taken_apart(told: Any, as_role: Any) -> None:
+    parts = as_role("analyst").get("/w/acme/users/?stage=habit&activity=slipping&sort=risk").context["parts"]
+    assert [part["remove"] for part in parts] == [
+        "/w/acme/users/?activity=slipping&sort=risk",
+        "/w/acme/users/?stage=habit&sort=risk",
+    ]

@@ -1,0 +1,378 @@
+"""Taking in files: counted before, stored once, resumed where it stopped, and CDNOW to the cent."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from tests.users.conftest import stored, track
+from users import import_run
+from users.csv_mapping import Mapping
+from users.import_run import Run, claim, due_imports, run_import, work_through
+from users.imports import cancel_import, change_layout, forget_files, open_file, start_import
+from users.mapping import roles_now
+from users.models import Consent, EndUser, Event, EventName, Import, ImportRowError, Touched, person_id
+from users.services import set_consent
+from users.tasks import run_imports
+from workspaces.errors import Conflict, DomainError
+from workspaces.models import Operator, Workspace
+from workspaces.scoping import workspace_scope
+
+ROLES = {"uid": "external_id", "at": "time", "total": "amount"}
+
+
+def write_file(folder: Path, rows: list[str], header: str = "uid,at,total") -> Path:
+    path = folder / "orders.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def queue(workspace: Workspace, path: Path, dry_run: bool = False, mapping: Mapping | None = None) -> Import:
+    with workspace_scope(workspace):
+        file = open_file(path, path.name)
+        start_import(file, mapping or Mapping(ROLES), dry_run)
+        return Import.objects.get(pk=file.pk)
+
+
+def counts(file: Import | None) -> tuple:
+    assert file is not None
+    return file.state, file.rows, file.accepted, file.duplicates, file.rejected, file.new_people
+
+
+def tables(workspace: Workspace) -> list[int]:
+    with workspace_scope(workspace):
+        return [model.objects.count() for model in (Event, EndUser, EventName, Touched, Consent)]
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: Any) -> None:
+    monkeypatch.setattr(import_run, "CHUNK_ROWS", 10)
+
+
+ROWS = [f"u{n % 30},2026-08-{n % 28 + 1:02d},{n}.50" for n in range(100)]
+
+
+def test_a_dry_run_counts_what_a_run_would_and_writes_nothing(acme, tmp_path, small_chunks):
+    path = write_file(tmp_path, [*ROWS, "u1,never,1", ROWS[0]])
+    before = tables(acme)
+    file = run_import(acme, queue(acme, path, dry_run=True).pk)
+    assert counts(file) == ("done", 102, 101, 0, 1, 30)
+    assert tables(acme) == before
+    assert counts(run_import(acme, queue(acme, path).pk)) == counts(file)
+
+
+def test_the_same_file_again_adds_nothing(acme, tmp_path, small_chunks):
+    path = write_file(tmp_path, ROWS)
+    assert counts(run_import(acme, queue(acme, path).pk)) == ("done", 100, 100, 0, 0, 30)
+    before = tables(acme)
+    assert counts(run_import(acme, queue(acme, path).pk)) == ("done", 100, 0, 100, 0, 0)
+    assert tables(acme) == before
+
+
+def test_two_equal_rows_are_two_orders_and_a_longer_file_adds_only_what_is_new(acme, tmp_path, small_chunks):
+    twice = ["u1,2026-08-01,5"] * 2
+    run_import(acme, queue(acme, write_file(tmp_path, [*twice, *ROWS])).pk)
+    assert len(stored(acme)) == 102
+    longer = write_file(tmp_path, [*ROWS[50:], *twice, "u1,2026-08-01,5", *ROWS[:50], "u99,2026-08-01,1"])
+    assert counts(run_import(acme, queue(acme, longer).pk))[2:] == (2, 102, 0, 1)
+
+
+def test_the_encoding_and_the_delimiter_do_not_make_other_rows(acme, tmp_path):
+    path = write_file(tmp_path, ["张三,2026-08-01,5"])
+    run_import(acme, queue(acme, path).pk)
+    path.write_bytes("uid;at;total\n张三;2026-08-01;5\n".encode("gb18030"))
+    assert counts(run_import(acme, queue(acme, path).pk))[3] == 1
+
+
+def test_errors_have_line_column_reason_and_value(acme, tmp_path):
+    path = write_file(
+        tmp_path, ["u1,2026-08-01,5", "null,2026-08-01,5", "u1,03/04/2026,5", "u1,2026-08-01,=1+1", "u1,2026-08-01"]
+    )
+    file = run_import(acme, queue(acme, path).pk)
+    with workspace_scope(acme):
+        told = [(e.line, e.column, e.code, e.value) for e in ImportRowError.objects.filter(file=file).order_by("line")]
+    assert told == [
+        (3, "uid", "invalid_identifier", "null"),
+        (4, "at", "invalid_timestamp", "03/04/2026"),
+        (5, "total", "invalid_amount", "=1+1"),
+        (6, "", "wrong_columns", ""),
+    ]
+    assert counts(file)[:5] == ("done", 5, 1, 0, 4)
+
+
+def test_a_worker_that_died_is_followed_by_one_that_goes_on_where_it_stopped(acme, tmp_path, small_chunks, monkeypatch):
+    queued = queue(acme, write_file(tmp_path, [*ROWS, *ROWS[:5]]))
+    with workspace_scope(acme):
+        file = claim(queued.pk)
+        assert claim(queued.pk) is None  # somebody has it
+    assert file is not None
+    taken = Run.take
+    monkeypatch.setattr(
+        Run, "take", lambda self, chunk, position: taken(self, chunk, position) if position < 40 else 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        work_through(acme, file)
+    monkeypatch.setattr(Run, "take", taken)
+    assert len(stored(acme)) == 40
+    with workspace_scope(acme):
+        assert due_imports(timezone.now()) == []
+        later = timezone.now() + timedelta(minutes=3)
+        assert due_imports(later) == [queued.pk]
+        Import.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=3))
+    assert counts(run_import(acme, queued.pk)) == ("done", 105, 105, 0, 0, 30)
+
+
+def test_a_worker_that_was_only_slow_stops_when_another_took_over(acme, tmp_path, small_chunks):
+    queued = queue(acme, write_file(tmp_path, ROWS))
+    with workspace_scope(acme):
+        slow = claim(queued.pk)
+        Import.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=3))
+    assert slow is not None
+    assert counts(run_import(acme, queued.pk))[2] == 100
+    assert counts(work_through(acme, slow)) == ("done", 100, 100, 0, 0, 30)
+
+
+def test_a_cancelled_import_keeps_what_it_took_and_can_go_on_later(acme, tmp_path, small_chunks, monkeypatch):
+    queued = queue(acme, write_file(tmp_path, ROWS))
+    taken = Run.take
+
+    def cancel_after_two(self: Run, chunk: Any, position: int) -> bool:
+        if position == 20:
+            cancel_import(self.file)
+        return taken(self, chunk, position)
+
+    monkeypatch.setattr(Run, "take", cancel_after_two)
+    assert counts(run_import(acme, queued.pk))[:3] == ("cancelled", 20, 20)
+    monkeypatch.setattr(Run, "take", taken)
+    with workspace_scope(acme):
+        assert not cancel_import(queued)
+        start_import(queued, Mapping(ROLES), False)
+    assert counts(run_import(acme, queued.pk))[:4] == ("done", 100, 80, 20)
+
+
+def test_one_import_is_started_once(acme, tmp_path):
+    queued = queue(acme, write_file(tmp_path, ROWS))
+    with workspace_scope(acme):
+        for attempt in (
+            lambda: start_import(queued, Mapping(ROLES), False),
+            lambda: change_layout(queued, delimiter="tab"),
+        ):
+            with pytest.raises(Conflict):
+                attempt()
+    assert run_imports(str(acme.pk)) == {"imports": 1} and run_imports(str(acme.pk)) == {"imports": 0}
+
+
+def test_a_file_that_is_gone_or_breaks_off_fails_with_a_reason(acme, tmp_path):
+    queued = queue(acme, write_file(tmp_path, ROWS))
+    (tmp_path / "orders.csv").unlink()
+    file = run_import(acme, queued.pk)
+    assert file is not None and (file.state, file.error) == ("failed", "file_gone")
+    with workspace_scope(acme), pytest.raises(Conflict):
+        start_import(file, Mapping(ROLES), False)
+    broken = queue(acme, write_file(tmp_path, ROWS))
+    (tmp_path / "orders.csv").write_text('uid,at,total\nu1,2026-08-01,1\n"u2,2026-08-01,1\n')
+    file = run_import(acme, broken.pk)
+    assert file is not None and (file.state, file.error) == ("failed", "malformed_csv:3")
+
+
+def test_item_rows_of_an_order_are_added_up(acme, tmp_path, small_chunks):
+    rows = [
+        "u1,2026-08-01,1.50,o1",
+        "u1,2026-08-01,2.25,o1",
+        "u1,2026-08-01,2.25,o1",
+        "u2,2026-08-01,9,o1",
+        "u2,2026-08-02,3,",
+    ]
+    rows += ["u2,2026-08-02,3,", "u3,2026-08-02,x,o5", "u3,2026-08-02,3,o5", "u1,2026-08-03,4,o1"]
+    path = write_file(tmp_path, rows, "uid,at,total,order")
+    mapping = Mapping({**ROLES, "order": "order_id"}, sum_items=True)
+    file = run_import(acme, queue(acme, path, mapping=mapping).pk)
+    assert counts(file) == ("done", 6, 4, 0, 2, 2)
+    told = [(event.end_user.external_id, event.order_id, event.amount_minor) for event in stored(acme)]
+    assert sorted(told, key=str) == [("u1", "o1", 600), ("u2", "o1", 900), ("u2", None, 300), ("u2", None, 300)]
+    with workspace_scope(acme):
+        errors = ImportRowError.objects.filter(file=file).order_by("line").values_list("line", "code", "column")
+        assert list(errors) == [(8, "invalid_amount", "total"), (10, "order_apart", "order")]
+    assert counts(run_import(acme, queue(acme, path, mapping=mapping).pk))[2:5] == (0, 4, 2)
+
+
+def test_imports_never_loosen_consent(acme, tmp_path):
+    run_import(acme, queue(acme, write_file(tmp_path, ["u1,2026-08-01,5"])).pk)
+    with workspace_scope(acme):
+        set_consent([person_id(acme.pk, "u1")], "email", False, "link")
+    path = write_file(tmp_path, ["u1,2026-08-02,a@b.com,true", "u2,2026-08-02,c@d.com,true"], "uid,at,email,subscribed")
+    mapping = Mapping({"uid": "external_id", "at": "time", "email": "email", "subscribed": "property"})
+    assert counts(run_import(acme, queue(acme, path, mapping=mapping).pk))[2] == 2
+    with workspace_scope(acme):
+        assert [(word.opted_in, word.source) for word in Consent.objects.all()] == [(False, "link")]
+        assert EndUser.objects.get(external_id="u2").email == "c@d.com"
+
+
+def test_imported_and_sent_events_are_equally_the_persons(acme, tmp_path, send):
+    send("track", track("1", userId="u1", timestamp="2026-08-05T00:00:00Z"))
+    run_import(acme, queue(acme, write_file(tmp_path, ["u1,2026-08-01,5"])).pk)
+    assert len({event.end_user_id for event in stored(acme)}) == 1
+    assert stored(acme)[0].end_user.created_at == stored(acme)[0].at
+
+
+@pytest.mark.parametrize(
+    ("roles", "code"),
+    [
+        ({"uid": "external_id"}, "missing_role"),
+        ({"at": "time"}, "missing_role"),
+        ({"uid": "external_id", "at": "external_id"}, "role_twice"),
+        ({"nowhere": "time"}, "unknown_column"),
+    ],
+)
+def test_a_mapping_that_reads_no_row_is_refused(acme, tmp_path, roles, code):
+    path = write_file(tmp_path, ROWS)
+    with workspace_scope(acme):
+        file = open_file(path, path.name)
+        with pytest.raises(DomainError) as caught:
+            start_import(file, Mapping(roles), False)
+    assert caught.value.code == code
+
+
+def test_uploaded_files_are_let_go_after_a_week_and_others_never(acme, tmp_path, settings):
+    settings.MEDIA_ROOT = tmp_path
+    (tmp_path / "imports").mkdir()
+    ours, theirs = write_file(tmp_path / "imports", ROWS), write_file(tmp_path, ROWS)
+    with workspace_scope(acme):
+        for path in (ours, theirs):
+            open_file(path, path.name)
+        assert forget_files(timezone.now() + timedelta(days=6)) == 0
+        assert forget_files(timezone.now() + timedelta(days=8)) == 1
+    assert theirs.exists() and not ours.exists()
+
+
+# --- the command line ----------------------------------------------------------------------------------------------
+
+
+def run(name: str, *arguments: str) -> Any:
+    out = io.StringIO()
+    call_command(name, *arguments, stdout=out)
+    return json.loads(out.getvalue())
+
+
+def cdnow() -> Path:
+    spec = find_spec("lifetimes")
+    assert spec and spec.submodule_search_locations, "requirements/data.txt"
+    return Path(spec.submodule_search_locations[0]) / "datasets" / "CDNOW_sample.txt"
+
+
+def test_cdnow_comes_in_to_the_cent_and_only_once(db):
+    made = run(
+        "create_workspace",
+        "cdnow",
+        "--name",
+        "CDNOW",
+        "--zone",
+        "UTC",
+        "--currency",
+        "USD",
+        "--frozen-on",
+        "1998-06-30",
+    )
+    assert made["write_key"].startswith("wk_") and made["api_key"].startswith("ak_")
+    arguments = [
+        str(cdnow()),
+        "--workspace",
+        "cdnow",
+        "--map",
+        "external_id=2:int",
+        "--map",
+        "time=3:%Y%m%d",
+        "--map",
+        "amount=5",
+    ]
+    arguments += ["--map", "cds=4", "--skip", "1", "--event", "Order Completed"]
+    workspace = Workspace.objects.get(slug="cdnow")
+    dry = run("import_events", *arguments, "--dry-run")
+    assert (dry["accepted"], dry["new_people"], tables(workspace)[0]) == (6919, 2357, 0)
+    told = run("import_events", *arguments, "--no-header", "--delimiter", "whitespace")
+    assert (told["accepted"], told["rejected"], told["new_people"]) == (6919, 0, 2357)
+    again = run("import_events", *arguments)
+    assert (again["accepted"], again["duplicates"], again["new_people"]) == (0, 6919, 0)
+    events = stored(workspace)
+    assert len(events) == 6919 and sum(event.amount_minor or 0 for event in events) == 24_409_194
+    assert {event.end_user.external_id for event in events} == {str(n) for n in range(1, 2358)}
+    assert sum(event.properties["cds"] for event in events) == 16_479
+    assert events[0].at.isoformat() == "1997-01-01T12:00:00+00:00"
+
+
+def test_a_fresh_workspace_has_the_roles_of_its_industry(db):
+    run("create_workspace", "shop")
+    run("create_workspace", "game", "--industry", "game")
+    run("create_workspace", "demo-shop", "--pay-stage")
+    roles = {}
+    for slug in ("shop", "game", "demo-shop"):
+        workspace = Workspace.objects.get(slug=slug)
+        with workspace_scope(workspace):
+            roles[slug] = roles_now()
+    assert roles["shop"]["core"] == ["Order Completed"] and roles["shop"]["pay"] == []
+    assert roles["game"]["core"] == ["Round Played"] and roles["game"]["pay"] == ["Membership Purchased"]
+    assert roles["demo-shop"]["pay"] == ["Membership Purchased"] and workspace.rules.pay_stage
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["Bad Slug"], ["acme"], ["x", "--zone", "Mars/Olympus"], ["x", "--currency", "yuan"]],
+)
+def test_a_workspace_that_cannot_be_made_leaves_nothing_behind(world, arguments):
+    with pytest.raises(CommandError):
+        run("create_workspace", *arguments)
+    assert set(Workspace.objects.values_list("slug", flat=True)) == {"acme", "other"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nowhere.csv", "--workspace", "acme"],
+        ["{file}", "--workspace", "nobody"],
+        ["{file}", "--workspace", "acme", "--map", "external_id"],
+        ["{file}", "--workspace", "acme", "--map", "external_id=9"],
+        ["{file}", "--workspace", "acme", "--map", "external_id=uid:hex", "--map", "time=at"],
+        ["{file}", "--workspace", "acme", "--map", "time=at"],
+    ],
+)
+def test_a_command_that_cannot_work_says_so_and_stores_nothing(world, tmp_path, arguments):
+    path = str(write_file(tmp_path, ROWS))
+    with pytest.raises(CommandError):
+        run("import_events", *[argument.replace("{file}", path) for argument in arguments])
+    with workspace_scope(world.acme):
+        assert not Import.objects.exists() and not Event.objects.exists()
+
+
+def test_an_operator_can_be_made_and_given_a_role(world):
+    out = io.StringIO()
+    call_command(
+        "create_operator",
+        "New@Acme.test",
+        "--password",
+        "a long enough one",
+        "--workspace",
+        "acme",
+        "--role",
+        "analyst",
+        stdout=out,
+    )
+    assert Operator.objects.get(email="new@acme.test").check_password("a long enough one")
+
+
+def test_exported_events_are_the_stored_ones(acme, send, capsys):
+    odd = {"text": 'a,"b"\n', "路径": "c:\\temp", "n": 1.5}
+    send("batch", {"batch": [track("1", properties=odd), track("2", userId=None, anonymousId="v")]})
+    call_command("export_events", "--workspace", "acme", "--csv")
+    import csv
+
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))
+    assert [(row["external_id"], row["event"], row["message_id"]) for row in rows] == [("u1", "Order Completed", "1")]
+    assert json.loads(rows[0]["properties"]) == odd and rows[0]["at"] == "2026-08-01T01:00:00.000000Z"
