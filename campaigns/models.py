@@ -22,7 +22,9 @@ class Campaign(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
     channel = models.CharField(max_length=20, default="email")
-    segment = models.ForeignKey("segmentation.Segment", on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+    segment = models.ForeignKey(
+        "segmentation.Segment", on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
+    )
     # The content fields the channel declares: subject, body, title, url, template code …
     content = models.JSONField(default=dict)
     state = models.CharField(max_length=10, default="draft")

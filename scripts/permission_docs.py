@@ -14,7 +14,8 @@ URL in it; a member without the permission gets 403. API keys carry one of the s
 
 def text() -> str:
     rows = ["| action | " + " | ".join(ROLES) + " |", "|---|" + "---|" * len(ROLES)]
-    rows += [f"| `{action}` | " + " | ".join("✓" if role in who else "" for role in ROLES) + " |" for action, who in ACTIONS.items()]
+    for action, who in ACTIONS.items():
+        rows.append(f"| `{action}` | " + " | ".join("✓" if role in who else "" for role in ROLES) + " |")
     return HEAD + "\n".join(rows) + "\n"
 
 

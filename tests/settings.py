@@ -5,7 +5,7 @@ import os
 os.environ["DATABASE_ROLE"] = "owner"
 os.environ.setdefault("LOCAL_INBOX", "1")
 
-from ops_platform.settings import *  # noqa: E402, F403
+from ops_platform.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

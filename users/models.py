@@ -27,14 +27,18 @@ def event_id(workspace_id: uuid.UUID, message_id: str) -> uuid.UUID:
 class PersonModel(TenantModel):
     """Base of tables about people. No database foreign keys: these tables are the ones that get distributed one day."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
 
     class Meta(TenantModel.Meta):
         abstract = True
 
 
 def to_person() -> models.ForeignKey:
-    return models.ForeignKey("users.EndUser", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    return models.ForeignKey(
+        "users.EndUser", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
 
 
 class EndUserQuerySet(models.QuerySet):
@@ -127,7 +131,9 @@ class Event(PersonModel):
     # When it happened, skew-corrected: what every number counts by.
     at = models.DateTimeField()
     received_at = models.DateTimeField()
-    name = models.ForeignKey(EventName, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    name = models.ForeignKey(
+        EventName, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     message_id = models.CharField(max_length=255)
     properties = models.JSONField(default=dict)
     # Read out of properties at ingest, in minor units of the workspace's currency.
@@ -140,7 +146,10 @@ class Event(PersonModel):
 
 
 class Touched(PersonModel):
-    """A person whose events changed since the last night looked. Append-only for writers, so nobody waits; the night takes rows away."""
+    """A person whose events changed since the last night looked.
+
+    Append-only for writers, so nobody waits; the night takes rows away.
+    """
 
     pk = models.CompositePrimaryKey("end_user", "workspace", "batch_id")
     end_user = to_person()
@@ -303,7 +312,8 @@ class Import(TenantModel):
         db_table = "import_file"
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(state__in=["new", "due", "running", "done", "failed", "cancelled"]), name="import_state"
+                condition=models.Q(state__in=["new", "due", "running", "done", "failed", "cancelled"]),
+                name="import_state",
             )
         ]
 
@@ -321,7 +331,3 @@ class ImportRowError(TenantModel):
 
     class Meta(TenantModel.Meta):
         db_table = "import_error"
-
-
-__all__ = ["Consent", "EndUser", "Event", "EventName", "Facts", "IdentityLink", "Import", "ImportRowError", "IngestError", "PersonDay"]
-__all__ += ["Purchase", "Touched", "Workspace", "event_id", "person_id"]

@@ -65,7 +65,11 @@ def flatten(detail: Any, path: str = "") -> list[dict[str, Any]]:
     if isinstance(detail, dict) and set(detail) == {"message", "code"}:
         return [{"path": path, "code": detail["code"], "message": str(detail["message"])}]
     pairs = detail.items() if isinstance(detail, dict) else enumerate(detail)
-    return [row for key, value in pairs for row in flatten(value, path if isinstance(key, int) and len(detail) == 1 else f"{path}/{key}")]
+    rows = []
+    for key, value in pairs:
+        only = isinstance(key, int) and len(detail) == 1  # a field's single message needs no number
+        rows += flatten(value, path if only else f"{path}/{key}")
+    return rows
 
 
 def json_error(request: HttpRequest, http_status: int, code: str, message: str) -> JsonResponse:

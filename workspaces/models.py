@@ -87,7 +87,7 @@ class TenantModel(models.Model):
         super().save(*args, **kwargs)
 
 
-class OperatorManager(BaseUserManager):
+class OperatorManager(BaseUserManager["Operator"]):
     def create_user(self, email: str, password: str | None = None, **values: Any) -> Operator:
         operator = self.model(email=self.normalize_email(email).lower(), **values)
         operator.set_password(password)

@@ -79,7 +79,9 @@ PASSIVE = (
 )
 
 
-def _preset(core: tuple[str, ...], habit: tuple[str, ...] | None = None, pay: tuple[str, ...] = (), **rules: Any) -> Preset:
+def _preset(
+    core: tuple[str, ...], habit: tuple[str, ...] | None = None, pay: tuple[str, ...] = (), **rules: Any
+) -> Preset:
     roles = {
         "core": core,
         "habit": habit or core,
@@ -91,7 +93,9 @@ def _preset(core: tuple[str, ...], habit: tuple[str, ...] | None = None, pay: tu
     return Preset(Rules(**rules), roles)
 
 
-def _window(habit: tuple[int, int], limit: tuple[int, int, int], rule: str = "personal", pay_stage: bool = False) -> dict:
+def _window(
+    habit: tuple[int, int], limit: tuple[int, int, int], rule: str = "personal", pay_stage: bool = False
+) -> dict:
     return {
         "habit_days": habit[0],
         "habit_window": habit[1],
@@ -104,13 +108,21 @@ def _window(habit: tuple[int, int], limit: tuple[int, int, int], rule: str = "pe
 
 
 PAY = ("Membership Purchased",)
-NONE = Preset(Rules(), {role: () for role in ROLES} | {"order": ("Order Completed",), "refund": ("Order Refunded",), "passive": PASSIVE})
+ORDERS = {"order": ("Order Completed",), "refund": ("Order Refunded",), "passive": PASSIVE}
+NONE = Preset(Rules(), dict.fromkeys(ROLES, ()) | ORDERS)
 PRESETS: dict[str, Preset] = {
     "none": NONE,
     "ecommerce": _preset(("Order Completed",), **_window((3, 90), (60, 14, 180))),
-    "ugc": _preset(("User Followed", "Content Published"), ("Content Viewed",), PAY, **_window((4, 14), (30, 7, 60), pay_stage=True)),
+    "ugc": _preset(
+        ("User Followed", "Content Published"),
+        ("Content Viewed",),
+        PAY,
+        **_window((4, 14), (30, 7, 60), pay_stage=True),
+    ),
     "finance": _preset(("Investment Made",), **_window((2, 60), (90, 30, 180), "with_balance"), effective_days=30),
-    "live": _preset(("Room Entered", "Tip Sent"), ("Room Entered",), PAY, **_window((4, 14), (21, 7, 60), pay_stage=True)),
+    "live": _preset(
+        ("Room Entered", "Tip Sent"), ("Room Entered",), PAY, **_window((4, 14), (21, 7, 60), pay_stage=True)
+    ),
     "social": _preset(("Chat Started",), ("Chat Sent",), PAY, **_window((4, 7), (14, 5, 45), pay_stage=True)),
     "game": _preset(("Round Played",), None, PAY, **_window((5, 7), (30, 7, 30), "fixed", True)),
     "tool": _preset(("Tool Run",), None, PAY, **_window((4, 28), (30, 10, 90), pay_stage=True)),

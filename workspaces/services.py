@@ -159,8 +159,20 @@ def change_settings(changes: dict[str, Any], by: Operator | None = None) -> Work
     return workspace
 
 
-POSITIVE = {"habit_days", "habit_window", "limit_days", "limit_min", "limit_max", "recommendation_days", "effective_days"}
-CHOICES = {"limit_rule": ("fixed", "personal", "with_balance"), "rfm_method": ("quantile", "fixed"), "value_class_by": ("mean", "scores")}
+POSITIVE = {
+    "habit_days",
+    "habit_window",
+    "limit_days",
+    "limit_min",
+    "limit_max",
+    "recommendation_days",
+    "effective_days",
+}
+CHOICES = {
+    "limit_rule": ("fixed", "personal", "with_balance"),
+    "rfm_method": ("quantile", "fixed"),
+    "value_class_by": ("mean", "scores"),
+}
 
 
 def check_setting(key: str, value: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import migrations
 
 SCOPE = "(select nullif(current_setting('app.workspace_id', true), '')::uuid)"
@@ -33,7 +35,7 @@ class TenantTable(migrations.RunSQL):
         foreign_keys: dict[str, str] | None = None,
     ) -> None:
         own = f"workspace_id = {SCOPE}"
-        statements = policy(table, f"{own} or {extra}" if extra else own, own)
+        statements: list[Any] = policy(table, f"{own} or {extra}" if extra else own, own)
         statements += [
             f"revoke all on {table} from uop_app",
             f"grant {grants} on {table} to uop_app",

@@ -92,7 +92,18 @@ def ids_of(workspace: Workspace, rows: pd.DataFrame) -> list[uuid.UUID]:
     return [person_id(workspace.pk, external_id) for external_id in rows["external_id"]]
 
 
-TRAITS = ("name", "email", "phone", "push_token", "city", "source", "referred_by", "gender", "birthday", "favourite_category")
+TRAITS = (
+    "name",
+    "email",
+    "phone",
+    "push_token",
+    "city",
+    "source",
+    "referred_by",
+    "gender",
+    "birthday",
+    "favourite_category",
+)
 
 
 def profile_of(row: dict[str, Any]) -> NormalProfile:

@@ -37,9 +37,13 @@ SEGMENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "value",
         {"all": [rule("activity", flags=["slipping"]), rule("rfm_bits", classes=["111", "011"])]},
     ),
-    ("新客首单未复购", "scale", {"all": [rule("stage", stages=["use"]), rule("fact", fact="orders", compare="exactly", number=1)]}),
+    (
+        "新客首单未复购",
+        "scale",
+        {"all": [rule("stage", stages=["use"]), rule("fact", fact="orders", compare="exactly", number=1)]},
+    ),
     ("沉睡待唤醒", "scale", {"all": [rule("activity", flags=["dormant"]), rule("stage", stages=["use", "churned"])]}),
-    ("核心客户与常客", "value", {"all": [rule("rfm_group", groups=["champions", "loyal"])]}),
+    ("核心客户", "value", {"all": [rule("rfm_group", groups=["champions"])]}),
 )
 
 
@@ -65,19 +69,27 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
         "name": "8月邮件唤醒",
         "channel": "email",
         "segment": "沉睡待唤醒",
-        "content": {"subject": "{{ user.name }}，满 59 减 15 等您来用", "body_html": EMAIL_BODY, "from_name": "示例电商"},
+        "content": {
+            "subject": "{{ user.name }}，满 59 减 15 等您来用",
+            "body_html": EMAIL_BODY,
+            "from_name": "示例电商",
+        },
     },
     {
-        "name": "8月短信召回",
+        "name": "高价值流失风险短信",
         "channel": "sms",
-        "segment": "沉睡待唤醒",
+        "segment": "流失风险 · 高价值",
         "content": {"template_code": "SMS_200000002", "params": {"name": "{{ user.name }}"}},
     },
     {
-        "name": "常客新品推送",
+        "name": "核心客户新品推送",
         "channel": "push",
-        "segment": "核心客户与常客",
-        "content": {"title": "新品到了", "body_text": "{{ user.name }}，常买的品类上新了，点开看看。", "url": "https://shop.example/new"},
+        "segment": "核心客户",
+        "content": {
+            "title": "新品到了",
+            "body_text": "{{ user.name }}，常买的品类上新了，点开看看。",
+            "url": "https://shop.example/new",
+        },
     },
 )
 SECOND_MAIL = {
@@ -159,5 +171,3 @@ def record_past(workspace: Workspace, past: dict[str, Any]) -> None:
         Delivery.objects.bulk_create(rows, batch_size=1000)
         gone = [person_id(workspace.pk, external_id) for external_id in past["opted_out"]]
         set_consent(gone, channel, False, past["name"], at)
-
-

@@ -31,7 +31,14 @@ OUTSIDE = {
     "api/schema": "the API's description",
     "static/": "assets",
 }
-VALUES = {"uuid": uuid.UUID(int=7), "day": date(2026, 8, 1), "date": date(2026, 8, 1), "int": 7, "str": "email", "slug": "x"}
+VALUES = {
+    "uuid": uuid.UUID(int=7),
+    "day": date(2026, 8, 1),
+    "date": date(2026, 8, 1),
+    "int": 7,
+    "str": "email",
+    "slug": "x",
+}
 
 
 def routes(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:

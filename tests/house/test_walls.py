@@ -29,7 +29,9 @@ select 'no forced row-level security', relname from tenant where not (relrowsecu
 union all
 select 'not exactly one policy for everything', relname from tenant t
 where 1 <> (select count(*) from pg_policy p where p.polrelid = t.oid)
-   or not exists (select 1 from pg_policy p where p.polrelid = t.oid and p.polcmd = '*' and p.polqual is not null and p.polwithcheck is not null)
+   or not exists (
+       select 1 from pg_policy p
+       where p.polrelid = t.oid and p.polcmd = '*' and p.polqual is not null and p.polwithcheck is not null)
 union all
 select 'role is privileged', rolname from pg_roles
 where rolname in ('uop_app', 'uop_read') and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 PAGES = ["", "tiers/lifecycle/?since=2026-08-30", "tiers/rfm/", "tiers/churn/"]
-LINK = re.compile(r'href="(/w/acme/users/\?[^"]+)"[^>]*>(.*?)</a>', re.S)
+LINK = re.compile(r'<a [^>]*?href="(/w/acme/users/\?[^"]+)"[^>]*>(.*?)</a>', re.S)
 
 
 def count(client: Client, url: str) -> int:
