@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.http import Http404
 from django.urls import path
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from campaigns import selectors, services
+from campaigns.editing import save_campaign
 from campaigns.models import Campaign
-from campaigns.tasks import send_campaigns
+from campaigns.tasks import ring
 from workspaces.authentication import WorkspaceAPIView
+from workspaces.scoping import current_workspace
 
 
 def find(pk: uuid.UUID) -> Campaign:
@@ -67,7 +69,7 @@ class ListCampaigns(WorkspaceAPIView):
         """Create a draft. Errors name the field in `details[].path`."""
         body = CampaignIn(data=request.data)
         body.is_valid(raise_exception=True)
-        return Response(CampaignOut(services.save_campaign(None, body.validated_data)).data, status=201)
+        return Response(CampaignOut(save_campaign(None, body.validated_data)).data, status=201)
 
 
 class OneCampaign(WorkspaceAPIView):
@@ -83,7 +85,7 @@ class OneCampaign(WorkspaceAPIView):
         """Change a draft; 409 once it has been sent."""
         body = CampaignIn(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        return Response(CampaignOut(services.save_campaign(find(pk), body.validated_data)).data)
+        return Response(CampaignOut(save_campaign(find(pk), body.validated_data)).data)
 
 
 class LaunchIn(serializers.Serializer):
@@ -100,15 +102,41 @@ class LaunchCampaign(WorkspaceAPIView):
         body.is_valid(raise_exception=True)
         campaign = find(pk)
         services.launch(campaign, body.validated_data.get("at"))
-        send_campaigns.delay_on_commit(str(request._request.workspace.pk))  # type: ignore[attr-defined]
+        ring(current_workspace())
         campaign.refresh_from_db()
         return Response(CampaignOut(campaign).data)
+
+
+class PauseCampaign(WorkspaceAPIView):
+    actions = {"post": "campaigns.send"}
+
+    @extend_schema(request=None, responses=CampaignOut)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        """Interrupt the sending; 409 when it is not being sent."""
+        return moved(find(pk), "pause")
+
+
+class ResumeCampaign(WorkspaceAPIView):
+    actions = {"post": "campaigns.send"}
+
+    @extend_schema(request=None, responses=CampaignOut)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        """Go on; 409 when it is not paused."""
+        answer = moved(find(pk), "resume")
+        ring(current_workspace())
+        return answer
+
+
+def moved(campaign: Campaign, verb: str) -> Response:
+    services.move(campaign, verb)
+    campaign.refresh_from_db()
+    return Response(CampaignOut(campaign).data)
 
 
 class CancelCampaign(WorkspaceAPIView):
     actions = {"post": "campaigns.send"}
 
-    @extend_schema(request=None, responses={200: dict[str, Any]})
+    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """Stop for good; `stopped` people will not be written to any more."""
         return Response({"stopped": services.cancel(find(pk))})
@@ -117,7 +145,7 @@ class CancelCampaign(WorkspaceAPIView):
 class CampaignReport(WorkspaceAPIView):
     actions = {"get": "campaigns.view"}
 
-    @extend_schema(responses={200: dict[str, Any]})
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         """Both arms, lift with its 95 % interval, what was sent and what came back. Money in minor units."""
         return Response(selectors.report(find(pk)).as_dict())
@@ -127,6 +155,8 @@ urlpatterns = [
     path("campaigns", ListCampaigns.as_view()),
     path("campaigns/<uuid:pk>", OneCampaign.as_view()),
     path("campaigns/<uuid:pk>/launch", LaunchCampaign.as_view()),
+    path("campaigns/<uuid:pk>/pause", PauseCampaign.as_view()),
+    path("campaigns/<uuid:pk>/resume", ResumeCampaign.as_view()),
     path("campaigns/<uuid:pk>/cancel", CancelCampaign.as_view()),
     path("campaigns/<uuid:pk>/report", CampaignReport.as_view()),
 ]

@@ -56,7 +56,9 @@ class Draft:
             "name": campaign.name,
             "channel": campaign.channel,
             "segment": str(campaign.segment_id or segment),
-            "control_percent": f"{campaign.control_percent:f}".rstrip("0").rstrip(".") if campaign.control_percent else "0",
+            "control_percent": f"{campaign.control_percent:f}".rstrip("0").rstrip(".")
+            if campaign.control_percent
+            else "0",
             "conversion_event": campaign.conversion_event,
             "conversion_days": str(campaign.conversion_days),
         }
@@ -139,7 +141,12 @@ def merge_fields(workspace: Workspace) -> list[dict[str, Any]]:
         {"text": "{{ workspace.name }}", "label": _("Workspace")},
         {"text": "{{ unsubscribe_url }}", "label": _("Unsubscribe link")},
     ]
-    groups = ((pgettext("merge fields", "Profile"), profile), (pgettext("merge fields", "Metrics"), facts), (pgettext("merge fields", "Attributes"), attributes), (pgettext("merge fields", "Other"), rest))
+    groups = (
+        (pgettext("merge fields", "Profile"), profile),
+        (pgettext("merge fields", "Metrics"), facts),
+        (pgettext("merge fields", "Attributes"), attributes),
+        (pgettext("merge fields", "Other"), rest),
+    )
     return [{"label": label, "fields": fields} for label, fields in groups if fields]
 
 

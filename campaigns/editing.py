@@ -47,7 +47,9 @@ def save_campaign(campaign: Campaign | None, values: dict[str, Any], by: Operato
     campaign.segment_id = check_segment(values.get("segment", campaign.segment_id))
     campaign.content = check_content(campaign.channel, values.get("content", campaign.content))
     campaign.control_percent = check_percent(values.get("control_percent", campaign.control_percent))
-    campaign.conversion_event = check_text(values.get("conversion_event", campaign.conversion_event), "conversion_event")
+    campaign.conversion_event = check_text(
+        values.get("conversion_event", campaign.conversion_event), "conversion_event"
+    )
     campaign.conversion_days = check_days(values.get("conversion_days", campaign.conversion_days))
     campaign.updated_at = timezone.now()
     campaign.save()

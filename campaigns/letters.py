@@ -115,7 +115,9 @@ def contexts_of(people: Iterable[uuid.UUID], workspace: Workspace) -> dict[uuid.
     }
 
 
-def write(letter: Letter, context: dict[str, Any], workspace_id: uuid.UUID, delivery_id: uuid.UUID, address: str) -> Message:
+def write(
+    letter: Letter, context: dict[str, Any], workspace_id: uuid.UUID, delivery_id: uuid.UUID, address: str
+) -> Message:
     """The message for one person. Raises TemplateError when a template cannot be filled in."""
     way_out = make_url("unsubscribe", workspace_id, delivery_id)
     filled = context | {

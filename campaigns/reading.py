@@ -16,46 +16,53 @@ from campaigns.models import Campaign
 from workspaces.models import Workspace
 
 PAGE = 50
+MOVING = ("running", "paused")
 FILTERS = ("state", "reason", "arm", "only")
 
 
 def progress_of(campaign: Campaign) -> dict[str, Any]:
-    """The moving part: how far it is, and what stopped it."""
+    """The moving part: how far it is, where everybody stands, and what stopped it."""
     found = selectors.progress_of([campaign.pk]).get(campaign.pk, selectors.Progress())
-    return {"progress": found, "run": selectors.latest_run(campaign)}
+    states = selectors.count_delivery_states(campaign) if campaign.state in MOVING else {}
+    return {"progress": found, "run": selectors.latest_run(campaign), "states": states}
 
 
 def page_of(campaign: Campaign, workspace: Workspace) -> dict[str, Any]:
-    """Everything of the campaign's page: the moving part, the report, its picture, and where each number leads."""
-    context = progress_of(campaign)
+    """Everything of the campaign's page: the moving part, the report, its picture, and where each number leads.
+
+    While it is sent and nothing has come back yet, the moving part says it all.
+    """
     found = selectors.report(campaign)
     people = reverse("campaigns:deliveries", args=[workspace.slug, campaign.pk])
-    if found.matched:
+    context = progress_of(campaign) | {"people": people, "summary": summary_of(campaign, found)}
+    if found.matched and (campaign.state != "running" or found.answered):
         context |= {
             "report": found,
             "arms": [arm_line("treated", found.treated, people), arm_line("control", found.control, people)],
-            "picture": lift_picture(found.lift, people) if found.lift else None,
+            "picture": lift_picture(found.lift, people) if found.lift and found.converted else None,
         }
-    return context | {"people": people, "summary": summary_of(campaign, found)}
+    return context
 
 
 def summary_of(campaign: Campaign, found: selectors.Report) -> str:
     """The one-line answer under the title."""
     if not found.matched:
         return _("Not sent yet.") if campaign.state == "draft" else ""
-    sentence = _("Sent to %(n)s of %(of)s people.") % {"n": f"{found.sent:,}", "of": f"{found.matched:,}"}
-    if found.lift is None or not campaign.conversion_event:
-        return sentence
-    points = f"{abs(found.lift.difference) * 100:.1f}"
+    if campaign.state == "running":
+        return _("Being sent to %(n)s of %(of)s people.") % {
+            "n": f"{found.treated.people:,}",
+            "of": f"{found.matched:,}",
+        }
+    sent = _("Sent to %(n)s of %(of)s people.") % {"n": f"{found.sent:,}", "of": f"{found.matched:,}"}
+    if found.lift is None or not found.converted or not campaign.conversion_event:
+        return sent
     if not found.lift.decided:
-        unsure = _("Not enough data yet to say whether it changed anything.")
-        return f"{sentence} {unsure}"
-    words = (
-        _("It raised conversion by %(points)s points.")
-        if found.lift.difference > 0
-        else _("It lowered conversion by %(points)s points.")
-    )
-    return f"{sentence} {words % {'points': points}}"
+        effect = _("Not enough data yet to say whether it changed anything.")
+    elif found.lift.difference > 0:
+        effect = _("It raised conversion by %(points)s points.") % {"points": f"{found.lift.points:.1f}"}
+    else:
+        effect = _("It lowered conversion by %(points)s points.") % {"points": f"{found.lift.points:.1f}"}
+    return _("%(first)s %(second)s") % {"first": sent, "second": effect}
 
 
 def arm_line(key: str, arm: Arm, people: str) -> dict[str, Any]:
@@ -72,10 +79,12 @@ def arm_line(key: str, arm: Arm, people: str) -> dict[str, Any]:
 
 def lift_picture(lift: Lift, people: str) -> dict[str, Any]:
     """The lift as a dot with its 95 % interval."""
-    low, middle, high = (f"{value * 100:+.1f}".replace("-", "−") for value in (lift.low, lift.difference, lift.high))
+    low, middle, high = map(in_points, (lift.low, lift.difference, lift.high))
     numbers = {"points": middle, "low": low, "high": high}
     if lift.decided:
-        sentence = _("%(points)s points of conversion against the control group; the 95 %% interval is %(low)s to %(high)s.")
+        sentence = _(
+            "%(points)s points of conversion against the control group; the 95 %% interval is %(low)s to %(high)s."
+        )
     else:
         sentence = _("%(points)s points so far, but anything from %(low)s to %(high)s fits the data, zero included.")
     return {
@@ -93,6 +102,12 @@ def lift_picture(lift: Lift, people: str) -> dict[str, Any]:
         "colors": ["treated" if lift.decided else "control"],
         "urls": [f"{people}?arm=treated&only=converted"],
     }
+
+
+def in_points(share: float) -> str:
+    """+6.9 from 0.0688, in percentage points."""
+    text = f"{share * 100:+.1f}".replace("-", "−")
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def deliveries_page(campaign: Campaign, asked: QueryDict) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns.experiments import Arm, Lift, compare, sample_ratio_p
-from campaigns.models import OPEN_STATES, Campaign, Delivery, Run
+from campaigns.models import FINAL_STATES, OPEN_STATES, Campaign, Delivery, Run
 from segmentation.models import Segment, SegmentMember
 
 LISTED = 200
@@ -47,6 +47,15 @@ class Report:
         return self.ratio_p is not None and self.ratio_p < 0.01
 
     @property
+    def converted(self) -> int:
+        return self.treated.converted + self.control.converted
+
+    @property
+    def answered(self) -> bool:
+        """Whether anything has come back yet."""
+        return bool(self.opened or self.clicked or self.unsubscribed or self.converted)
+
+    @property
     def sent_rate(self) -> float | None:
         return self.sent_converted / self.sent if self.sent else None
 
@@ -57,7 +66,9 @@ class Report:
     @property
     def skipped(self) -> dict[str, int]:
         """People who were not written to, by reason; control and what still waits are no skips."""
-        return {reason: n for reason, n in self.reasons.items() if reason not in ("control", "deferred", "channel_down")}
+        return {
+            reason: n for reason, n in self.reasons.items() if reason not in ("control", "deferred", "channel_down")
+        }
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"ratio_warning": self.ratio_warning}
@@ -67,8 +78,8 @@ def report(campaign: Campaign) -> Report:
     """Five aggregates over the campaign's deliveries, and the comparison of the two arms."""
     rows = deliveries_of(campaign)
     treated, control = (arm_of(rows.filter(arm=arm)) for arm in ("treated", "control"))
-    states = dict(rows.order_by().values_list("state").annotate(n=Count("delivery_id")))
-    reasons = rows.order_by().exclude(reason="").values_list("reason").annotate(n=Count("delivery_id"))
+    states = count_delivery_states(campaign)
+    reasons = rows.exclude(reason="").values_list("reason").annotate(n=Count("delivery_id"))
     sent = rows.filter(state="sent").aggregate(
         sent=Count("delivery_id"),
         opened=Count("opened_at"),
@@ -88,6 +99,12 @@ def report(campaign: Campaign) -> Report:
         open=sum(states.get(state, 0) for state in OPEN_STATES),
         **(sent | {"sent_revenue": int(sent["sent_revenue"])}),
     )
+
+
+def count_delivery_states(campaign: Campaign) -> dict[str, int]:
+    """How many of the campaign's people stand where, in the order of the way."""
+    found = dict(deliveries_of(campaign).values_list("state").annotate(n=Count("delivery_id")))
+    return {state: found[state] for state in (*OPEN_STATES, *FINAL_STATES) if state in found}
 
 
 def arm_of(rows: QuerySet) -> Arm:

@@ -82,7 +82,9 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
             return invalid_link(request)
         if request.method == "GET":
             note(delivery, "click", "clicked_at", str(ticket.number))
-        context = contexts_of([delivery.end_user_id], workspace).get(delivery.end_user_id, {}) if "{" in link.url else {}
+        context = (
+            contexts_of([delivery.end_user_id], workspace).get(delivery.end_user_id, {}) if "{" in link.url else {}
+        )
         target = fill_link(link.url, context)
     return HttpResponseRedirect(target)
 

@@ -98,7 +98,9 @@ def show_message(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         message = preview(campaign.channel, run.content if run and run.content else campaign.content, person)
     except DomainError as error:
         return framed(request, "campaigns/preview.html", {"error": error.message})
-    return framed(request, "campaigns/preview.html", {"message": message, "channel": campaign.channel, "person": person})
+    return framed(
+        request, "campaigns/preview.html", {"message": message, "channel": campaign.channel, "person": person}
+    )
 
 
 @require_GET

@@ -68,6 +68,8 @@ def plain(column: str, parameter: str, words: Callable[[str], str]) -> Build:
 
 
 def tagged(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    if "\x00" in value:
+        raise BadValue(value)
     return Part(
         "u.tags @> %(tag)s::jsonb", {"tag": json.dumps([value])}, "", _("tagged “%(tag)s”") % {"tag": value}, ("tag",)
     )

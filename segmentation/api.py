@@ -133,7 +133,9 @@ class ListSegments(SegmentView):
     actions = {"get": "segments.view", "post": "segments.edit"}
 
     @extend_schema(
-        parameters=[OpenApiParameter("archived", bool, description="Only the archived ones.")], responses=SegmentPage
+        operation_id="segments_list",
+        parameters=[OpenApiParameter("archived", bool, description="Only the archived ones.")],
+        responses=SegmentPage,
     )
     def get(self, request: Request) -> Response:
         """Segments by name."""

@@ -9,16 +9,14 @@
   const holder = document.getElementById("preview-holder");
   let last = null;
   let waiting = 0;
+  let looked = 0;
 
   // Each look gets a frame of its own: a frame's first page leaves no trace in the history of the window, and the old
   // one stays in sight until the new one is there.
   function show() {
-    const frames = [...holder.querySelectorAll("iframe")];
-    const fresh = frames[0].cloneNode(false);
-    fresh.name = "preview-frame";
+    const fresh = holder.querySelector("iframe").cloneNode(false);
+    fresh.name = button.formTarget = `preview-frame-${looked += 1}`;
     fresh.classList.add("is-loading");
-    // One that is still on its way is given up, or it would be found by the name first.
-    frames.forEach((frame) => { if (frame.matches(".is-loading")) frame.remove(); else frame.removeAttribute("name"); });
     holder.append(fresh);
     fresh.addEventListener("load", () => {
       fresh.classList.remove("is-loading");

@@ -30,7 +30,7 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     if not people:
         return {"folded": 0, "changes": 0}
     execute("analyze taken", {})
-    compute("fold_changed", "users/fold_changed", zone=workspace.zone)
+    compute("fold_changed", "users/fold_changed", few=True, zone=workspace.zone)
     on_changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
     # As values, not as a subquery: the planner then leaves out the months that do not matter.
     [keys] = execute("select min(first_key) as first, max(last_key) as last from fold_changed", {})

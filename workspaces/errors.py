@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -9,6 +10,8 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
+
+from workspaces.scoping import NoScope, current_workspace
 
 
 class DomainError(Exception):
@@ -34,7 +37,8 @@ def error_body(code: str, message: str, request_id: str = "", details: list[dict
 def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn what an API view raised into `{"error": {code, message, request_id, details}}`; unknown errors stay 500 JSON."""
     request_id = getattr(context["request"]._request, "request_id", "")
-    if transaction.get_connection().in_atomic_block:
+    with suppress(NoScope):  # without a scope nothing was begun that could be undone
+        current_workspace()
         transaction.set_rollback(True)
     headers: dict[str, str] = {}
     details: list[dict[str, Any]] = []
@@ -48,7 +52,8 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response
     elif isinstance(error, ValidationError):
         http_status, code, message = 400, "invalid", "; ".join(error.messages)
     elif isinstance(error, exceptions.APIException):
-        http_status, code = error.status_code, getattr(error, "default_code", "error")
+        codes = error.get_codes()
+        http_status, code = error.status_code, codes if isinstance(codes, str) else error.default_code
         message = "The input is not valid." if isinstance(error, exceptions.ValidationError) else str(error.detail)
         details = flatten(error.get_full_details()) if isinstance(error, exceptions.ValidationError) else []
         if wait := getattr(error, "wait", None):

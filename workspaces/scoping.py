@@ -47,8 +47,8 @@ def workspace_scope(workspace: Workspace) -> Iterator[Workspace]:
             yield workspace
         finally:
             _current.reset(token)
-        # After an error the rollback brings the outer setting back, and a broken transaction would hide the error.
-        if not connection.needs_rollback and connection.in_atomic_block:
+        # Only when all went well: a rollback undoes SET LOCAL, and a doomed transaction takes no statement.
+        if not connection.needs_rollback:
             set_local("app.workspace_id", str(outer.id) if outer else "")
 
 
@@ -60,11 +60,9 @@ def door(name: str, value: str) -> Iterator[None]:
     """
     with transaction.atomic():
         set_local(f"app.{name}", value)
-        try:
-            yield
-        finally:
-            if not connection.needs_rollback:
-                set_local(f"app.{name}", "")
+        yield
+        if not connection.needs_rollback:
+            set_local(f"app.{name}", "")
 
 
 @contextmanager
@@ -76,9 +74,6 @@ def read_role() -> Iterator[None]:
             cursor.execute("select current_user")
             outer = cursor.fetchone()[0]
             cursor.execute("set local role uop_read")
-        try:
-            yield
-        finally:
-            if not connection.needs_rollback:
-                with connection.cursor() as cursor:
-                    cursor.execute(f'set local role "{outer}"')
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute(f'set local role "{outer}"')

@@ -102,7 +102,9 @@ arms = st.integers(1, 10**6).flatmap(lambda people: st.tuples(st.just(people), s
 
 
 @given(arms, arms)
-def test_the_interval_holds_the_difference_and_stays_within_reason(first: tuple[int, int], second: tuple[int, int]) -> None:
+def test_the_interval_holds_the_difference_and_stays_within_reason(
+    first: tuple[int, int], second: tuple[int, int]
+) -> None:
     treated, control = Arm(*first), Arm(*second)
     lift = compare(treated, control)
     assert lift is not None

@@ -136,7 +136,11 @@ def test_the_suppression_list_by_hand(shop: Workspace) -> None:
             "b@example.com": "by_hand",
         }
         assert release("email", "A@example.com") and not release("email", "A@example.com")
-        for channel, text, path in (("email", " \n", "addresses"), ("fax", "x", "channel"), ("email", "a\0b", "addresses")):
+        for channel, text, path in (
+            ("email", " \n", "addresses"),
+            ("fax", "x", "channel"),
+            ("email", "a\0b", "addresses"),
+        ):
             with pytest.raises(DomainError) as refused:
                 add_by_hand(channel, text)
             assert refused.value.path == path

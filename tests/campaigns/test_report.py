@@ -39,7 +39,9 @@ def settle(shop: Workspace, day: str) -> int:
 
 def buy(shop: Workspace, who: str, when: str, amount: int, kind: str = "order", order: str = "") -> None:
     """An event, and the purchase that the night's fold makes of it."""
-    event = builders.event(shop, who, "Order Completed" if kind == "order" else "Order Refunded", when, total=amount / 100)
+    event = builders.event(
+        shop, who, "Order Completed" if kind == "order" else "Order Refunded", when, total=amount / 100
+    )
     with workspace_scope(shop):
         Purchase.objects.create(
             workspace=shop,
@@ -134,7 +136,9 @@ def test_both_arms_count_everybody_eligible_reached_or_not(shop: Workspace, inbo
     treated = [row for row in rows if row.arm == "treated"]
     with workspace_scope(shop):
         Delivery.objects.filter(delivery_id=failed.delivery_id).update(converted_at=SENT_AT + "Z", revenue_minor=500)
-        Delivery.objects.filter(delivery_id=control[0].delivery_id).update(converted_at=SENT_AT + "Z", revenue_minor=300)
+        Delivery.objects.filter(delivery_id=control[0].delivery_id).update(
+            converted_at=SENT_AT + "Z", revenue_minor=300
+        )
         found = report(campaign)
         assert found.treated == Arm(len(treated), 1, 500, 250_000)
         assert found.control == Arm(len(control), 1, 300, 90_000)
@@ -173,7 +177,9 @@ def test_progress_counts_what_is_left_and_how_fast_it_goes(shop: Workspace) -> N
         assert progress_of([campaign.pk])[campaign.pk].percent == 0
         now = datetime.now(shop.tzinfo)
         for n, row in enumerate(Delivery.objects.order_by("address")[:4]):
-            Delivery.objects.filter(delivery_id=row.delivery_id).update(state="sent", sent_at=now - timedelta(seconds=8 - 2 * n))
+            Delivery.objects.filter(delivery_id=row.delivery_id).update(
+                state="sent", sent_at=now - timedelta(seconds=8 - 2 * n)
+            )
         found = progress_of([campaign.pk])[campaign.pk]
     assert (found.done, found.total, found.sent, found.percent) == (4, 10, 4, 40)
     assert found.rate == pytest.approx(0.5, rel=0.2) and found.seconds_left == pytest.approx(12, abs=3)

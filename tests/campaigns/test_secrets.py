@@ -67,7 +67,10 @@ def test_after_the_key_has_changed_secrets_are_asked_for_again(scope: Workspace,
         save_account("sms", SMS | {"access_key_secret": ""})
     assert refused.value.path == "access_key_secret"
     save_account("sms", SMS)
-    assert unseal(get_channel("sms"), ChannelAccount.objects.get(channel="sms").config)["access_key_secret"] == "top secret 密"
+    assert (
+        unseal(get_channel("sms"), ChannelAccount.objects.get(channel="sms").config)["access_key_secret"]
+        == "top secret 密"
+    )
 
 
 @pytest.mark.parametrize("key", sorted(all_channels()))

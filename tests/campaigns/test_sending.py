@@ -169,7 +169,9 @@ def test_a_deferred_message_waits_longer_each_time_and_then_leaves(shop: Workspa
 def test_a_providers_wish_to_wait_is_kept(shop: Workspace, inbox: LocalInbox) -> None:
     make_people(shop, 1)
     campaign = make_campaign(shop, "push")
-    inbox.fault("push", Fault("send", status=503, headers={"Retry-After": "600"}, body={"error": {"status": "UNAVAILABLE"}}))
+    inbox.fault(
+        "push", Fault("send", status=503, headers={"Retry-After": "600"}, body={"error": {"status": "UNAVAILABLE"}})
+    )
     send(shop, campaign)
     (row,) = deliveries(shop, campaign)
     assert row.state == "deferred"
@@ -251,7 +253,12 @@ def test_a_channel_that_goes_down_midway_keeps_what_was_done(shop: Workspace, in
     make_people(shop, 30)
     campaign = make_campaign(shop, "sms")
     start(shop, campaign)
-    inbox.fault("sms", Fault("send", address="+8613800000012", body={"Code": "isv.AMOUNT_NOT_ENOUGH", "Message": "余额不足"}, status=200))
+    inbox.fault(
+        "sms",
+        Fault(
+            "send", address="+8613800000012", body={"Code": "isv.AMOUNT_NOT_ENOUGH", "Message": "余额不足"}, status=200
+        ),
+    )
     sending.send_due(shop, "sms")
     found = states(shop, campaign)
     assert found["sent"] == len(inbox.messages()) < 30
@@ -268,7 +275,9 @@ def test_a_channel_that_goes_down_midway_keeps_what_was_done(shop: Workspace, in
     assert states(shop, campaign) == {"sent": 30} and len(inbox.messages()) == 30
 
 
-def test_without_an_account_or_with_another_key_the_campaign_pauses_and_says_why(shop: Workspace, settings: Any) -> None:
+def test_without_an_account_or_with_another_key_the_campaign_pauses_and_says_why(
+    shop: Workspace, settings: Any
+) -> None:
     make_people(shop, 2)
     campaign = make_campaign(shop, "sms")
     start(shop, campaign)
@@ -371,7 +380,9 @@ def test_cancelling_stops_who_was_not_written_to(shop: Workspace, inbox: LocalIn
     assert states(shop, campaign) == {"suppressed/cancelled": 10}
 
 
-def test_cancelling_while_a_group_is_on_its_way(shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_while_a_group_is_on_its_way(
+    shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is in flight still leaves and is recorded; one deferred by then is stopped by the sweeper."""
     make_people(shop, 45)
     campaign = make_campaign(shop)

@@ -62,7 +62,11 @@ def test_a_token_opens_one_purpose_only() -> None:
             ticket = read_token(other, token)  # type: ignore[arg-type]
             assert (ticket is not None) == (other == purpose)
         ticket = read_token(purpose, token)  # type: ignore[arg-type]
-        assert ticket is not None and (ticket.workspace_id, ticket.delivery_id, ticket.number) == (workspace, delivery, 3)
+        assert ticket is not None and (ticket.workspace_id, ticket.delivery_id, ticket.number) == (
+            workspace,
+            delivery,
+            3,
+        )
 
 
 def test_no_bit_of_a_token_can_be_turned() -> None:
@@ -103,7 +107,9 @@ def test_an_open_is_noted_once_and_the_first_time_stays(sent: Delivery, acme: Wo
     assert feedback(acme) == [("open", "")]
 
 
-def test_a_forged_picture_looks_like_a_true_one_and_notes_nothing(sent: Delivery, acme: Workspace, client: Client) -> None:
+def test_a_forged_picture_looks_like_a_true_one_and_notes_nothing(
+    sent: Delivery, acme: Workspace, client: Client
+) -> None:
     true, forged = client.get(path_of("open", sent)), client.get("/t/o/" + "A" * 67 + ".gif")
     assert (forged.status_code, forged.content, forged.headers) == (true.status_code, true.content, forged.headers)
     assert feedback(acme) == [("open", "")]
@@ -150,7 +156,8 @@ def test_merge_fields_in_a_link_are_filled_for_the_person(acme: Workspace, inbox
 
 
 @pytest.mark.parametrize(
-    "value", ["@evil.example/", ".evil.example", "\\@evil.example", "//evil.example", ":80@evil.example", "\r\nX: 1", " x"]
+    "value",
+    ["@evil.example/", ".evil.example", "\\@evil.example", "//evil.example", ":80@evil.example", "\r\nX: 1", " x"],
 )
 def test_what_a_person_typed_cannot_move_a_link_to_another_host(value: str) -> None:
     target = fill_link("https://shop.example{{ user.name }}", {"user": {"name": value}})
@@ -158,7 +165,13 @@ def test_what_a_person_typed_cannot_move_a_link_to_another_host(value: str) -> N
 
 
 @pytest.mark.parametrize(
-    "href", ["https://{{ user.site }}/", "https://{{ user.site }}.example/x", "http://a{{ user.site }}/", "https://{% if user.a %}a{% endif %}/"]
+    "href",
+    [
+        "https://{{ user.site }}/",
+        "https://{{ user.site }}.example/x",
+        "http://a{{ user.site }}/",
+        "https://{% if user.a %}a{% endif %}/",
+    ],
 )
 def test_a_host_from_a_merge_field_is_refused_at_the_desk(scope: Workspace, href: str) -> None:
     with pytest.raises(DomainError) as refused:

@@ -10,4 +10,6 @@ FULL = os.environ.get("TIER", "smoke") in ("full", "all")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "faults: kills or stops processes of its own; `make faults` runs them at full size")
+    config.addinivalue_line(
+        "markers", "faults: kills or stops processes of its own; `make faults` runs them at full size"
+    )

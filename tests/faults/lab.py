@@ -70,7 +70,9 @@ class Senders:
         assert self.lines.get(timeout=PATIENCE_S) == "ready"
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 

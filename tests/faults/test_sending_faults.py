@@ -160,7 +160,9 @@ def test_f19_a_zombie_comes_back_and_changes_nothing(shop: Workspace, senders: S
         assert (books["open"], books["phantom"], books["unrecorded"], books["double"]) == (0, 0, 0, 0)
 
 
-def test_f19_turns_red_when_what_is_unknown_is_sent_again(shop: Workspace, senders: Senders, inbox: WatchedInbox) -> None:
+def test_f19_turns_red_when_what_is_unknown_is_sent_again(
+    shop: Workspace, senders: Senders, inbox: WatchedInbox
+) -> None:
     prepare(shop, 60)
     assert freeze_a_sender(shop, senders, inbox, "retry_unknown")["double"] > 0
 

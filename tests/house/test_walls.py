@@ -151,6 +151,15 @@ def test_the_scope_ends_with_its_block_also_when_it_fails(world: Any) -> None:
     assert EndUser.unscoped.count() == 0
 
 
+def test_an_sql_error_is_told_as_it_was_and_the_outer_scope_goes_on(world: Any) -> None:
+    with workspace_scope(world.acme):
+        for inner in (lambda: workspace_scope(world.other), read_role):
+            with pytest.raises(DatabaseError, match="no_such_table"), inner():
+                rows_of("select * from no_such_table")
+            assert rows_of("select current_user") == [("uop_app",)]
+            assert rows_of("select current_setting('app.workspace_id')") == [(str(world.acme.pk),)]
+
+
 def test_the_read_role_reads_its_workspace_and_writes_nothing(world: Any) -> None:
     with workspace_scope(world.acme):
         EndUser.objects.create(id=person_id(world.acme.pk, "a"), external_id="a")

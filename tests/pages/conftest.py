@@ -29,7 +29,9 @@ def fill(workspace: Workspace) -> None:
         ("new2", "杨磊", "老带新"),
         ("look", "赵敏", ""),
     ):
-        builders.person(workspace, external_id, "2026-06-01", name=name, source=source, email=f"{external_id}@mail.test")
+        builders.person(
+            workspace, external_id, "2026-06-01", name=name, source=source, email=f"{external_id}@mail.test"
+        )
     for who, days in {
         "reg1": range(0, 60, 4),
         "reg2": range(0, 60, 5),

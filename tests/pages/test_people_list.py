@@ -17,31 +17,31 @@ def found(workspace: Any, **query: str) -> list[str]:
         return [row["external_id"] for row in PeopleQuery(workspace, query).page().rows]
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ({"q": "reg"}, {"reg1", "reg2"}),
-        ({"q": "张"}, {"reg1"}),
-        ({"q": "slip@mail"}, {"slip"}),
-        ({"q": "%"}, set()),
-        ({"activity": "slipping"}, {"slip"}),
-        ({"stage": "churned"}, {"gone"}),
-        ({"stage": "contact"}, {"look"}),
-        ({"stage": "contact,churned"}, {"look", "gone"}),
-        ({"source": "自然"}, {"reg1", "slip"}),
-        ({"source": ""}, {"look"}),
-        ({"orders": "1"}, {"new1", "new2"}),
-        ({"first_order_from": "2026-08-15", "first_order_to": "2026-08-25"}, {"new1", "new2"}),
-        ({"seen_on": "2026-08-31"}, {"reg1", "reg2"}),
-        ({"ordered_on": "2026-08-19"}, {"new1", "new2", "reg1"}),
-        ({"reach": "email"}, {"reg1", "reg2", "slip", "gone", "new1", "new2", "look"}),
-        ({"reach": "push"}, set()),
-        ({"idle": "10"}, {"slip"}),
-        ({"stage": "habit", "activity": "slipping"}, {"slip"}),
-    ],
-)
-def test_a_condition_finds_exactly_its_people(told: Any, query: dict[str, str], expected: set[str]) -> None:
-    assert set(found(told.acme, **query)) == expected
+CONDITIONS: list[tuple[dict[str, str], set[str]]] = [
+    ({"q": "reg"}, {"reg1", "reg2"}),
+    ({"q": "张"}, {"reg1"}),
+    ({"q": "slip@mail"}, {"slip"}),
+    ({"q": "%"}, set()),
+    ({"activity": "slipping"}, {"slip"}),
+    ({"stage": "churned"}, {"gone"}),
+    ({"stage": "contact"}, {"look"}),
+    ({"stage": "contact,churned"}, {"look", "gone"}),
+    ({"source": "自然"}, {"reg1", "slip"}),
+    ({"source": ""}, {"look"}),
+    ({"orders": "1"}, {"new1", "new2"}),
+    ({"first_order_from": "2026-08-15", "first_order_to": "2026-08-25"}, {"new1", "new2"}),
+    ({"seen_on": "2026-08-31"}, {"reg1", "reg2"}),
+    ({"ordered_on": "2026-08-19"}, {"new1", "new2", "reg1"}),
+    ({"reach": "email"}, {"reg1", "reg2", "slip", "gone", "new1", "new2", "look"}),
+    ({"reach": "push"}, set()),
+    ({"idle": "10"}, {"slip"}),
+    ({"stage": "habit", "activity": "slipping"}, {"slip"}),
+]
+
+
+def test_a_condition_finds_exactly_its_people(told: Any) -> None:
+    for query, expected in CONDITIONS:
+        assert set(found(told.acme, **query)) == expected, query
 
 
 def test_tags_are_found_after_they_were_given(told: Any, as_role: Any) -> None:
@@ -69,52 +69,57 @@ def test_an_analyst_changes_nobody(told: Any, as_role: Any) -> None:
     assert response.status_code == 403
 
 
-@pytest.mark.parametrize("sort", people_list.SORTS)
-def test_pages_lead_through_everybody_once_and_back(told: Any, monkeypatch: pytest.MonkeyPatch, sort: str) -> None:
+def test_pages_lead_through_everybody_once_and_back(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people_list, "PAGE", 2)
-    with workspace_scope(told.acme):
+    for sort in people_list.SORTS:
+        walk(told.acme, sort)
+
+
+def walk(workspace: Any, sort: str) -> None:
+    with workspace_scope(workspace):
         everybody, pages, cursor = [], [], ""
         while True:
-            page = PeopleQuery(told.acme, {"sort": sort, "after": cursor} if cursor else {"sort": sort}).page()
+            page = PeopleQuery(workspace, {"sort": sort, "after": cursor} if cursor else {"sort": sort}).page()
             pages.append([row["external_id"] for row in page.rows])
             everybody += pages[-1]
             cursor = page.after
             if not cursor:
                 break
         assert sorted(everybody) == ["gone", "look", "new1", "new2", "reg1", "reg2", "slip"]
-        back = PeopleQuery(told.acme, {"sort": sort, "before": page.before}).page()
+        back = PeopleQuery(workspace, {"sort": sort, "before": page.before}).page()
         assert [row["external_id"] for row in back.rows] == pages[-2]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "stage=nonsense",
-        "activity=&rfm=&bits=9",
-        "segment=not-a-uuid",
-        "segment=00000000-0000-0000-0000-000000000007",
-        "on=2026-13-45&from=use",
-        "from=use&to=nonsense",
-        "since=yesterday&to=habit",
-        "r=9&f=-1&m=x",
-        "idle=99999999999999999999",
-        "orders=1e9",
-        "after=%00%00&before=zzzz",
-        "after=eHx5",
-        "q=%00",
-        "q=%5C%25_%27%22",
-        "source=%00",
-        "sort=drop+table",
-        "who=everyone",
-        "reach=pigeon",
-        "tag=%00",
-        "city=%00",
-        "first_order_from=2026-08-01",
-        "moved=sideways",
-    ],
-)
-def test_an_address_that_makes_no_sense_still_shows_a_list(told: Any, as_role: Any, query: str) -> None:
-    assert as_role("analyst").get(f"/w/acme/users/?{query}").status_code == 200
+NONSENSE = [
+    "stage=nonsense",
+    "activity=&rfm=&bits=9",
+    "segment=not-a-uuid",
+    "segment=00000000-0000-0000-0000-000000000007",
+    "on=2026-13-45&from=use",
+    "from=use&to=nonsense",
+    "since=yesterday&to=habit",
+    "r=9&f=-1&m=x",
+    "idle=99999999999999999999",
+    "orders=1e9",
+    "after=%00%00&before=zzzz",
+    "after=eHx5",
+    "q=%00",
+    "q=%5C%25_%27%22",
+    "source=%00",
+    "sort=drop+table",
+    "who=everyone",
+    "reach=pigeon",
+    "tag=%00",
+    "city=%00",
+    "first_order_from=2026-08-01",
+    "moved=sideways",
+]
+
+
+def test_an_address_that_makes_no_sense_still_shows_a_list(told: Any, as_role: Any) -> None:
+    client = as_role("analyst")
+    for query in NONSENSE:
+        assert client.get(f"/w/acme/users/?{query}").status_code == 200, query
 
 
 def test_another_workspaces_people_are_never_listed(told: Any, as_role: Any) -> None:
