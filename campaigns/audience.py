@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 from django.db.models import Count, Q
@@ -14,6 +15,7 @@ from workspaces.scoping import current_workspace
 from workspaces.sql import run_sql
 
 PAGE_SECONDS = 5
+SAMPLE = 100
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,19 @@ class Reach:
     reasons: dict[str, int]
 
 
-def measure_reach(segment: Segment) -> list[Reach]:
+@dataclass(frozen=True)
+class Measured:
+    """A segment's rule run now: the reach by channel key, and some of the people who match, drawn at random."""
+
+    reach: dict[str, Reach]
+    sample: list[uuid.UUID]
+
+
+def measure_reach(segment: Segment) -> Measured:
     """The segment's rule as of now, against every channel. Raises DomainError when the rule takes too long to run."""
     workspace = current_workspace()
     match_people(segment.definition, workspace, workspace.today(), PAGE_SECONDS)
-    found = []
+    found = {}
     for channel in all_channels().values():
         rows = run_sql(
             "campaigns/reach",
@@ -40,8 +50,9 @@ def measure_reach(segment: Segment) -> list[Reach]:
         )
         reasons = {row["reason"]: row["people"] for row in rows}
         reachable = reasons.pop("", 0)
-        found.append(Reach(channel.key, reachable + sum(reasons.values()), reachable, reasons))
-    return found
+        found[channel.key] = Reach(channel.key, reachable + sum(reasons.values()), reachable, reasons)
+    sample = run_sql("campaigns/sample_matching", most=SAMPLE)
+    return Measured(found, [row["end_user_id"] for row in sample])
 
 
 def freeze(run: Run, campaign: Campaign) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from campaigns.content import missing
 from campaigns.editing import check_segment, problems
 from campaigns.letters import FACTS, PROFILE, contexts_of, prepare
 from campaigns.models import Campaign
-from segmentation.models import Segment, SegmentMember
+from segmentation.models import Segment
 from segmentation.vocabulary import Vocabulary
 from users.facts import FACTS as CATALOGUE
 from users.models import EventName
@@ -25,7 +26,6 @@ from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
 
-SAMPLE = 100
 MOST_NAMED = 5
 CONFIRM_ABOVE = 1000
 PLAIN_FIELDS = ("name", "channel", "segment", "control_percent", "conversion_event", "conversion_days")
@@ -163,7 +163,7 @@ class Check:
     text: str
 
 
-def preflight(campaign: Campaign, reach: Reach | None) -> list[Check]:
+def preflight(campaign: Campaign, reach: Reach | None, sample: list[uuid.UUID]) -> list[Check]:
     """发送前检查: what stops the sending, what to think about, what is fine."""
     wrong = [Check("bad", problem.message) for problem in problems(campaign)]
     if reach is not None and not reach.reachable:
@@ -172,16 +172,15 @@ def preflight(campaign: Campaign, reach: Reach | None) -> list[Check]:
         return wrong
     return [
         Check("ok", _("The message can be written, and the channel is set up.")),
-        *check_fields(campaign),
+        *check_fields(campaign, sample),
         *check_measuring(campaign),
         *check_links(campaign),
     ]
 
 
-def check_fields(campaign: Campaign) -> list[Check]:
+def check_fields(campaign: Campaign, sample: list[uuid.UUID]) -> list[Check]:
     """Whether merge fields would come out empty for people of the segment, looked at in a sample."""
-    members = SegmentMember.objects.filter(segment_id=campaign.segment_id).values_list("end_user_id", flat=True)
-    contexts = contexts_of(list(members[:SAMPLE]), current_workspace())
+    contexts = contexts_of(sample, current_workspace())
     letter = prepare(campaign.channel, campaign.content, tracked=False)
     templates = [*letter.templates.values(), *letter.params.values()]
     empty: dict[str, int] = {}

@@ -13,7 +13,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from campaigns import desk, selectors
-from campaigns.audience import Reach, measure_reach
+from campaigns.audience import Measured, Reach, measure_reach
 from campaigns.editing import EDITABLE, find_person, preview, save_campaign, try_out
 from campaigns.frames import framed
 from campaigns.models import Campaign
@@ -25,6 +25,7 @@ from users.models import EndUser, EventName
 from workspaces.errors import Conflict, DomainError
 from workspaces.permissions import action
 
+SUGGESTED = 8
 form_page = require_http_methods(["GET", "POST"])
 
 
@@ -86,11 +87,12 @@ def show_reach(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {"segment": segment}
     if segment:
         try:
-            context["reach"] = measure_reach(segment)
+            measured = measure_reach(segment)
         except DomainError as error:
             context["error"] = error.message
-        ids = selectors.some_people(Campaign(segment=segment), 8)
-        context["people"] = list(EndUser.objects.counted().filter(pk__in=ids))
+        else:
+            context["reach"] = measured.reach.values()
+            context["people"] = EndUser.objects.filter(pk__in=measured.sample[:SUGGESTED]).values("external_id", "name")
     return render(request, "campaigns/_reach.html", context)
 
 
@@ -140,20 +142,21 @@ def review_campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def review(request: HttpRequest, campaign: Campaign, error: DomainError | None = None) -> HttpResponse:
-    reach, problem = reach_of(campaign)
-    checks = desk.preflight(campaign, reach)
+    measured, problem = measure(campaign)
+    reach = measured.reach[campaign.channel] if measured else None
+    checks = desk.preflight(campaign, reach, measured.sample if measured else [])
     if problem:
         checks.insert(0, desk.Check("bad", problem))
-    held = round(reach.reachable * float(campaign.control_percent) / 100) if reach else 0
+    people = to_write(reach, campaign) if reach else 0
     context = {
         "title": _("Check before sending"),
         "campaign": campaign,
         "reach": reach,
-        "people": reach.reachable - held if reach else 0,
-        "held": held,
+        "people": people,
+        "held": reach.reachable - people if reach else 0,
         "checks": checks,
         "ready": all(check.level != "bad" for check in checks),
-        "confirm": bool(reach and reach.reachable - held > desk.CONFIRM_ABOVE),
+        "confirm": people > desk.CONFIRM_ABOVE,
         "error": error,
         "typed": request.POST,
         "run": selectors.latest_run(campaign),
@@ -161,12 +164,12 @@ def review(request: HttpRequest, campaign: Campaign, error: DomainError | None =
     return render(request, "campaigns/review.html", context, status=422 if error else 200)
 
 
-def reach_of(campaign: Campaign) -> tuple[Reach | None, str]:
-    """The reach on the campaign's channel, and what kept it from being measured."""
+def measure(campaign: Campaign) -> tuple[Measured | None, str]:
+    """The reach of the campaign's segment, and what kept it from being measured."""
     if campaign.segment is None:
         return None, ""
     try:
-        return next(reach for reach in measure_reach(campaign.segment) if reach.channel == campaign.channel), ""
+        return measure_reach(campaign.segment), ""
     except DomainError as error:
         return None, error.message
 
@@ -202,10 +205,15 @@ def moment_of(request: HttpRequest) -> datetime | None:
 
 def require_confirmation(request: HttpRequest, campaign: Campaign) -> None:
     """What cannot be undone is typed. Raises DomainError when the number typed is not the number shown."""
-    reach, _problem = reach_of(campaign)
-    if reach is None:
+    measured, _problem = measure(campaign)
+    if measured is None:
         return
-    people = reach.reachable - round(reach.reachable * float(campaign.control_percent) / 100)
+    people = to_write(measured.reach[campaign.channel], campaign)
     typed = "".join(char for char in request.POST.get("confirm", "") if char.isdigit())
     if people > desk.CONFIRM_ABOVE and typed != str(people):
         raise DomainError("confirm", _("Type the number of people: %(n)s.") % {"n": people}, "confirm")
+
+
+def to_write(reach: Reach, campaign: Campaign) -> int:
+    """About how many will be written to: who can be reached, less the control group."""
+    return reach.reachable - round(reach.reachable * float(campaign.control_percent) / 100)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 
 from celery import shared_task
 from django.db import transaction
@@ -37,4 +36,8 @@ def send_campaigns(workspace: Workspace) -> dict[str, int]:
 
 def ring(workspace: Workspace) -> None:
     """Ask a worker to send, after the open transaction if there is one. Without a broker the minute's tick will do it."""
-    transaction.on_commit(partial(send_campaigns.delay, str(workspace.pk)), robust=True)
+
+    def delay() -> None:  # Django names the function in its log when it fails
+        send_campaigns.delay(str(workspace.pk))
+
+    transaction.on_commit(delay, robust=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,8 +49,8 @@ def shop(acme: Workspace, inbox: LocalInbox) -> Workspace:
 
 
 @pytest.fixture
-def owner(shop: Workspace, as_role: Any, rung: list[str]) -> Iterator[Client]:
-    yield as_role("owner")
+def owner(shop: Workspace, as_role: Any, rung: list[str]) -> Client:
+    return as_role("owner")
 
 
 def form(shop: Workspace, **changes: Any) -> dict[str, Any]:
