@@ -72,7 +72,7 @@ def editor(request: HttpRequest, draft: desk.Draft, campaign: Campaign | None, s
         "campaign": campaign,
         "draft": draft,
         "panels": draft.panels(),
-        "segments": Segment.objects.filter(archived_at=None).order_by("name").values("pk", "name", "size"),
+        "segments": list(Segment.objects.filter(archived_at=None).order_by("name").values("pk", "name", "size")),
         "events": list(EventName.objects.order_by("name").values_list("name", flat=True)[:500]),
         "groups": desk.merge_fields(request.workspace),
     }
@@ -92,7 +92,8 @@ def show_reach(request: HttpRequest) -> HttpResponse:
             context["error"] = error.message
         else:
             context["reach"] = measured.reach.values()
-            context["people"] = EndUser.objects.filter(pk__in=measured.sample[:SUGGESTED]).values("external_id", "name")
+            chosen = EndUser.objects.filter(pk__in=measured.sample[:SUGGESTED])
+            context["people"] = list(chosen.values("external_id", "name"))
     return render(request, "campaigns/_reach.html", context)
 
 

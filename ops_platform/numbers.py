@@ -54,7 +54,7 @@ def shorten(value: float | Decimal) -> str | None:
     for unit, suffix in LARGE["zh" if chinese() else "en"]:
         if abs(value) >= unit * 0.9995:  # 99,999 is 100k, not 100.0k of the smaller unit
             figure = value / unit
-            return f"{figure:,.{0 if abs(figure) >= 100 else 1}f}{suffix}".replace("-", "−")
+            return f"{figure:,.{0 if abs(round(figure, 1)) >= 100 else 1}f}{suffix}".replace("-", "−")
     return None
 
 

@@ -37,7 +37,9 @@ class Children:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
@@ -104,7 +106,9 @@ def start_workers(children: Children) -> None:
     """Start a Celery worker and beat. The schedule file is beat's own; the slots in the database decide."""
     celery = [str(BIN / "celery"), "-A", "ops_platform"]
     children.start(*celery, "worker", "--concurrency", "2", "--loglevel", "warning")
-    children.start(*celery, "beat", "--loglevel", "warning", "--schedule", str(settings.DATA_DIR / "beat"), "--pidfile=")
+    children.start(
+        *celery, "beat", "--loglevel", "warning", "--schedule", str(settings.DATA_DIR / "beat"), "--pidfile="
+    )
 
 
 def answers(address: str) -> bool:

@@ -79,7 +79,9 @@ class Segment(TenantModel):
     class Meta(TenantModel.Meta):
         db_table = "segment"
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "name"], condition=models.Q(archived_at=None), name="segment_name"),
+            models.UniqueConstraint(
+                fields=["workspace", "name"], condition=models.Q(archived_at=None), name="segment_name"
+            ),
             models.CheckConstraint(condition=models.Q(goal__in=["scale", "value"]), name="segment_goal"),
         ]
 
@@ -92,7 +94,9 @@ class SegmentMember(PersonModel):
 
     pk = models.CompositePrimaryKey("end_user", "workspace", "segment")
     end_user = to_person()
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
+    segment = models.ForeignKey(
+        Segment, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
     entered_on = models.DateField()
 
     class Meta(PersonModel.Meta):
@@ -105,7 +109,9 @@ class SegmentChange(PersonModel):
 
     pk = models.CompositePrimaryKey("end_user", "workspace", "segment", "day")
     end_user = to_person()
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
+    segment = models.ForeignKey(
+        Segment, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
     day = models.DateField()
     entered = models.BooleanField()
 

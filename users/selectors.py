@@ -37,9 +37,9 @@ class Arrived:
 
 
 def list_event_names(words: str = "") -> list[EventName]:
-    """Names whose text contains the words; those that play a role first, then by name. At most SHOWN_NAMES."""
+    """Names whose text contains the words; those that people act by first, then by name. At most SHOWN_NAMES."""
     names = EventName.objects.filter(name__icontains=words.replace("\0", "")) if words else EventName.objects.all()
-    return sorted(names, key=lambda name: (not roles_of(name), name.name))[:SHOWN_NAMES]
+    return sorted(names, key=lambda name: (roles_of(name) in ([], ["passive"]), name.name))[:SHOWN_NAMES]
 
 
 def roles_of(name: EventName) -> list[str]:

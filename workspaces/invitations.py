@@ -16,8 +16,6 @@ from workspaces.errors import DomainError
 from workspaces.forms import ROLE_CHOICES, JoinForm
 from workspaces.models import Operator
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
-
 
 @require_http_methods(["GET", "POST"])
 def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
@@ -36,7 +34,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
         given = form.cleaned_data if form else {"password": "", "name": ""}
         operator = services.accept_invitation(token, given["password"], given["name"])
         if not known:
-            login(request, operator, BACKEND)
+            login(request, operator)
         return redirect("home:today", workspace.slug)
     context |= {
         "invited_to": workspace,

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from campaigns.local_servers import LocalInbox
+from campaigns.services import settle_night
 from ops_platform.demo import touches
 from ops_platform.demo.replay import send
 from ops_platform.demo.steps import Steps
@@ -55,6 +56,8 @@ def build(steps: Steps, address: str, inbox: LocalInbox) -> Workspace:
                 send(today, address, write_key)
         with steps(f"{day}: the night"):
             run_night(workspace, day, "demo")
+        if ago == NIGHTS - 1:
+            settle_past(workspace, story)
         if day == FIRST_MAIL_ON:
             with steps("segments, and three campaigns over email, SMS and push"):
                 send_first(workspace, day, address)
@@ -62,6 +65,14 @@ def build(steps: Steps, address: str, inbox: LocalInbox) -> Workspace:
             with steps("a second mail, which those who unsubscribed do not get"):
                 touches.send_campaign(workspace, touches.SECOND_MAIL, morning(workspace, day))
     return workspace
+
+
+def settle_past(workspace: Workspace, story: Story) -> None:
+    """Count who bought after the campaigns of the past, once the first night has read the orders."""
+    for past in story.past_campaigns:
+        sent_on = datetime.fromtimestamp(past["sent_at_ms"] / 1000, tz=workspace.tzinfo).date()
+        with workspace_scope(workspace):
+            settle_night(workspace, sent_on + timedelta(days=past["window_days"] + 1))
 
 
 def morning(workspace: Workspace, day: date) -> datetime:

@@ -44,7 +44,9 @@ class Watched:
 def watched(browser: Browser, request: Any) -> Iterator[Watched]:
     """A fresh page in the language the test is parametrised with; closing it asserts that nothing went wrong."""
     language = request.param
-    context = browser.new_context(locale="zh-CN" if language == "zh-hans" else "en-US", viewport={"width": 1440, "height": 900})
+    context = browser.new_context(
+        locale="zh-CN" if language == "zh-hans" else "en-US", viewport={"width": 1440, "height": 900}
+    )
     watched = Watched(context.new_page())
     watched.page.set_default_timeout(20_000)
     yield watched

@@ -40,7 +40,9 @@ def shop(tmp_path: Path, settings: Any, live_server: Any) -> Iterator[Any]:
         who = f"u{number:02d}"
         builders.person(world.acme, who, name=f"买家{number:02d}", email=f"{who}@shop.test", city="杭州")
         for order in range(1 + number % 4):
-            builders.event(world.acme, who, "Order Completed", day=f"2026-08-{2 + number + order:02d}"[:10], total=50 + number)
+            builders.event(
+                world.acme, who, "Order Completed", day=f"2026-08-{2 + number + order:02d}"[:10], total=50 + number
+            )
     run_night(world.acme, DAY, "test")
     with LocalInbox(tmp_path / "inbox") as inbox:
         with workspace_scope(world.acme):

@@ -29,7 +29,7 @@ from .lab import Senders, WatchedInbox, accounting
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
-MAILS, KILLS = (10_000, 100) if FULL else (300, 2)
+MAILS, KILLS = (10_000, 100) if FULL else (200, 2)
 IN_FLIGHT = 20
 
 
@@ -115,7 +115,7 @@ FAILPOINTS = {
     "record_results:before": (20, 20),
     "record_results:after": (20, 20),
 }
-SMOKE = ("start_attempts:after", "hold_back:after", "record_results:before")
+SMOKE = ("start_attempts:after", "record_results:before")
 
 
 @pytest.mark.parametrize("failpoint", FAILPOINTS if FULL else SMOKE)
@@ -169,17 +169,17 @@ def test_f19_turns_red_when_what_is_unknown_is_sent_again(
 
 def late_mails(shop: Workspace, senders: Senders, inbox: WatchedInbox, sabotage: str = "") -> int:
     """F24: half of the people unsubscribe while their mails are being sent; returns how many got one after all."""
-    run = prepare(shop, 200)
+    run = prepare(shop, 120)
     with workspace_scope(shop):
         everybody = list(Delivery.objects.filter(run=run).values_list("delivery_id", flat=True))
     random.Random(24).shuffle(everybody)
     go = threading.Event()
-    inbox.strikes[40] = go.set
+    inbox.strikes[30] = go.set
     pid = senders.start(shop, sabotage=sabotage)
     assert go.wait(30)
     os.kill(pid, signal.SIGSTOP)  # so that the answers below are given at one known moment of the run
     client, acknowledged = Client(), set()
-    for delivery_id in everybody[:100]:
+    for delivery_id in everybody[:70]:
         answer = client.post(f"/t/u/{make_token('unsubscribe', shop.pk, delivery_id)}")
         assert answer.status_code == 200
         acknowledged.add(str(delivery_id))
@@ -201,7 +201,7 @@ def test_f24_turns_red_when_only_the_freeze_looks(shop: Workspace, senders: Send
 
 def test_f28_two_clicks_and_two_senders_make_one_run(shop: Workspace, senders: Senders, inbox: WatchedInbox) -> None:
     make_people(shop, 60)
-    for _round in range(50 if FULL else 3):
+    for _round in range(50 if FULL else 1):
         campaign = make_campaign(shop)
         results: list[str] = []
 

@@ -9,8 +9,25 @@ from fractions import Fraction
 from typing import Any
 
 CURRENCIES_WITHOUT_CENTS = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG")
-    + ("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF")
+    (
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    )
 )
 CURRENCIES_WITH_MILS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 CHURN_RULES = ("personal", "fixed", "with_balance")

@@ -36,7 +36,7 @@ def fill(workspace: Workspace) -> None:
         "reg1": range(0, 60, 4),
         "reg2": range(0, 60, 5),
         "slip": range(10, 70, 4),
-        "gone": range(15, 70, 4),
+        "gone": range(14, 70, 4),
     }.items():
         for day in days_before(*days):
             builders.event(workspace, who, "Order Completed", day, total=50)

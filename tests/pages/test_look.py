@@ -65,7 +65,7 @@ def test_stages_can_be_told_apart_by_every_reader(theme: str, kind: str) -> None
     colours = {stage: tokens(theme)[f"c-stage-{stage}"] for stage in STAGES}
     for one, other in itertools.combinations(STAGES, 2):
         gap = math.dist(oklab(seen_by(colours[one], kind)), oklab(seen_by(colours[other], kind)))
-        assert gap > 0.045, f"{one} and {other} look alike ({gap:.3f}) to {kind} in {theme}"
+        assert gap > 0.08, f"{one} and {other} look alike ({gap:.3f}) to {kind} in {theme}"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -81,6 +81,8 @@ def test_text_and_marks_stand_out_from_the_ground(theme: str) -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
 def test_a_template_needs_nothing_that_the_policy_forbids(path: Path) -> None:
+    if path.name == "preview.html":
+        return  # a letter in a sandboxed frame, with a policy of its own
     text = re.sub(r"{% comment %}.*?{% endcomment %}", "", path.read_text(encoding="utf-8"), flags=re.S)
     assert not re.search(r"<style\b|\sstyle=|\son[a-z]+=|javascript:", text)
     assert all("src=" in tag for tag in re.findall(r"<script\b[^>]*>", text))

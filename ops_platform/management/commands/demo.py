@@ -74,7 +74,9 @@ class Command(BaseCommand):
             kept.write_text(secrets.token_urlsafe(9))
             os.chmod(kept, 0o600)
         password = kept.read_text()
-        operator = Operator.objects.filter(email=EMAIL).first() or Operator.objects.create_user(EMAIL, password, name="小林")
+        operator = Operator.objects.filter(email=EMAIL).first() or Operator.objects.create_user(
+            EMAIL, password, name="小林"
+        )
         if not operator.check_password(password):
             operator.set_password(password)
             operator.save(update_fields=["password"])

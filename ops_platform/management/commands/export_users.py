@@ -30,6 +30,8 @@ class Command(BaseCommand):
             if options["profiles"]:
                 copy_csv("ops_platform/export_profiles", sys.stdout)
             elif workspace.current_day is None:
-                raise CommandError(f"{workspace.slug} has had no night yet: run `manage.py night --workspace {workspace.slug}`.")
+                raise CommandError(
+                    f"{workspace.slug} has had no night yet: run `manage.py night --workspace {workspace.slug}`."
+                )
             else:
                 copy_csv("ops_platform/export_users", sys.stdout, day=workspace.current_day)
