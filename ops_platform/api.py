@@ -29,7 +29,7 @@ class FactsOut(serializers.ModelSerializer):
 
     class Meta:
         model = Facts
-        exclude = ["workspace", "end_user"]
+        exclude = ["pk", "workspace", "end_user"]
 
 
 class StandingOut(serializers.ModelSerializer):
@@ -37,7 +37,7 @@ class StandingOut(serializers.ModelSerializer):
 
     class Meta:
         model = Standing
-        exclude = ["workspace", "end_user"]
+        exclude = ["pk", "workspace", "end_user"]
 
 
 class RfmOut(serializers.ModelSerializer):
@@ -45,7 +45,7 @@ class RfmOut(serializers.ModelSerializer):
 
     class Meta:
         model = RfmScore
-        exclude = ["workspace", "end_user"]
+        exclude = ["pk", "workspace", "end_user"]
 
 
 class UserOut(serializers.Serializer):
@@ -92,6 +92,7 @@ class ListUsers(WorkspaceAPIView):
     actions = {"get": "users.view"}
 
     @extend_schema(
+        operation_id="users_list",
         parameters=[
             OpenApiParameter("after", uuid.UUID, description="`next` of the page before."),
             OpenApiParameter("stage", str, description="Only this lifecycle stage."),
@@ -166,7 +167,7 @@ def nights(limit: int = 60, day: date | None = None) -> list[dict[str, Any]]:
 class ListNights(WorkspaceAPIView):
     actions = {"get": "nights.view"}
 
-    @extend_schema(responses=NightOut(many=True))
+    @extend_schema(operation_id="nights_list", responses=NightOut(many=True))
     def get(self, request: Request) -> Response:
         """The last 60 nights, newest first."""
         return Response({"results": NightOut(nights(), many=True).data})
