@@ -23,7 +23,7 @@ from lifecycle.services import assign_stages, flag_activity
 from ops_platform.models import Night, NightStep
 from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
-from users.night import refresh_facts
+from users.night import refresh_facts, without_nested_loops
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import set_local, workspace_scope
@@ -125,6 +125,8 @@ def _run_step(workspace: Workspace, day: date, step: Step, *, whole: bool) -> di
     try:
         with workspace_scope(workspace):
             set_local("work_mem", "128MB")
+            if step.key != "facts":
+                without_nested_loops()
             counts = step.run(workspace, day)
     except Exception as error:
         _tell_failure(workspace, day, step, str(error)[:500], time.perf_counter() - started, whole=whole)

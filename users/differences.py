@@ -11,16 +11,16 @@ from workspaces.scoping import current_workspace, set_local
 from workspaces.sql import execute, read_sql
 
 
-def compute(name: str, path: str, code: str = "", few: bool = False, **params: Any) -> None:
+def compute(name: str, path: str, code: str = "", **params: Any) -> None:
     """Keep the rows of one SELECT file in the temporary table `name` until the transaction ends.
 
     It is analysed at once, for the planner knows nothing of an unkept result. `code` replaces `{code}` in the file: SQL
-    from our own source, never from a user. `few`: it may be about a handful of people, found through an index.
+    from our own source, never from a user.
     """
     select = read_sql(path).replace("{code}", code)
     params["workspace"] = current_workspace().id
     execute(f"drop table if exists pg_temp.{name}", {})
-    _run(f"create temporary table {name} on commit drop as {select}", params, few)
+    _run(f"create temporary table {name} on commit drop as {select}", params)
     execute(f"analyze {name}", {})
 
 
@@ -51,14 +51,12 @@ def write_differences(table: str, fresh: str, key: str, within: str = "true", **
     return removed[0]["rows"] + written[0]["rows"]
 
 
-def _run(sql: str, params: dict[str, Any], few: bool = False) -> list[dict[str, Any]]:
+def _run(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
     """Run a statement about everybody without nested loops.
 
     A workspace that the statistics have not met yet, new among old ones, looks empty to the planner. It then loops over
     20,000 people once for each of them: minutes, where a hash join takes half a second.
     """
-    if few:
-        return execute(sql, params)
     set_local("enable_nestloop", "off")
     rows = execute(sql, params)
     set_local("enable_nestloop", "on")

@@ -112,6 +112,8 @@ def clean_text(value: Any, path: str, limit: int = MAX_ID) -> str:
     """A text or whole number as clean text, "" for None. Raises Refused for other types, control characters, excess."""
     if value is None:
         return ""
+    if type(value) is str and len(text := value.strip()) <= limit and text.isascii() and text.isprintable():
+        return text  # nearly everything that comes
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):

@@ -250,6 +250,8 @@ def look_up(context: dict[str, Any], *path: str, limit: int = 100) -> str:
     value: Any = context
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
+        if value is None:
+            return ""
     try:
         return normal.clean_text(value, "context", limit)
     except Refused:

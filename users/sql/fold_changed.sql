@@ -1,7 +1,8 @@
 -- The days of the people in `taken` whose events are not those that the stored person-day was folded from: new days,
 -- changed ones, and ones that are gone (digest null).
 -- Parameters: workspace, zone. Index: the event table's key, which begins with the person.
--- Not the ORM: one pass over all their events, without looking into them.
+-- Not the ORM: one pass over all their events, without looking into them. `offset 0` keeps the planner on the keys, person
+-- by person, whatever it believes about the size of the workspace.
 -- The digest of a day is over the ids of its events, each mixed with what its name means and the zone, and their number.
 -- Events are never rewritten, so equal digests mean equal days; whoever rewrites them sets the digests to null.
 with mapped as (
@@ -16,20 +17,30 @@ role as materialized (
 ),
 found as (
     select
-        e.end_user_id,
+        t.end_user_id,
         (e.at at time zone %(zone)s)::date as day,
         bit_xor(uuid_hash_extended(e.event_id, r.meaning)) # count(*) as digest,
         min(e.client_at) as first_key,
         max(e.client_at) as last_key
     from taken t
-    join event e on e.end_user_id = t.end_user_id and e.workspace_id = %(workspace)s
+    cross join lateral (
+        select event_id, at, client_at, name_id
+        from event
+        where end_user_id = t.end_user_id and workspace_id = %(workspace)s
+        offset 0
+    ) e
     join role r on r.id = e.name_id
-    group by e.end_user_id, (e.at at time zone %(zone)s)::date
+    group by t.end_user_id, (e.at at time zone %(zone)s)::date
 ),
 stored as (
     select p.end_user_id, p.day, p.digest
     from taken t
-    join person_day p on p.end_user_id = t.end_user_id and p.workspace_id = %(workspace)s
+    cross join lateral (
+        select end_user_id, day, digest
+        from person_day
+        where end_user_id = t.end_user_id and workspace_id = %(workspace)s
+        offset 0
+    ) p
 )
 -- Between the first and the last of these keys lie the events to read again, mostly in one month of the table.
 select end_user_id, day, f.digest, f.first_key, f.last_key
