@@ -18,7 +18,7 @@ def test_the_catalogue_has_every_column_and_nothing_else():
     assert set(FACTS) == columns
     kinds = {"DateField": "date", "BooleanField": "boolean", "CharField": "text"}
     for key, fact in FACTS.items():
-        assert fact.unit in UNITS and str(fact.label) and str(fact.sentence).endswith(".")
+        assert fact.unit in UNITS and str(fact.label) and str(fact.sentence).endswith((".", "。"))
         assert fact.kind == kinds.get(Facts._meta.get_field(key).get_internal_type(), "number"), key
     assert all(dataclasses.asdict(fact)["key"] == key for key, fact in FACTS.items())
 
