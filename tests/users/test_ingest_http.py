@@ -204,7 +204,7 @@ def test_other_encodings_are_named_as_such(send, encoding):
 
 
 def test_a_gzip_bomb_costs_little(send):
-    bomb = gzip.compress(b"0" * (64 * 1024 * 1024, mtime=0))
+    bomb = gzip.compress(b"0" * (64 * 1024 * 1024))
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     answer = send("batch", body=bomb, headers={"Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
