@@ -203,7 +203,8 @@ def record(job: Job) -> None:
     results, job.waiting = job.waiting, []
     if results:
         outcomes = [outcome(result, job.rows[result.delivery_id]["attempts"] + 1) for result in results]
-        written = run_sql("campaigns/record_results", token=job.token, results=json.dumps(outcomes))
+        ids = [result.delivery_id for result in results]
+        written = run_sql("campaigns/record_results", token=job.token, deliveries=ids, results=json.dumps(outcomes))
         job.done += len(written)
         if len(written) < len(results):
             log.warning("run %s: %s results came after their lease was taken", job.run.pk, len(results) - len(written))

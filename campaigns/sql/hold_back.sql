@@ -6,15 +6,15 @@
 update delivery d
 set state = 'suppressed', reason = stopped.reason, lease_token = null, lease_until = null
 from (
-    select o.end_user_id, o.run_id, case when c.opted_in is false then 'opted_out' else 'suppressed' end as reason
+    select o.delivery_id, case when c.opted_in is false then 'opted_out' else 'suppressed' end as reason
     from delivery o
     left join consent c
         on c.workspace_id = %(workspace)s and c.end_user_id = o.end_user_id and c.channel = o.channel
     left join suppression s
         on s.workspace_id = %(workspace)s and s.channel = o.channel and s.address = lower(o.address)
     where o.workspace_id = %(workspace)s and o.delivery_id = any(%(deliveries)s::uuid[])
-      and o.lease_token = %(token)s and (c.opted_in is false or s.address is not null)
+      and (c.opted_in is false or s.address is not null)
 ) stopped
-where d.workspace_id = %(workspace)s and d.end_user_id = stopped.end_user_id and d.run_id = stopped.run_id
-  and d.state = 'sending' and d.lease_token = %(token)s
+where d.workspace_id = %(workspace)s and d.delivery_id = any(%(deliveries)s::uuid[])
+  and d.delivery_id = stopped.delivery_id and d.state = 'sending' and d.lease_token = %(token)s
 returning d.delivery_id
