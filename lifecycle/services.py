@@ -33,7 +33,9 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
         balance_floor=rules.balance_floor,
     )
     compute("fresh_changes", "lifecycle/activity_changes", day=day)
-    moved = write_differences("activity_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", day=day)
+    moved = write_differences(
+        "activity_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
+    )
     compute("fresh_standing", "lifecycle/standing_activity", day=day)
     # Rows of people who left stay for the stages step, which tells that they did.
     changes += write_differences("standing", "fresh_standing", "end_user_id", "false")
@@ -54,7 +56,9 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
         recommendation_days=rules.recommendation_days,
         **thresholds,
     )
-    moved = write_differences("stage_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", day=day)
+    moved = write_differences(
+        "stage_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
+    )
     compute("fresh_standing", "lifecycle/standing_stage", day=day)
     changes = write_differences("standing", "fresh_standing", "end_user_id")
     changes += _count("stage", list(stages.all_stages()), day)

@@ -29,6 +29,6 @@ def people_address(workspace: Workspace) -> Callable[..., str]:
 
 
 def builder_address(workspace: Workspace, **conditions: str) -> str:
-    """The segment builder, begun with some conditions (stage, activity, rfm, bits, source, tag)."""
+    """The segment builder, begun with some conditions (stage, activity, rfm, bits, source, tag) or a whole `definition`."""
     url = page_address("segmentation:new", workspace)
     return f"{url}?{urlencode(conditions)}" if url else ""

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ops_platform import names, numbers
-from ops_platform.people_moves import climbed, flagged_on, moved_between
+from ops_platform.people_moves import flagged_on, moved, moved_between
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
 from segmentation.conditions import get_condition
 from segmentation.models import Segment
@@ -170,7 +170,7 @@ CONDITIONS: dict[str, Build] = {
     "to": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),
     "rfm_from": moved_between("rfm", "rfm_change", "from_group", "to_group", ("rfm_from", "rfm_to")),
     "rfm_to": moved_between("rfm", "rfm_change", "from_group", "to_group", ("rfm_from", "rfm_to")),
-    "moved": climbed,
+    "moved": moved,
     "flag": flagged_on,
     "orders": ordered_times,
     "first_order_from": first_ordered,

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ops_platform import names, numbers
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of
@@ -53,25 +54,34 @@ def move_words(kind: str, ends: Mapping[str, str], since: date | None, on: date)
     return _("left %(from)s %(when)s") % {**name, "when": when}
 
 
-def climbed(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-    """People who went up or down the stages on the day `on`, not counting churned, which has words of its own."""
-    if value not in ("up", "down"):
+MOVES = {
+    "up": (
+        "array_position(%(ladder)s, c.to_stage::text) > array_position(%(ladder)s, c.from_stage::text)",
+        gettext_lazy("climbed %(when)s"),
+    ),
+    "down": (
+        "array_position(%(ladder)s, c.to_stage::text) < array_position(%(ladder)s, c.from_stage::text)",
+        gettext_lazy("fell back %(when)s"),
+    ),
+    # Who was churned when first told of did not churn that day.
+    "churned": ("c.to_stage = 'churned' and c.from_stage <> ''", gettext_lazy("churned %(when)s")),
+    "returned": ("c.from_stage = 'churned' and c.to_stage <> ''", gettext_lazy("returned %(when)s")),
+}
+
+
+def moved(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People who went up or down the stages, churned or returned on the day `on`; churned is no step of the ladder."""
+    if value not in MOVES:
         raise BadValue(value)
     on = day_of(query.get("on") or str(workspace.current_day or ""))
-    ladder = [key for key in names.STAGES if key != "churned"]
-    sign = ">" if value == "up" else "<"
+    condition, words = MOVES[value]
     sql = (
-        "u.id in (select c.end_user_id from stage_change c where c.workspace_id = %(workspace)s and c.day = %(moved_on)s"
-        f" and array_position(%(ladder)s, c.to_stage::text) {sign} array_position(%(ladder)s, c.from_stage::text))"
+        "u.id in (select c.end_user_id from stage_change c"
+        f" where c.workspace_id = %(workspace)s and c.day = %(moved_on)s and {condition})"
     )
-    words = _("climbed %(when)s") if value == "up" else _("fell back %(when)s")
-    return Part(
-        sql,
-        {"moved_on": on, "ladder": ladder},
-        "",
-        words % {"when": _("on %(on)s") % {"on": numbers.day(on)}},
-        ("moved", "on"),
-    )
+    ladder = [key for key in names.STAGES if key != "churned"]
+    text = str(words) % {"when": _("on %(on)s") % {"on": numbers.day(on)}}
+    return Part(sql, {"moved_on": on, "ladder": ladder}, "", text, ("moved", "on"))
 
 
 def flagged_on(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:

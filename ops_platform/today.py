@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
@@ -89,6 +90,17 @@ def say_anomaly(workspace: Workspace, odd: dict[str, Any]) -> str:
     return _("%(said)s: %(share)s below the last four of this weekday.") % {"said": said, "share": share}
 
 
+# The rules behind two of the things to do, for the segment builder. They roll on with the days.
+WITHOUT_SECOND = {
+    "all": [
+        {"kind": "fact", "fact": "orders", "compare": "exactly", "number": 1},
+        {"kind": "fact", "fact": "first_order_on", "compare": "in_last", "days": 31},
+        {"kind": "fact", "fact": "first_order_on", "compare": "not_in_last", "days": 7},
+    ]
+}
+CHURNED_LATELY = {"kind": "stage", "stages": ["churned"], "days": 1}
+
+
 def todos(workspace: Workspace, day: date, risk: list[dict[str, Any]], moved: dict[str, int]) -> list[dict[str, Any]]:
     """What to do today, the most money first: {title, people, money, reason, url, act, act_url}. Empty ones are left out."""
     address = people_address(workspace)
@@ -116,14 +128,14 @@ def todos(workspace: Workspace, day: date, risk: list[dict[str, Any]], moved: di
                 first_order_from=(day - timedelta(days=30)).isoformat(),
                 first_order_to=(day - timedelta(days=7)).isoformat(),
             ),
-            "act_url": builder_address(workspace, rfm="new,promising"),
+            "act_url": builder_address(workspace, definition=json.dumps(WITHOUT_SECOND)),
         },
         {
             "title": _("Welcome back those who returned"),
             "people": moved["returned"],
             "money": None,
             "reason": _("They had churned and came back yesterday; the next days decide whether they stay."),
-            "url": address(**{"from": "churned", "on": day.isoformat()}),
+            "url": address(moved="returned", on=day.isoformat()),
             "act_url": "",
         },
         {
@@ -131,8 +143,8 @@ def todos(workspace: Workspace, day: date, risk: list[dict[str, Any]], moved: di
             "people": moved["churned"],
             "money": None,
             "reason": _("They had reached habit or beyond, and passed their limit yesterday."),
-            "url": address(to="churned", on=day.isoformat()),
-            "act_url": builder_address(workspace, stage="churned"),
+            "url": address(moved="churned", on=day.isoformat()),
+            "act_url": builder_address(workspace, definition=json.dumps(CHURNED_LATELY)),
         },
     ]
     return [todo for todo in listed if todo["people"]]
@@ -187,12 +199,12 @@ def moved_lines(moved: dict[str, int], address: pictures.Address, day: date) -> 
     lines = [
         {"label": _("climbed"), "people": moved["up"], "way": "up", "url": address(moved="up", on=on)},
         {"label": _("fell back"), "people": moved["down"], "way": "down", "url": address(moved="down", on=on)},
-        {"label": _("churned"), "people": moved["churned"], "way": "down", "url": address(to="churned", on=on)},
+        {"label": _("churned"), "people": moved["churned"], "way": "down", "url": address(moved="churned", on=on)},
         {
             "label": _("returned"),
             "people": moved["returned"],
             "way": "up",
-            "url": address(**{"from": "churned", "on": on}),
+            "url": address(moved="returned", on=on),
         },
         {"label": _("joined"), "people": moved["joined"], "way": "up", "url": address(**{"from": "none", "on": on})},
     ]

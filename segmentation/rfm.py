@@ -107,7 +107,9 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
     )
     compute("fresh_rfm_change", "segmentation/rfm_changes", day=day)
     compute("fresh_rfm_count", "segmentation/rfm_counts", day=day, groups=list(GROUPS))
-    changes = write_differences("rfm_change", "fresh_rfm_change", "end_user_id, day", "old.day = %(day)s", day=day)
+    changes = write_differences(
+        "rfm_change", "fresh_rfm_change", "end_user_id, day", "old.day = %(day)s", few=True, day=day
+    )
     written = write_differences("rfm_cuts", "fresh_cuts", "day", "old.day = %(day)s", day=day)
     written += write_differences("rfm_score", "fresh_rfm", "end_user_id")
     written += write_differences(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workspaces.scoping import current_workspace, set_local
+from workspaces.scoping import current_workspace
 from workspaces.sql import execute, read_sql
 
 
@@ -20,47 +20,41 @@ def compute(name: str, path: str, code: str = "", **params: Any) -> None:
     select = read_sql(path).replace("{code}", code)
     params["workspace"] = current_workspace().id
     execute(f"drop table if exists pg_temp.{name}", {})
-    _run(f"create temporary table {name} on commit drop as {select}", params)
+    execute(f"create temporary table {name} on commit drop as {select}", params)
     execute(f"analyze {name}", {})
 
 
-def write_differences(table: str, fresh: str, key: str, within: str = "true", **params: Any) -> int:
+def write_differences(
+    table: str, fresh: str, key: str, within: str = "true", *, few: bool = False, **params: Any
+) -> int:
     """Make the workspace's rows of `table` equal to those of `fresh`; returns how many were written or removed.
 
     `key`: the columns, comma separated, that name a row; together with the workspace they are unique. `within` bounds
-    what may be removed, as SQL over the alias `old`. `fresh` has every column that may not be empty.
+    what may be removed, as SQL over the alias `old`. `fresh` has every column that may not be empty. `few`: its rows are
+    few beside those of `table`, so each is tried on the key, instead of reading the table to leave out equal ones.
     """
     keys = ["workspace_id", *(column.strip() for column in key.split(","))]
     columns = _columns(fresh)
     values = [column for column in columns if column not in keys]
     params["workspace"] = current_workspace().id
     same_row = " and ".join(f"old.{column} = new.{column}" for column in keys)
-    removed = _run(
-        f"delete from {table} old where old.workspace_id = %(workspace)s and ({within})"
-        f" and not exists (select from {fresh} new where {same_row})",
+    own = "old.workspace_id = %(workspace)s"
+    removed = execute(
+        f"delete from {table} old where {own} and ({within}) and not exists (select from {fresh} new where {same_row})",
         params,
     )
-    written = _run(
-        f"insert into {table} ({', '.join(columns)}) select {_list('new', columns)} from {fresh} new"
-        f" left join {table} old on {same_row} and old.workspace_id = %(workspace)s"
-        f" where old.workspace_id is null or ({_list('old', values)}) is distinct from ({_list('new', values)})"
-        f" on conflict ({', '.join(keys)}) do update set "
-        + ", ".join(f"{column} = excluded.{column}" for column in values),
+    differing = f"({_list('old', values)}) is distinct from"
+    source = f"{fresh} new"
+    if not few:
+        source += f" left join {table} old on {same_row} and {own}"
+        source += f" where old.workspace_id is null or {differing} ({_list('new', values)})"
+    written = execute(
+        f"insert into {table} as old ({', '.join(columns)}) select {_list('new', columns)} from {source}"
+        f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{column} = excluded.{column}' for column in values)}"
+        f" where {differing} ({_list('excluded', values)})",
         params,
     )
     return removed[0]["rows"] + written[0]["rows"]
-
-
-def _run(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """Run a statement about everybody without nested loops.
-
-    A workspace that the statistics have not met yet, new among old ones, looks empty to the planner. It then loops over
-    20,000 people once for each of them: minutes, where a hash join takes half a second.
-    """
-    set_local("enable_nestloop", "off")
-    rows = execute(sql, params)
-    set_local("enable_nestloop", "on")
-    return rows
 
 
 def _columns(table: str) -> list[str]:

@@ -7,24 +7,10 @@ from datetime import date
 from users.differences import compute, refresh_statistics, write_differences
 from users.models import Facts
 from workspaces.models import Workspace
-from workspaces.scoping import set_local
 from workspaces.sql import execute, run_sql
 
 # Somebody's core days count for their inviter when they lie within so many days of joining.
 JOINING_DAYS = 30
-
-
-# Up to here a look-up per person is cheaper than reading all events.
-FEW = 5_000
-
-
-def without_nested_loops() -> None:
-    """For the rest of the transaction: statements about whole sets, whose tables may be too new for the planner to know.
-
-    It takes a workspace that was loaded a moment ago for empty, and a nested loop over what it believes to be one row
-    takes minutes; a hash join made for one row still takes seconds.
-    """
-    set_local("enable_nestloop", "off")
 
 
 def fold_touched(workspace: Workspace) -> dict[str, int]:
@@ -44,17 +30,16 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     if not people:
         return {"folded": 0, "changes": 0}
     execute("analyze taken", {})
-    if people > FEW:
-        without_nested_loops()
     compute("fold_changed", "users/fold_changed", zone=workspace.zone)
-    on_changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
+    changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
+    gone = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed where digest is null)"
     # As values, not as a subquery: the planner then leaves out the months that do not matter.
     [keys] = execute("select min(first_key) as first, max(last_key) as last from fold_changed", {})
     compute("fold_events", "users/fold_events", zone=workspace.zone, **keys)
     compute("fresh_days", "users/fold_days")
-    changes = write_differences("person_day", "fresh_days", "end_user_id, day", on_changed)
+    changes = write_differences("person_day", "fresh_days", "end_user_id, day", gone, few=True)
     compute("fresh_purchases", "users/fold_purchases", zone=workspace.zone, **keys)
-    changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", on_changed)
+    changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", changed, few=True)
     refresh_statistics(changes, "person_day", "purchase")
     return {"folded": people, "changes": changes}
 
@@ -66,7 +51,6 @@ def refresh_facts(workspace: Workspace, day: date) -> dict[str, int]:
     """
     rules = workspace.rules
     folded = fold_touched(workspace)
-    without_nested_loops()
     compute("known", "users/facts_people", zone=workspace.zone)
     compute("fact_days", "users/facts_days", day=day, habit_window=rules.habit_window)
     compute("fact_habits", "users/facts_habits", day=day, habit_days=rules.habit_days, habit_window=rules.habit_window)

@@ -8,6 +8,9 @@ from typing import Any
 
 from django.test import Client
 
+from ops_platform.nightly import run_night
+from tests.pages.conftest import LAST, fill
+
 PAGES = ["", "tiers/lifecycle/?since=2026-08-30", "tiers/rfm/", "tiers/churn/"]
 LINK = re.compile(r'<a [^>]*?href="(/w/acme/users/\?[^"]+)"[^>]*>(.*?)</a>', re.S)
 
@@ -43,6 +46,27 @@ def test_every_mark_of_every_picture_opens_as_many_people_as_it_says(told: Any, 
             for row, url in zip(picture["rows"], picture["urls"], strict=False):
                 assert count(client, url, seen) == row[people], (picture["name"], row, url)
     assert len(seen) > 30
+
+
+def test_what_to_do_is_about_the_same_people_in_the_list_and_in_the_builder(told: Any, as_role: Any) -> None:
+    client, seen = as_role("operator"), {}
+    todos = client.get("/w/acme/").context["todos"]
+    assert len(todos) == 3
+    for todo in todos:
+        assert count(client, todo["url"], seen) == todo["people"], todo["title"]
+        if todo["act_url"]:
+            assert client.get(todo["act_url"]).context["counted"].people == todo["people"], todo["title"]
+
+
+def test_who_was_churned_when_first_told_of_did_not_churn_that_night(world: Any, as_role: Any) -> None:
+    world.acme.frozen_on = LAST
+    world.acme.save()
+    fill(world.acme)
+    run_night(world.acme, LAST)
+    client = as_role("analyst")
+    assert client.get("/w/acme/users/?stage=churned").context["count"] == 1
+    lines = client.get("/w/acme/").context["moved"]
+    assert [(line["people"], count(client, line["url"], {})) for line in lines] == [(0, 0)] * 4 + [(7, 7)]
 
 
 def test_the_matrix_adds_up_to_everybody(told: Any, as_role: Any) -> None:

@@ -73,25 +73,31 @@ def add_people(workspace: Workspace, items: Iterable[NormalEvent | NormalProfile
         if known is None or item.at < known:
             first[item.person] = item.at
     ids = {key: person_id(workspace.pk, key.external_id, key.kind) for key in first}
-    created = dict(EndUser.objects.filter(pk__in=list(ids.values())).values_list("pk", "created_at"))
-    new = sorted((ids[key], key) for key in first if ids[key] not in created)
+    keys = list(first)
+    found = run_sql(
+        "users/people_to_write",
+        ids=array(ids[key].hex for key in keys),
+        times=array(map(datetime.isoformat, first.values())),
+    )
+    new = [keys[row["n"] - 1] for row in found if not row["known"]]
+    earlier = [keys[row["n"] - 1] for row in found if row["known"]]
     EndUser.objects.bulk_create(
         [
             EndUser(
-                id=pk,
+                id=ids[key],
                 workspace=workspace,
                 external_id=key.external_id,
                 identified=key.identified,
                 created_at=first[key],
             )
-            for pk, key in new
+            for key in new
         ],
         ignore_conflicts=True,
         batch_size=2000,
     )
-    earlier = sorted((ids[key], at) for key, at in first.items() if ids[key] in created and at < created[ids[key]])
     if earlier:
-        run_sql("users/earlier_people", ids=array(pk for pk, _ in earlier), times=array(at for _, at in earlier))
+        times = array(first[key].isoformat() for key in earlier)
+        run_sql("users/earlier_people", ids=array(ids[key].hex for key in earlier), times=times)
     return ids
 
 

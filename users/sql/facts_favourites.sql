@@ -8,8 +8,11 @@ with days as (
     select
         p.end_user_id, (p.day - date '0001-01-01')::bigint as number, p.visits, p.hours, p.categories, p.app_version
     from fact_stale s
-    join person_day p on p.end_user_id = s.end_user_id and p.workspace_id = %(workspace)s
-    where p.day <= %(day)s and p.visits > 0
+    cross join lateral (
+        select * from person_day
+        where workspace_id = %(workspace)s and end_user_id = s.end_user_id and day <= %(day)s and visits > 0
+        offset 0 -- person by person, not all of the table
+    ) p
 ),
 hour as (
     select end_user_id, (max(times * 100000000 + latest) %% 100000000 %% 24)::smallint as value
