@@ -39,6 +39,7 @@ PLACES = (
     ),
     Place("tiers", pgettext_lazy("place", "Tiers"), "stack-2", "tiers:lifecycle", "t", ("tiers",)),
     Place("messaging", pgettext_lazy("place", "Messaging"), "send", "campaigns:list", "m", ("campaigns",)),
+    Place("analysis", pgettext_lazy("place", "Analysis"), "chart-bar", "events:show", "a", ("events",)),
     Place("data", pgettext_lazy("place", "Data"), "database-import", "users:imports", "d", ("users",)),
     Place(
         "settings",

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ops_platform import names, numbers
+from ops_platform.people_deeds import did
 from ops_platform.people_moves import flagged_on, moved, moved_between
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
 from segmentation.conditions import get_condition
@@ -178,6 +179,7 @@ CONDITIONS: dict[str, Build] = {
     "ordered_on": on_day("ordered_on", ORDERED, "", gettext_lazy("ordered on %(day)s")),
     "joined_on": on_day("joined_on", "f.first_seen_on = %(joined_on)s", "f", gettext_lazy("first seen on %(day)s")),
     "idle": idle_for,
+    "did": did,
     "returned": flag("returned", "s.returned", "s", gettext_lazy("came back from churned")),
     "buyers": flag("buyers", "f.orders > 0", "f", gettext_lazy("have ordered")),
 }

@@ -37,10 +37,14 @@ Build = Callable[[str, Mapping[str, str], Workspace], Part]
 
 
 def day_of(value: str | None) -> date:
+    """A day that can be reckoned with: the calendar's ends have no day before or after."""
     try:
-        return date.fromisoformat(value or "")
+        day = date.fromisoformat(value or "")
     except ValueError as error:
         raise BadValue(value) from error
+    if not 1970 <= day.year <= 2200:
+        raise BadValue(value)
+    return day
 
 
 def whole(value: str, least: int = 0, most: int = 100_000) -> int:

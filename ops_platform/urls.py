@@ -12,6 +12,7 @@ workspace_pages = [
     path("users/", include("ops_platform.people")),
     path("tiers/", include("ops_platform.tiers")),
     path("nights/", include("ops_platform.nights")),
+    path("events/", include("ops_platform.events")),
     path("", include("users.urls")),
     path("", include("segmentation.urls")),
     path("", include("campaigns.urls")),

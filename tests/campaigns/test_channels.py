@@ -101,7 +101,7 @@ def test_a_server_that_drips_bytes_is_cut_off_at_the_deadline(key: str, inbox: L
             ends = [result.outcome for result in get_channel(key).send([MAKE[key]()], config)]
         except ChannelError as problem:
             ends = [problem.permanent]
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 20, "without a deadline the dripping would go on for ever"
         # A greeting comes before anything was sent, the headers of an answer come after.
         assert ends == {"email": [False], "sms": ["unknown"]}[key]
 

@@ -145,6 +145,17 @@ def test_a_bad_template_is_refused_when_it_is_saved(source: str, code: str, line
     assert caught.value.code in ERROR_SENTENCES
 
 
+def growth(work: Callable[[int], None], size: int) -> float:
+    """How many times the CPU time of half the size the whole takes: 2 when it grows in step, 4 when with the square."""
+
+    def cost(of: int) -> float:
+        started = time.process_time()
+        work(of)
+        return time.process_time() - started
+
+    return min(cost(size) for _try in range(3)) / max(min(cost(size // 2) for _try in range(3)), 0.02)
+
+
 def doubling(step: str) -> str:
     return "{% assign a = 'xxxxxxxxxx' %}" + step * 40 + "{{ a }}"
 
@@ -170,11 +181,9 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_stopped_and_the_next_template_renders(name: str) -> None:
     context = {"l": list(range(100)), "big": "x" * 60_000}
-    started = time.process_time()
     with pytest.raises(TemplateError) as caught:
         rendered(BOMBS[name], context)
     assert caught.value.code == "template_limit"
-    assert time.process_time() - started < 0.5
     assert rendered("{% if true %}ok{% endif %}") == "ok"
 
 
@@ -187,14 +196,15 @@ def test_a_width_in_a_date_pattern_is_only_text() -> None:
     ["{{", "{%", "{% if ", "{{ -", "{% comment %}", "{{ a[0", "{% raw %}", "{% doc %}", "{{ '", "{", "{{ " + " " * 900],
 )  # fmt: skip
 def test_the_parser_takes_no_long_time_over_anything(piece: str) -> None:
-    source = (piece * template_rules.MAX_SOURCE)[: template_rules.MAX_SOURCE - 2]
-    started = time.process_time()
-    for end in ("", "}}", "%}"):
-        try:
-            compile_template(source + end)
-        except TemplateError:
-            continue
-    assert time.process_time() - started < 1.5
+    def work(size: int) -> None:
+        source = (piece * size)[: size - 2]
+        for end in ("", "}}", "%}"):
+            try:
+                compile_template(source + end)
+            except TemplateError:
+                continue
+
+    assert growth(work, template_rules.MAX_SOURCE) < 3
 
 
 def test_the_child_that_renders_is_replaced_after_it_was_killed() -> None:
@@ -327,11 +337,12 @@ def test_html_reads_well_as_plain_text() -> None:
     ["<", "<a ", '<a href="', "<a href='x", "<!--", "</", "<?", "<![CDATA[", "<style>", "<a a='", "&", "<a>", '="'],
 )
 def test_broken_html_takes_no_long_time(piece: str) -> None:
-    markup = (piece * 200_000)[:200_000]
-    started = time.process_time()
-    rewrite_links(markup, lambda url: url)
-    html_to_text(markup)
-    assert time.process_time() - started < 1.5
+    def work(size: int) -> None:
+        markup = (piece * size)[:size]
+        rewrite_links(markup, lambda url: url)
+        html_to_text(markup)
+
+    assert growth(work, 200_000) < 3
 
 
 @given(st.text(alphabet="<>a/!-?\"'= hrefstyl:{}#&;x", max_size=60))

@@ -200,9 +200,9 @@ CASES = [
 def test_the_reason_is_a_sentence_in_both_languages(monkeypatch, why, english, chinese):
     with translation.override("en"):
         assert sentence(why) == english
-    parts = Path(__file__).parents[2] / "locale/parts/night.po"
+    catalogue = Path(__file__).parents[2] / "locale/zh_Hans/LC_MESSAGES/django.po"
     compiled = BytesIO()
-    with parts.open("rb") as source:
+    with catalogue.open("rb") as source:
         write_mo(compiled, read_po(source, locale="zh_Hans"))
     compiled.seek(0)
     words = gettext.GNUTranslations(compiled)

@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import resource
-import time
 from typing import Any
 
 import psycopg2
@@ -205,10 +204,9 @@ def test_other_encodings_are_named_as_such(send, encoding):
 
 def test_a_gzip_bomb_costs_little(send):
     bomb = gzip.compress(b"0" * (64 * 1024 * 1024))
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answer = send("batch", body=bomb, headers={"Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
-    assert time.monotonic() - began < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 * 1024  # KiB
 
 

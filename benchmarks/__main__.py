@@ -1,0 +1,20 @@
+"""`make bench`: the figures that the README may claim, each as a ratio within one run on one machine."""
+
+import os
+import subprocess
+import sys
+
+import django
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_platform.settings")
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], check=True)
+    django.setup()
+    from benchmarks import night
+
+    night.run()
+
+
+if __name__ == "__main__":
+    main()

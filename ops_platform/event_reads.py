@@ -1,0 +1,66 @@
+"""Reads of the events page: one event over days, and what one of its properties was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from users.models import EventName
+from workspaces.models import Workspace
+from workspaces.scoping import set_local
+from workspaces.sql import run_sql
+
+MOST_VALUES = 20
+MOST_PROPERTIES = 50
+PATIENCE_MS = 10_000
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which event, between which days (both counted), split by which property, and of which of its values only."""
+
+    name: EventName
+    first: date
+    last: date
+    by: str = ""
+    value: str | None = None
+
+    def moments(self, workspace: Workspace) -> dict[str, datetime]:
+        """The first moment of the first day and the end of the last, in the workspace's zone."""
+        start = datetime.combine(self.first, time(), workspace.tzinfo)
+        return {"start": start, "stop": datetime.combine(self.last + timedelta(days=1), time(), workspace.tzinfo)}
+
+
+def per_day(question: Question, workspace: Workspace) -> list[dict[str, Any]]:
+    """{day, events, people} for every day asked for, also those without any."""
+    set_local("statement_timeout", str(PATIENCE_MS))
+    filtered = question.value is not None and question.by
+    return run_sql(
+        "ops_platform/event_days",
+        zone=workspace.zone,
+        name_id=question.name.pk,
+        first=question.first,
+        last=question.last,
+        property=question.by if filtered else None,
+        value=question.value if filtered else None,
+        **question.moments(workspace),
+    )
+
+
+def values(question: Question, workspace: Workspace) -> list[dict[str, Any]]:
+    """{value, events, people, all_events} of the property the question splits by, the commonest first."""
+    if not question.by:
+        return []
+    return run_sql(
+        "ops_platform/event_values",
+        name_id=question.name.pk,
+        property=question.by,
+        most=MOST_VALUES,
+        **question.moments(workspace),
+    )
+
+
+def properties(name: EventName) -> list[str]:
+    """Names of the properties that a sample of these events carries."""
+    return [row["name"] for row in run_sql("segmentation/event_properties", name_id=name.pk, most=MOST_PROPERTIES)]
