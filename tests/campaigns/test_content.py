@@ -146,14 +146,14 @@ def test_a_bad_template_is_refused_when_it_is_saved(source: str, code: str, line
 
 
 def growth(work: Callable[[int], None], size: int) -> float:
-    """How many times the CPU time of half the size the whole takes: 2 when it grows in step, 4 when with the square."""
+    """How many times the CPU time of an eighth the whole takes: 8 when it grows in step, 64 when with the square."""
 
     def cost(of: int) -> float:
         started = time.process_time()
         work(of)
         return time.process_time() - started
 
-    return min(cost(size) for _try in range(3)) / max(min(cost(size // 2) for _try in range(3)), 0.02)
+    return min(cost(size) for _try in range(3)) / max(min(cost(size // 8) for _try in range(3)), 0.005)
 
 
 def doubling(step: str) -> str:
@@ -204,7 +204,7 @@ def test_the_parser_takes_no_long_time_over_anything(piece: str) -> None:
             except TemplateError:
                 continue
 
-    assert growth(work, template_rules.MAX_SOURCE) < 3
+    assert growth(work, template_rules.MAX_SOURCE) < 24
 
 
 def test_the_child_that_renders_is_replaced_after_it_was_killed() -> None:
@@ -342,7 +342,7 @@ def test_broken_html_takes_no_long_time(piece: str) -> None:
         rewrite_links(markup, lambda url: url)
         html_to_text(markup)
 
-    assert growth(work, 200_000) < 3
+    assert growth(work, 200_000) < 24
 
 
 @given(st.text(alphabet="<>a/!-?\"'= hrefstyl:{}#&;x", max_size=60))
