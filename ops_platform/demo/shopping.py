@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ops_platform.demo import catalogue
+from ops_platform.demo.chance import pick
 from ops_platform.demo.coupons import write_coupons
-from ops_platform.demo.days import CRASH, OUTAGE_DAY, OUTAGE_S, utc_ms
+from ops_platform.demo.days import CRASH, OUTAGE_DAY, OUTAGE_S, TODAY, day, utc_ms
 from ops_platform.demo.journal import Journal
 from ops_platform.demo.sessions import Visits, platform_json
-from ops_platform.demo.world import World
+from ops_platform.demo.world import Kind, Tag, World
 
 ABANDON_RATE, ABANDON_FAILS, ABANDON_CRASHES, ORDER_FAILS = 0.13, 0.03, 0.013, 0.03
 
@@ -157,3 +158,21 @@ def write_memberships(world: World, visits: Visits, journal: Journal) -> None:
     plans = rng.choice(3, members.size, p=[0.55, 0.25, 0.2])
     texts = [f'{{"plan":"{catalogue.PLANS[p][0]}","total":{catalogue.PLANS[p][1]},"currency":"CNY"}}' for p in plans]
     journal.add("Membership Purchased", members, utc_ms(days, visits.start_of[members, days] + 200), texts)
+
+
+def write_old_orders(world: World, journal: Journal) -> None:
+    """Order Completed once in the spring of 2025, in the shop before the app: 回头客 when they buy again this August."""
+    rng = world.rng("old orders")
+    late = np.zeros(world.size, bool)
+    late[world.orders["person"][world.orders["day"] > TODAY - 14]] = True
+    late &= (world.kind == Kind.ONCE) & (world.tag == Tag.NONE) & (world.source != catalogue.REFERRAL)
+    late &= world.active[:, -7:].any(axis=1)
+    old = np.sort(pick(rng, late.astype(float), world.count(40)))
+    world.planted["old_customers"] = old
+    days = rng.integers(day(3, 1) - 365, day(6, 1) - 365, old.size)
+    totals = yuan(rng.integers(3_900, 19_900, old.size))
+    texts = [
+        f'{{"order_id":"w{n:04d}","total":{total},"list_total":{total},"discount":0.00,"currency":"CNY","channel":"wap"}}'
+        for n, total in enumerate(totals, 1)
+    ]
+    journal.add("Order Completed", old, utc_ms(days, rng.integers(9 * 3600, 22 * 3600, old.size)), texts)

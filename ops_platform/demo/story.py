@@ -101,6 +101,7 @@ def _write(world: World, table: pd.DataFrame, visitors: np.ndarray, anonymous_id
     shopping.write_abandoned(world, told, journal)
     shopping.write_incidents(world, told, journal)
     shopping.write_memberships(world, told, journal)
+    shopping.write_old_orders(world, journal)
     care.write_reviews(world, told, journal)
     care.write_tickets(world, told, journal)
     care.write_nps(world, told, journal)
@@ -144,6 +145,7 @@ def _planted(world: World) -> dict[str, list[str]]:
         "thrifty_beauty": world.planted["thrifty_beauty"],
         "slipping_valuable": world.planted["slipping"],
         "open_complaints": world.planted["complaints"],
+        "old_customers": world.planted["old_customers"],
     }
     ids = world.ids
     return {name: ids[np.sort(people)].tolist() for name, people in groups.items()}

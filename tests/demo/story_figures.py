@@ -24,6 +24,7 @@ GROUPS = {
     "champions": ((5,), (4, 5)),
     "potential_loyalist": ((4, 5), (2, 3)),
 }
+WINDOW = 365
 STAGES = ("contact", "use", "habit", "paying", "advocate", "churned")
 
 
@@ -94,7 +95,8 @@ def ever_habit(days: pd.Series) -> bool:
 
 
 def rfm(ledger: Ledger, today: int) -> pd.DataFrame:
-    orders = ledger.counted_orders(today)
+    ever = ledger.counted_orders(today)
+    orders = ever[ever.day > today - WINDOW]
     refunds = ledger.refunds[(ledger.refunds.day <= today) & ledger.refunds.order_id.isin(orders.order_id)]
     by = orders.groupby("person")
     frame = pd.DataFrame({"r": today - by.day.max(), "f": by.size()})
@@ -106,6 +108,8 @@ def rfm(ledger: Ledger, today: int) -> pd.DataFrame:
     frame["group"] = ""
     for name, (rs, fs) in GROUPS.items():
         frame.loc[frame.r_score.isin(rs) & frame.f_score.isin(fs), "group"] = name
+    known_before = frame.index.isin(ever.person[ever.day <= today - WINDOW])
+    frame.loc[frame.group.isin(["promising", "new"]) & known_before, "group"] = "returned"
     bits = [frame.r <= frame.r.mean(), frame.f > frame.f.mean(), frame.m > frame.m.mean()]
     frame["bits"] = ["".join("1" if b else "0" for b in row) for row in zip(*bits, strict=True)]
     return frame
