@@ -25,7 +25,7 @@ urlpatterns = [
     path("invitation/<str:token>/", accept_invitation, name="accept_invitation"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("w/<slug:slug>/", include(workspace_pages)),
-    path("v1/", include("users.ingest.urls")),
+    path("", include("users.ingest.urls")),
     path("t/", include("campaigns.public_urls")),
     path("api/v1/", include("ops_platform.api")),
     path("api/v1/", include("users.api")),

@@ -26,7 +26,10 @@ OUTSIDE = {
     "health/": "liveness",
     "invitation/": "a signed invitation",
     "t/": "signed links in messages",
-    "v1/": "ingest, by write key",
+    **dict.fromkeys(("v1/", "beacon/v1/", "pixel/v1/"), "ingest as Segment and Rudder send, by write key"),
+    **dict.fromkeys(("sa/", r"sa\.gif/", "debug/"), "ingest as 神策 sends, by write key"),
+    **dict.fromkeys(("batch/", "capture/", "e/", "track/", "i/v0/e/"), "ingest as PostHog sends, by write key"),
+    **dict.fromkeys(("flags/", "decide/", "array/"), "what PostHog's SDKs ask for; the same for everybody"),
     "api/docs": "the API's description",
     "api/schema": "the API's description",
     "static/": "assets",
@@ -43,7 +46,7 @@ VALUES = {
 
 def routes(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
     for entry in patterns if patterns is not None else get_resolver().url_patterns:
-        route = prefix + str(entry.pattern)
+        route = prefix + str(entry.pattern).removeprefix("^")
         if isinstance(entry, URLResolver):
             yield from routes(entry.url_patterns, route)
         else:

@@ -93,7 +93,7 @@ def test_a_batch_takes_the_good_items_and_names_the_bad(send, acme):
         track("4", properties={"a": "\0"}),
         {"type": "drop_table", "userId": "u"},
     ]
-    items += [{"type": "alias", "userId": "u", "previousId": "v"}, 5, None, "x"]
+    items += [{"type": "merge", "userId": "u", "previousId": "v"}, 5, None, "x"]
     answer = send("batch", {"batch": items})
     told = answer.json()
     assert (answer.status_code, told["success"], told["accepted"], told["rejected"]) == (200, True, 2, 7)
@@ -104,7 +104,7 @@ def test_a_batch_takes_the_good_items_and_names_the_bad(send, acme):
         "",
         "invalid_string",
         "unknown_type",
-        "unsupported_type",
+        "unknown_type",
         *["invalid_type"] * 3,
     ]
     assert [item["index"] for item in told["items"]] == list(range(9))
@@ -277,7 +277,7 @@ def test_other_methods_are_told_in_json(client, method):
     assert method == "head" or answer.json()["code"] == "method_not_allowed"
 
 
-@pytest.mark.parametrize("path", ["nowhere", "%2574rack", "track/x", "alias"])
+@pytest.mark.parametrize("path", ["nowhere", "%2574rack", "track/x", "merge"])
 def test_unknown_addresses_answer_in_json(client, world, path):
     answer = client.post(f"/v1/{path}", data=b"{}", content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import zlib
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from django.http import HttpRequest, UnreadablePostError
 
@@ -62,3 +65,25 @@ def inflate(raw: bytes) -> bytes:
     if not stream.eof or stream.unused_data:
         raise BadRequest(400, "invalid_encoding", "The gzip body is cut short or has something behind it.")
     return text
+
+
+def from_base64(text: str | bytes) -> bytes:
+    """The bytes behind base64 text, inflated where they are gzip. A plus that a form turned into a blank is mended.
+
+    Raises BadRequest.
+    """
+    raw = text.encode() if isinstance(text, str) else text
+    try:
+        raw = base64.b64decode(raw.strip().replace(b" ", b"+").replace(b"-", b"+").replace(b"_", b"/") + b"==")
+    except ValueError as error:
+        raise BadRequest(400, "invalid_encoding", "The data is not base64.") from error
+    return inflate(raw) if raw.startswith(GZIP_MAGIC) else raw
+
+
+def form_of(body: bytes, query: Mapping[str, str]) -> dict[str, str]:
+    """Fields of a form body over those of the address; of a body that is no form, just the latter. Raises BadRequest."""
+    try:
+        told = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=50) if b"=" in body[:200] else []
+    except ValueError as error:
+        raise BadRequest(400, "invalid_encoding", "The form cannot be read.") from error
+    return {**query, **dict(told)}

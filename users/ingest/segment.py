@@ -1,23 +1,39 @@
-"""The Segment protocol: its messages, read into the normal form one by one."""
+"""The Segment protocol, which RudderStack speaks too: its messages, read into the normal form one by one.
+
+https://segment.com/docs/connections/spec/ and, for what the SDKs really send, the clients in tests/users/sdks/.
+"""
 
 from __future__ import annotations
 
-import json
-import re
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
 from users.ingest import normal
-from users.ingest.body import BadRequest
-from users.ingest.normal import NormalEvent, NormalProfile, PersonKey, Refused, Result
+from users.ingest.body import BadRequest, from_base64
+from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Reading, Refused, Result, Told
+from users.ingest.protocol import (
+    GIF,
+    Answer,
+    Incoming,
+    Item,
+    Request,
+    as_dict,
+    check_items,
+    decode,
+    lenient_time,
+    look_up,
+    split,
+    summary,
+    tell,
+)
 
-MAX_ITEMS = 2_500
 VIEWED = {"page": "Page Viewed", "screen": "Screen Viewed"}
-READABLE = ("track", "identify", *VIEWED)
-LATER = ("group", "alias", "merge")
+GROUPED = "Group Identified"
+KINDS = ("track", "identify", "page", "screen", "group", "alias")
 
 
 class Envelope(msgspec.Struct, rename="camel"):
@@ -45,90 +61,72 @@ class Message(msgspec.Struct, rename="camel"):
     properties: dict[str, object] | None = None
     traits: dict[str, object] | None = None
     context: object = None
+    group_id: str | int | None = None
+    previous_id: str | int | None = None
 
 
-class Reading(msgspec.Struct):
-    """What one item said: an event, news about a person, or both; `note` for what was left out of it."""
+class SegmentRequest(Request):
+    """`kind` is what the URL names: one of KINDS for a single message, or batch."""
 
-    event: NormalEvent | None = None
-    profile: NormalProfile | None = None
-    note: Result | None = None
+    def __init__(self, incoming: Incoming, kind: str) -> None:
+        envelope, items = split(incoming.body, Envelope)
+        self.kind = None if kind == "batch" else kind
+        single: list[Item] = [incoming.body] if items is None or envelope.batch is not None else items
+        self.items = check_items(items or []) if self.kind is None else single
+        self.secrets = (envelope.write_key,) if isinstance(envelope.write_key, str) else ()
+        self.sent_at = lenient_time(envelope.sent_at) if self.kind is None else None
+        self.context = as_dict(envelope.context) if self.kind is None else {}
+        self.library = look_up(as_dict(envelope.context), "library", "name")
 
+    def read(self, item: bytes, received_at: datetime, currency: str) -> Reading:
+        return read_item(item, self.kind, self, received_at, currency)
 
-decode_envelope = msgspec.json.Decoder(Envelope).decode
-decode_message = msgspec.json.Decoder(Message).decode
-
-
-class Request:
-    """A decoded body: `items` are the raw bytes of each item, or why it cannot even be told apart.
-
-    Raises BadRequest when the body as a whole is no JSON object, an empty batch, or too many items.
-    """
-
-    def __init__(self, body: bytes, single: bool) -> None:
-        self.items: list[bytes | Refused]
-        try:
-            envelope = decode_envelope(body)
-            self.items = [body] if single else [bytes(item) for item in envelope.batch or ()]
-        except RecursionError as error:
-            raise BadRequest(400, "too_deep", "The JSON is nested too deeply.") from error
-        except msgspec.ValidationError as error:
-            raise BadRequest(400, "invalid_type", str(error)) from error
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            envelope, self.items = reread(body, single)
-        if not self.items:
-            raise BadRequest(400, "empty_batch", "The batch holds no items.")
-        if len(self.items) > MAX_ITEMS:
-            raise BadRequest(400, "too_many_items", f"At most {MAX_ITEMS} items in a batch.")
-        self.write_key = envelope.write_key if isinstance(envelope.write_key, str) else ""
-        self.sent_at = None if single else lenient_time(envelope.sent_at)
-        self.context = envelope.context if not single and isinstance(envelope.context, dict) else {}
+    def answer(self, results: list[Result]) -> Answer:
+        """400 for a refused single message; a batch is never refused for an item, or SDKs would drop all of it."""
+        if self.kind and results[0].status == "rejected":
+            told = msgspec.json.decode(summary(results).body)
+            return tell(400, told | {"success": False, "code": results[0].code, "message": results[0].message})
+        return summary(results)
 
 
-def reread(body: bytes, single: bool) -> tuple[Envelope, list[bytes | Refused]]:
-    """The body read by the standard library, which takes lone surrogates: JavaScript sends them when it cuts an emoji
-    in half. They refuse the item they are in; without this, one of them would refuse the whole batch."""
-    try:
-        document = json.loads(body.decode(), parse_constant=refuse_constant)
-    except RecursionError as error:
-        raise BadRequest(400, "too_deep", "The JSON is nested too deeply.") from error
-    except ValueError as error:
-        raise BadRequest(400, "invalid_json", "The body is not JSON in UTF-8.") from error
-    if not isinstance(document, dict) or not isinstance(document.get("batch", []), list):
-        raise BadRequest(400, "invalid_type", "Expected an object, and a list of items in it.")
-    envelope = Envelope(None, document.get("writeKey"), document.get("sentAt"))
-    return envelope, [rewrite(item) for item in ([document] if single else document.get("batch", []))]
+class PixelRequest(SegmentRequest):
+    """A message in a picture's address, for mails and pages without scripts: the answer is the picture in any case."""
+
+    def __init__(self, incoming: Incoming, kind: str) -> None:
+        told = from_base64(incoming.query["data"]) if "data" in incoming.query else from_query(incoming.query)
+        super().__init__(Incoming("GET", incoming.query, incoming.headers, told), kind)
+
+    def answer(self, results: list[Result]) -> Answer:
+        return Answer(200, GIF, "image/gif")
 
 
-def rewrite(item: Any) -> bytes | Refused:
-    try:
-        return json.dumps(item, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return Refused("invalid_string", "Half of a surrogate pair is not text.")
+def from_query(query: Mapping[str, str]) -> bytes:
+    """Fields of the address as a message: `properties.plan=pro` is {"properties": {"plan": "pro"}}."""
+    message: dict[str, Any] = {}
+    for key, value in query.items():
+        *path, last = key.split(".")
+        place = message
+        for step in path[:3]:
+            place = place.setdefault(step, {})
+            if not isinstance(place, dict):
+                raise BadRequest(400, "invalid_type", f"{key} stands inside another field.")
+        place[last] = value
+    return msgspec.json.encode(message)
 
 
-def refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def browser_settings(write_key: str, host: str, scheme: str) -> Answer:
+    """What Segment's browser SDK asks for before it sends anything. It tells nothing about whether the key is known."""
+    told = {"apiKey": write_key, "apiHost": f"{host}/v1", "protocol": scheme, "addBundledMetadata": False}
+    return tell(200, {"integrations": {"Segment.io": told}, "plan": {"track": {"__default": {"enabled": True}}}})
 
 
-def lenient_time(value: Any) -> datetime | None:
-    """A time that only serves to correct another one: when it cannot be read, nothing is corrected."""
-    try:
-        return normal.parse_time(value)
-    except Refused:
-        return None
-
-
-def read_item(raw: bytes, kind: str | None, request: Request, received_at: datetime, currency: str) -> Reading:
+def read_item(raw: bytes, kind: str | None, request: SegmentRequest, received_at: datetime, currency: str) -> Reading:
     """One item in the normal form; `kind` is set where the URL names it. Raises Refused."""
-    if len(raw) > normal.MAX_ITEM_BYTES:
-        raise Refused("event_too_large", "At most 32 KiB per item.")
-    message = decode(raw)
+    message = decode(raw, Message)
     kind = kind or message.type
-    if kind not in READABLE:
-        later = kind in LATER
-        raise Refused("unsupported_type" if later else "unknown_type", f"Send one of {', '.join(READABLE)}.", "type")
-    context = request.context | message.context if isinstance(message.context, dict) else request.context
+    if kind not in KINDS:
+        raise Refused("unknown_type", f"Send one of {', '.join(KINDS)}.", "type")
+    context = request.context | as_dict(message.context)
     user_id = normal.clean_id(message.user_id, "userId")
     visitor = read_visitor(message, bool(user_id))
     person = PersonKey(user_id or visitor, bool(user_id))
@@ -137,21 +135,10 @@ def read_item(raw: bytes, kind: str | None, request: Request, received_at: datet
     sent_at = request.sent_at or lenient_time(message.sent_at)
     at = normal.correct_time(client_at, sent_at, received_at) if client_at else received_at
     if kind == "identify":
-        return Reading(profile=read_identify(message, context, person, at, visitor if user_id else ""))
-    return read_event(message, context, person, at, client_at, VIEWED.get(kind or ""), currency)
-
-
-def decode(raw: bytes) -> Message:
-    try:
-        return decode_message(raw)
-    except RecursionError as error:
-        raise Refused("too_deep", f"At most {normal.MAX_DEPTH} levels.") from error
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at ")
-        code = "number_out_of_range" if "out of range" in reason else "invalid_type"
-        raise Refused(code, reason, re.sub(r"^`\$\.?|`$", "", place)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused("invalid_json", "The item is not JSON in UTF-8.") from error
+        return Reading([read_identify(message, context, person, at, visitor if user_id else "")])
+    if kind == "alias":
+        return Reading(read_alias(message, user_id, visitor, at))
+    return read_event(message, kind, context, person, at, client_at, currency)
 
 
 def read_visitor(message: Message, named: bool) -> str:
@@ -169,24 +156,21 @@ def read_visitor(message: Message, named: bool) -> str:
 
 def read_event(
     message: Message,
+    kind: str,
     context: dict[str, Any],
     person: PersonKey,
     at: datetime,
     client_at: datetime | None,
-    viewed: str | None,
     currency: str,
 ) -> Reading:
-    properties = normal.clean_properties(message.properties)
-    if viewed:
-        named = {"name": message.name, "page_category": message.category}
-        properties = {key: normal.clean_text(text, key) for key, text in named.items() if text} | properties
+    name, properties = name_event(message, kind)
     for key, place in (("app_version", ("app", "version")), ("os", ("os", "name"))):
         if key not in properties and (told := look_up(context, *place)):
             properties = properties | {key: told}
     message_id = normal.clean_text(message.message_id, "messageId")
     event = NormalEvent(
         person,
-        viewed or normal.clean_name(message.event),
+        name,
         message_id or str(uuid.uuid4()),
         at,
         client_at,
@@ -196,15 +180,41 @@ def read_event(
     )
     unnamed = Result("accepted", "no_message_id", "Without a messageId a repeat is stored again.", "messageId")
     profile, note = read_passing(context, person, at)
-    return Reading(event, profile, note if message_id else unnamed)
+    if kind == "group":
+        profile = profile or NormalProfile(person, at)
+        profile.traits = profile.traits | {"group_id": properties["group_id"]}
+    return Reading([event, profile] if profile else [event], note if message_id else unnamed)
+
+
+def name_event(message: Message, kind: str) -> tuple[str, dict[str, Any]]:
+    """What the event is called, and its properties. Raises Refused."""
+    if kind == "group":
+        group = normal.clean_id(message.group_id, "groupId")
+        if not group:
+            raise Refused("missing_identifier", "Send a groupId.", "groupId")
+        return GROUPED, {"group_id": group} | normal.clean_properties(message.traits, "traits")
+    properties = normal.clean_properties(message.properties)
+    if kind == "track":
+        return normal.clean_name(message.event), properties
+    named = {"name": message.name, "page_category": message.category}
+    return VIEWED[kind], {key: normal.clean_text(text, key) for key, text in named.items() if text} | properties
+
+
+def read_alias(message: Message, user_id: str, visitor: str, at: datetime) -> list[Told]:
+    """`previousId` may be a visitor or somebody known; both are told to be who `userId` names. Raises Refused."""
+    if not user_id:
+        raise Refused("missing_identifier", "Send a userId.", "userId")
+    previous = normal.clean_id(message.previous_id, "previousId") or visitor
+    if not previous or previous == user_id:
+        raise Refused("invalid_identifier", "Send a previousId that differs from the userId.", "previousId")
+    return [NormalAlias(PersonKey(user_id), PersonKey(previous, kind), at) for kind in (False, True)]
 
 
 def read_identify(
     message: Message, context: dict[str, Any], person: PersonKey, at: datetime, visitor: str
 ) -> NormalProfile:
     """Traits of the message over those of its context (where Rudder puts them). Raises Refused."""
-    told = context.get("traits")
-    traits = (told if isinstance(told, dict) else {}) | (message.traits or {})
+    traits = as_dict(context.get("traits")) | (message.traits or {})
     traits = context_traits(context) | normal.clean_properties(traits, "traits")
     profile = NormalProfile(person, at, normal.clean_traits(traits), campaign_source(context), visitor)
     if profile.traits.get("email") and not normal.clean_email(profile.traits["email"]):
@@ -216,9 +226,9 @@ def read_passing(
     context: dict[str, Any], person: PersonKey, at: datetime
 ) -> tuple[NormalProfile | None, Result | None]:
     """What an event's context says about the person. Whatever is wrong with it never costs the event."""
-    told, note = context.get("traits"), None
+    note = None
     try:
-        traits = normal.clean_properties(told if isinstance(told, dict) else {}, "context.traits")
+        traits = normal.clean_properties(as_dict(context.get("traits")), "context.traits")
         if traits.get("email") and not normal.clean_email(traits["email"]):
             raise Refused("invalid_email", "This is not an email address.", "context.traits.email")
     except Refused as problem:
@@ -243,16 +253,3 @@ def campaign_source(context: dict[str, Any]) -> dict[str, Any]:
     """Where the person came from; only the first answer counts."""
     source = look_up(context, "campaign", "source")
     return {"source": source} if source else {}
-
-
-def look_up(context: dict[str, Any], *path: str, limit: int = 100) -> str:
-    """A short text somewhere in the context; "" when it is missing or not a clean text."""
-    value: Any = context
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-        if value is None:
-            return ""
-    try:
-        return normal.clean_text(value, "context", limit)
-    except Refused:
-        return ""

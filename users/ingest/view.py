@@ -10,47 +10,52 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import msgspec
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from users.ingest.body import BadRequest, read_body
-from users.ingest.normal import Refused, Result, refused
+from users.ingest.normal import Reading, Refused, Result, refused
+from users.ingest.posthog import quiet
+from users.ingest.protocol import Answer, Incoming, Request, tell
 from users.ingest.rejects import keep_rejects
-from users.ingest.segment import Reading, Request, look_up, read_item
+from users.ingest.segment import browser_settings
 from users.ingest.write import write
 from users.services import in_scope, sqlstate
 from workspaces.authentication import bearer_secret, find_key, touch_key
 from workspaces.models import AccessKey
 
+View = Callable[..., HttpResponse]
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 STORAGE_FULL = {"53100", "53200", "53300", "53400"}
 HEADERS = "Authorization, Content-Type, Content-Encoding, X-Retry-Count, AnonymousId, SentAt"
 
 
-def open_to_browsers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def open_to_browsers(*methods: str) -> Callable[[View], View]:
     """Answer preflights and every error in JSON, and let pages of any origin read the answer: the key is the proof."""
 
-    @csrf_exempt
-    @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method == "OPTIONS":
-            response = preflight(request)
-        elif request.method != "POST":
-            response = problem(405, "method_not_allowed", "Send a POST.")
-            response["Allow"] = "POST, OPTIONS"
-        else:
-            response = guarded(view, request, *args, **kwargs)
-        response["Access-Control-Allow-Origin"] = "*"
-        return response
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method == "OPTIONS":
+                response = preflight(request)
+            elif request.method not in methods:
+                response = problem(405, "method_not_allowed", f"Send a {methods[0]}.")
+                response["Allow"] = ", ".join((*methods, "OPTIONS"))
+            else:
+                response = guarded(view, request, *args, **kwargs)
+            response["Access-Control-Allow-Origin"] = "*"
+            return response
 
-    return answer
+        return answer
+
+    return decorate
 
 
-def guarded(view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+def guarded(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     """Run the view; whatever goes wrong is an answer an SDK understands: it retries 503 and gives up on 400."""
     try:
         return view(request, *args, **kwargs)
@@ -70,39 +75,41 @@ def guarded(view: Callable[..., HttpResponse], request: HttpRequest, *args: Any,
 def preflight(request: HttpRequest) -> HttpResponse:
     asked = request.headers.get("Access-Control-Request-Headers", "")
     response = HttpResponse(status=204)
-    response["Access-Control-Allow-Methods"] = "POST, OPTIONS"
+    response["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
     response["Access-Control-Allow-Headers"] = asked if re.fullmatch(r"[\w\-, ]{1,500}", asked, re.ASCII) else HEADERS
     response["Access-Control-Max-Age"] = "86400"
     return response
 
 
 def problem(status: int, code: str, message: str) -> HttpResponse:
-    return json(status, {"success": False, "code": code, "message": message, "items": []})
+    return respond(tell(status, {"success": False, "code": code, "message": message, "detail": message, "items": []}))
 
 
-def json(status: int, answer: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(msgspec.json.encode(answer), content_type="application/json", status=status)
+def respond(answer: Answer) -> HttpResponse:
+    return HttpResponse(answer.body, content_type=answer.content_type, status=answer.status)
 
 
-@open_to_browsers
-def receive(request: HttpRequest, kind: str) -> HttpResponse:
-    """Take one message (`kind` is its type) or a batch. 400 for one bad message; a batch is never refused for an item."""
-    single = kind != "batch"
-    key = presented_key(request)
-    opened = Request(read_body(request), single)
-    key = key or (find_key(opened.write_key, "write") if opened.write_key else None)
-    if key is None:
-        return problem(401, "unauthenticated", "The write key is missing, not known, or revoked.")
-    results = take(key, opened, kind if single else None)
-    return summarise(results, single)
+def receive(protocol: Callable[..., Request], *methods: str) -> View:
+    """The view that takes requests of one protocol; what the URL names goes to `protocol` with the request."""
+
+    @open_to_browsers(*(methods or ("POST",)))
+    def view(request: HttpRequest, **named: Any) -> HttpResponse:
+        secrets = presented_secrets(request)
+        incoming = Incoming(request.method or "", request.GET.dict(), request.headers, read_body(request))
+        opened = protocol(incoming, **named)
+        key = next(
+            (key for secret in (*secrets, *opened.secrets) if secret and (key := find_key(secret, "write"))), None
+        )
+        if key is None:
+            return problem(401, "unauthenticated", "The write key is missing, not known, or revoked.")
+        return respond(opened.answer(take(key, opened)))
+
+    return view
 
 
-def presented_key(request: HttpRequest) -> AccessKey | None:
-    """The write key of the header or the query, where it is a live one. It may also stand in the body."""
-    for secret in (basic_user(request), bearer_secret(request), request.GET.get("writeKey", "")):
-        if secret and (key := find_key(secret, "write")):
-            return key
-    return None
+def presented_secrets(request: HttpRequest) -> tuple[str, ...]:
+    """Where the write key may stand outside of the body. Some protocols carry it inside."""
+    return basic_user(request), bearer_secret(request), request.GET.get("writeKey", "")
 
 
 def basic_user(request: HttpRequest) -> str:
@@ -115,36 +122,32 @@ def basic_user(request: HttpRequest) -> str:
         return ""
 
 
-def take(key: AccessKey, opened: Request, kind: str | None) -> list[Result]:
+def take(key: AccessKey, opened: Request) -> list[Result]:
     """Read and store every item in one transaction; returns what became of each."""
     now = timezone.now()
-    readings = [read(item, kind, opened, now, key.workspace.currency) for item in opened.items]
-    places, normal = [], []
-    for n, reading in enumerate(readings):
-        if isinstance(reading, Reading):
-            for item in (reading.event, reading.profile):
-                if item is not None:
-                    places.append(n)
-                    normal.append(item)
+    readings = [read(item, opened, now, key.workspace.currency) for item in opened.items]
+    parts = [(n, part) for n, reading in enumerate(readings) if isinstance(reading, Reading) for part in reading.items]
 
     def store() -> list[Result]:
         results = [reading if isinstance(reading, Result) else Result("accepted") for reading in readings]
         touch_key(key)
-        for n, result in zip(places, write(normal, now), strict=True):
+        for (n, _part), result in zip(parts, write([part for _n, part in parts], now), strict=True):
             if result.status != "accepted":
                 results[n] = result
         bad = [(raw_of(opened.items[n]), result) for n, result in enumerate(results) if result.status == "rejected"]
-        keep_rejects(key.workspace, bad, look_up(opened.context, "library", "name"), now)
+        keep_rejects(key.workspace, bad, opened.library, now)
         return results
 
+    if opened.dry_run:
+        return [reading if isinstance(reading, Result) else reading.note or Result("accepted") for reading in readings]
     return noted(in_scope(key.workspace, store), readings)
 
 
-def read(item: bytes | Refused, kind: str | None, opened: Request, now: Any, currency: str) -> Reading | Result:
+def read(item: bytes | Refused, opened: Request, now: Any, currency: str) -> Reading | Result:
     try:
         if isinstance(item, Refused):
             raise item
-        return read_item(item, kind, opened, now, currency)
+        return opened.read(item, now, currency)
     except Refused as reason:
         return refused(reason)
 
@@ -161,19 +164,16 @@ def noted(results: list[Result], readings: list[Reading | Result]) -> list[Resul
     ]
 
 
-def summarise(results: list[Result], single: bool) -> HttpResponse:
-    """The answer: counts, and one line per item with its place, status, code, message and path."""
-    counts = {status: sum(r.status == status for r in results) for status in ("accepted", "duplicate", "rejected")}
-    items = [
-        {"index": n, "status": r.status, "code": r.code, "message": r.message, "path": r.path}
-        for n, r in enumerate(results)
-    ]
-    answer: dict[str, Any] = {"success": True, "code": "ok", "message": "", **counts, "items": items}
-    if single and counts["rejected"]:
-        answer |= {"success": False, "code": items[0]["code"], "message": items[0]["message"]}
-    return json(200 if answer["success"] else 400, answer)
+@open_to_browsers("GET")
+def segment_settings(request: HttpRequest, write_key: str) -> HttpResponse:
+    return respond(browser_settings(write_key[:200], request.get_host(), request.scheme or "https"))
 
 
-@open_to_browsers
+@open_to_browsers("GET", "POST")
+def posthog_quiet(request: HttpRequest, rest: str = "") -> HttpResponse:
+    return respond(quiet())
+
+
+@open_to_browsers("POST", "GET")
 def not_found(request: HttpRequest, rest: str = "") -> HttpResponse:
     return problem(404, "not_found", "There is no such address here.")

@@ -14,7 +14,7 @@ from hashlib import sha1
 import msgspec
 from django.db import connection, transaction
 
-from users.ingest.normal import NormalEvent, NormalProfile, PersonKey, Result
+from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Result, Told
 from users.models import EndUser, EventName, IdentityLink, person_id
 from users.traits import region_of, save_profiles
 from workspaces.models import Workspace
@@ -48,7 +48,7 @@ class Row(msgspec.Struct):
     event: NormalEvent
 
 
-def write(items: Sequence[NormalEvent | NormalProfile], received_at: datetime) -> list[Result]:
+def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
     """Store a batch in the open scope; returns what became of each item, in order."""
     workspace = current_workspace()
     results = [ACCEPTED] * len(items)
@@ -61,11 +61,11 @@ def write(items: Sequence[NormalEvent | NormalProfile], received_at: datetime) -
     profiles = [item for item in items if isinstance(item, NormalProfile)]
     if profiles:
         save_profiles(profiles, ids, region_of(workspace.currency))
-        link_identities(workspace, profiles, ids)
+    link_identities(workspace, items, ids)
     return results
 
 
-def add_people(workspace: Workspace, items: Iterable[NormalEvent | NormalProfile]) -> dict[PersonKey, uuid.UUID]:
+def add_people(workspace: Workspace, items: Iterable[Told]) -> dict[PersonKey, uuid.UUID]:
     """Make the people who are new; everybody was created when the first thing known of them happened."""
     first: dict[PersonKey, datetime] = {}
     for item in items:
@@ -103,7 +103,7 @@ def add_people(workspace: Workspace, items: Iterable[NormalEvent | NormalProfile
 
 def make_rows(
     workspace: Workspace,
-    items: Sequence[NormalEvent | NormalProfile],
+    items: Sequence[Told],
     ids: dict[PersonKey, uuid.UUID],
     received_at: datetime,
     results: list[Result],
@@ -240,13 +240,16 @@ def array(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def link_identities(workspace: Workspace, profiles: list[NormalProfile], ids: dict[PersonKey, uuid.UUID]) -> None:
-    """Keep which visitor turned out to be which user. The visitor's events stay theirs until identities are merged."""
+def link_identities(workspace: Workspace, items: Iterable[Told], ids: dict[PersonKey, uuid.UUID]) -> None:
+    """Keep which ids turned out to be one person. Their events stay apart until identities are merged."""
     links = {}
-    for profile in profiles:
-        if profile.visitor:
-            visitor = person_id(workspace.pk, profile.visitor, "anonymous")
-            links[visitor, ids[profile.person]] = profile.at
+    for item in items:
+        if isinstance(item, NormalAlias):
+            previous = person_id(workspace.pk, item.previous.external_id, item.previous.kind)
+            links[previous, ids[item.person]] = item.at
+        elif isinstance(item, NormalProfile) and item.visitor:
+            visitor = person_id(workspace.pk, item.visitor, "anonymous")
+            links[visitor, ids[item.person]] = item.at
     if links:
         IdentityLink.objects.bulk_create(
             [

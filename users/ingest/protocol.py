@@ -1,0 +1,181 @@
+"""What every protocol is to the door: it opens a request into items, reads one item, and words the answer its SDK expects.
+
+Splitting a body into items is shared: each item stays bytes until it is read, so that a bad one costs only itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from users.ingest import normal
+from users.ingest.body import BadRequest
+from users.ingest.normal import Reading, Refused, Result
+
+MAX_ITEMS = 2_500
+GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+Struct = TypeVar("Struct", bound=msgspec.Struct)
+Item = bytes | Refused
+
+
+class Incoming(msgspec.Struct):
+    """What a protocol sees of an HTTP request; `body` is inflated, and bounded, already."""
+
+    method: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Answer(msgspec.Struct):
+    """What goes back to the SDK."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+class Request:
+    """One request, opened. A protocol's subclass fills `items`, and `secrets` where the body or query carries write keys.
+
+    `library` names the SDK in the list of refused items. `dry_run`: check everything, store nothing.
+    """
+
+    items: list[Item]
+    secrets: tuple[str, ...] = ()
+    library = ""
+    dry_run = False
+
+    def read(self, item: bytes, received_at: datetime, currency: str) -> Reading:
+        """One item in the normal form. Raises Refused."""
+        raise NotImplementedError
+
+    def answer(self, results: list[Result]) -> Answer:
+        """What the SDK has to hear once everything is committed: exactly 200, whatever became of single items."""
+        return summary(results)
+
+
+def tell(status: int, told: dict[str, Any]) -> Answer:
+    return Answer(status, msgspec.json.encode(told))
+
+
+def summary(results: list[Result]) -> Answer:
+    """Counts, and one line per item with its place, status, code, message and path."""
+    counts = {status: sum(r.status == status for r in results) for status in ("accepted", "duplicate", "rejected")}
+    items = [
+        {"index": n, "status": r.status, "code": r.code, "message": r.message, "path": r.path}
+        for n, r in enumerate(results)
+    ]
+    return tell(200, {"success": True, "code": "ok", "message": "", **counts, "items": items})
+
+
+@cache
+def decoder(kind: Any) -> msgspec.json.Decoder:
+    return msgspec.json.Decoder(kind)
+
+
+def split(body: bytes, envelope: type[Struct], arrays: bool = False) -> tuple[Struct, list[Item] | None]:
+    """The envelope, and the raw items of its field `batch`, or of the array that the body is where `arrays` may be.
+
+    None for items: the body is one object without a batch. Raises BadRequest when it is nothing of that.
+    """
+    listed = arrays and body.lstrip()[:1] == b"["
+    try:
+        if listed:
+            return envelope(), [bytes(item) for item in decoder(list[msgspec.Raw]).decode(body)]
+        told = decoder(envelope).decode(body)
+        batch = getattr(told, "batch", None)
+        return told, None if batch is None else [bytes(item) for item in batch]
+    except RecursionError as error:
+        raise BadRequest(400, "too_deep", "The JSON is nested too deeply.") from error
+    except msgspec.ValidationError as error:
+        raise BadRequest(400, "invalid_type", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return reread(body, envelope, listed)
+
+
+def reread(body: bytes, envelope: type[Struct], listed: bool) -> tuple[Struct, list[Item] | None]:
+    """The body read by the standard library, which takes lone surrogates: JavaScript sends them when it cuts an emoji
+    in half. They refuse the item they are in; without this, one of them would refuse the whole batch."""
+    try:
+        document = json.loads(body.decode(), parse_constant=refuse_constant)
+    except RecursionError as error:
+        raise BadRequest(400, "too_deep", "The JSON is nested too deeply.") from error
+    except ValueError as error:
+        raise BadRequest(400, "invalid_json", "The body is not JSON in UTF-8.") from error
+    if listed:
+        return envelope(), [rewrite(item) for item in document]
+    if not isinstance(document, dict) or not isinstance(document.get("batch", []), list):
+        raise BadRequest(400, "invalid_type", "Expected an object, and a list of items in it.")
+    batch = document.pop("batch", None)
+    whole = rewrite(document)
+    told = envelope() if isinstance(whole, Refused) else msgspec.convert(document, envelope)
+    return told, [whole] if batch is None else [rewrite(item) for item in batch]
+
+
+def rewrite(item: Any) -> Item:
+    try:
+        return json.dumps(item, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return Refused("invalid_string", "Half of a surrogate pair is not text.")
+
+
+def refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def check_items(items: list[Item]) -> list[Item]:
+    """The items of a batch. Raises BadRequest when there are none, or too many."""
+    if not items:
+        raise BadRequest(400, "empty_batch", "The batch holds no items.")
+    if len(items) > MAX_ITEMS:
+        raise BadRequest(400, "too_many_items", f"At most {MAX_ITEMS} items in a batch.")
+    return items
+
+
+def decode(raw: bytes, kind: type[Struct]) -> Struct:
+    """One item as `kind`. Raises Refused, naming the field."""
+    if len(raw) > normal.MAX_ITEM_BYTES:
+        raise Refused("event_too_large", "At most 32 KiB per item.")
+    try:
+        return decoder(kind).decode(raw)
+    except RecursionError as error:
+        raise Refused("too_deep", f"At most {normal.MAX_DEPTH} levels.") from error
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at ")
+        code = "number_out_of_range" if "out of range" in reason else "invalid_type"
+        raise Refused(code, reason, re.sub(r"^`\$\.?|`$", "", place)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refused("invalid_json", "The item is not JSON in UTF-8.") from error
+
+
+def lenient_time(value: Any) -> datetime | None:
+    """A time that only serves to correct another one: when it cannot be read, nothing is corrected."""
+    try:
+        return normal.parse_time(value)
+    except Refused:
+        return None
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def look_up(told: Mapping[str, Any], *path: str, limit: int = 100) -> str:
+    """A short text somewhere in what was told; "" when it is missing or not a clean text."""
+    value: Any = told
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+        if value is None:
+            return ""
+    try:
+        return normal.clean_text(value, "context", limit)
+    except Refused:
+        return ""
