@@ -5,6 +5,7 @@ https://posthog.com/docs/api/capture; what the SDKs really send stands in tests/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha1
 from typing import Any
@@ -14,7 +15,18 @@ import msgspec
 from users.ingest import normal
 from users.ingest.body import BadRequest, form_of, from_base64
 from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Reading, Refused, Result
-from users.ingest.protocol import Answer, Incoming, Request, as_dict, check_items, decode, lenient_time, split, tell
+from users.ingest.protocol import (
+    Answer,
+    Incoming,
+    Request,
+    as_dict,
+    check_items,
+    decode,
+    lenient_time,
+    split,
+    tell,
+    texts,
+)
 
 # Told about the person or about the transport; as properties of every event they would only take room.
 NOT_KEPT = ("token", "$set", "$set_once", "$unset", "$anon_distinct_id", "$ignore_sent_at", "distinct_id")
@@ -60,7 +72,7 @@ class PosthogRequest(Request):
         self.items = check_items([body] if items is None else items)
         self.history = envelope.historical_migration is True
         self.sent_at = lenient_time(envelope.sent_at) or lenient_time(number_of(incoming.query.get("_")))
-        self.secrets = tuple(keys_of(envelope, self.items, incoming.query))
+        self.secrets = keys_of(envelope, self.items, incoming.query)
         if len(set(self.secrets)) > 1:
             raise BadRequest(400, "mixed_keys", "All events of a request carry the same key.")
         if any(key.startswith(PERSONAL_KEY) for key in self.secrets):
@@ -75,16 +87,16 @@ class PosthogRequest(Request):
         return tell(200, {"status": 1} | told)
 
 
-def keys_of(envelope: Envelope, items: list[bytes | Refused], query: Any) -> list[str]:
+def keys_of(envelope: Envelope, items: list[bytes | Refused], query: Mapping[str, str]) -> tuple[str, ...]:
     """Write keys of the request. Without one around the events, the first event's own properties carry it."""
-    found = [key for key in (envelope.api_key, envelope.token, query.get("token"), query.get("api_key")) if key]
-    if not found and isinstance(items[0], bytes):
-        try:
-            first = decode(items[0], Captured)
-        except Refused:
-            return []
-        found = [first.api_key or first.token or (first.properties or {}).get("token")]
-    return [key for key in found if isinstance(key, str) and key]
+    found = texts(envelope.api_key, envelope.token, query.get("token"), query.get("api_key"))
+    if found or not isinstance(items[0], bytes):
+        return found
+    try:
+        first = decode(items[0], Captured)
+    except Refused:
+        return ()
+    return texts(first.api_key, first.token, (first.properties or {}).get("token"))[:1]
 
 
 def number_of(text: str | None) -> int | None:

@@ -11,15 +11,20 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 
 from users.ingest import normal
 from users.ingest.body import BadRequest
 from users.ingest.normal import Reading, Refused, Result
 
 MAX_ITEMS = 2_500
+# Deeper than any item may be, and far from where decoders give up.
+READ_DEPTH = 100
+ESCAPED = re.compile(rb"\\.", re.DOTALL)
+OPENING, CLOSING = list(b"[{"), list(b"]}")
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 Item = bytes | Refused
@@ -86,6 +91,14 @@ def split(body: bytes, envelope: type[Struct], arrays: bool = False) -> tuple[St
 
     None for items: the body is one object without a batch. Raises BadRequest when it is nothing of that.
     """
+    try:
+        return divide(body, envelope, arrays)
+    except RecursionError:
+        return divide(without_depths(body), envelope, arrays)
+
+
+def divide(body: bytes, envelope: type[Struct], arrays: bool) -> tuple[Struct, list[Item] | None]:
+    """As `split`; raises RecursionError for what is nested too deeply."""
     listed = arrays and body.lstrip()[:1] == b"["
     try:
         if listed:
@@ -93,31 +106,42 @@ def split(body: bytes, envelope: type[Struct], arrays: bool = False) -> tuple[St
         told = decoder(envelope).decode(body)
         batch = getattr(told, "batch", None)
         return told, None if batch is None else [bytes(item) for item in batch]
-    except RecursionError as error:
-        raise BadRequest(400, "too_deep", "The JSON is nested too deeply.") from error
     except msgspec.ValidationError as error:
         raise BadRequest(400, "invalid_type", str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError):
         return reread(body, envelope, listed)
 
 
+def without_depths(body: bytes) -> bytes:
+    """The body with whatever is nested deeper than READ_DEPTH cut out, which a decoder could not even skip.
+
+    The item it was in is still deeper than an item may be, and is refused for that; its neighbours are not.
+    """
+    marks = np.frombuffer(ESCAPED.sub(b"__", body), np.uint8)
+    outside = np.cumsum(marks == ord('"')) % 2 == 0
+    steps = np.where(outside & np.isin(marks, OPENING), 1, 0) - np.where(outside & np.isin(marks, CLOSING), 1, 0)
+    after = np.cumsum(steps)
+    before = after - steps
+    first = (before == READ_DEPTH) & (after > READ_DEPTH)
+    text = np.where(first, ord("0"), np.frombuffer(body, np.uint8)).astype(np.uint8)
+    return text[first | (np.maximum(before, after) <= READ_DEPTH)].tobytes()
+
+
 def reread(body: bytes, envelope: type[Struct], listed: bool) -> tuple[Struct, list[Item] | None]:
-    """The body read by the standard library, which takes lone surrogates: JavaScript sends them when it cuts an emoji
-    in half. They refuse the item they are in; without this, one of them would refuse the whole batch."""
+    """The body read by the standard library, which takes lone surrogates and NaN: JavaScript sends the one when it cuts
+    an emoji in half, Python the other. They refuse the item they are in; without this, one would refuse the whole batch."""
     try:
-        document = json.loads(body.decode(), parse_constant=refuse_constant)
-    except RecursionError as error:
-        raise BadRequest(400, "too_deep", "The JSON is nested too deeply.") from error
+        document = json.loads(body.decode(), parse_int=read_whole)
     except ValueError as error:
         raise BadRequest(400, "invalid_json", "The body is not JSON in UTF-8.") from error
     if listed:
         return envelope(), [rewrite(item) for item in document]
     if not isinstance(document, dict) or not isinstance(document.get("batch", []), list):
         raise BadRequest(400, "invalid_type", "Expected an object, and a list of items in it.")
-    batch = document.pop("batch", None)
-    whole = rewrite(document)
-    told = envelope() if isinstance(whole, Refused) else msgspec.convert(document, envelope)
-    return told, [whole] if batch is None else [rewrite(item) for item in batch]
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(envelope) if field.name != "batch"}
+    told = envelope(**{name: document[key] for key, name in names.items() if key in document})
+    batch = document.get("batch")
+    return told, [rewrite(document)] if batch is None else [rewrite(item) for item in batch]
 
 
 def rewrite(item: Any) -> Item:
@@ -127,8 +151,14 @@ def rewrite(item: Any) -> Item:
         return Refused("invalid_string", "Half of a surrogate pair is not text.")
 
 
-def refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def read_whole(digits: str) -> int | float:
+    """A whole number; one too long for Python to read, which no item may hold, becomes infinite and refuses its item."""
+    return int(digits) if len(digits) < 1000 else float("inf")
+
+
+def texts(*values: Any) -> tuple[str, ...]:
+    """Those of the values that are texts and can be written as UTF-8: half a surrogate pair cannot even be hashed."""
+    return tuple(v for v in values if isinstance(v, str) and v and not any("\ud800" <= c <= "\udfff" for c in v))
 
 
 def check_items(items: list[Item]) -> list[Item]:

@@ -29,7 +29,9 @@ from users.ingest.protocol import (
     split,
     summary,
     tell,
+    texts,
 )
+from users.traits import clean_phone, region_of
 
 VIEWED = {"page": "Page Viewed", "screen": "Screen Viewed"}
 GROUPED = "Group Identified"
@@ -73,7 +75,7 @@ class SegmentRequest(Request):
         self.kind = None if kind == "batch" else kind
         single: list[Item] = [incoming.body] if items is None or envelope.batch is not None else items
         self.items = check_items(items or []) if self.kind is None else single
-        self.secrets = (envelope.write_key,) if isinstance(envelope.write_key, str) else ()
+        self.secrets = texts(envelope.write_key)
         self.sent_at = lenient_time(envelope.sent_at) if self.kind is None else None
         self.context = as_dict(envelope.context) if self.kind is None else {}
         self.library = look_up(as_dict(envelope.context), "library", "name")
@@ -135,7 +137,8 @@ def read_item(raw: bytes, kind: str | None, request: SegmentRequest, received_at
     sent_at = request.sent_at or lenient_time(message.sent_at)
     at = normal.correct_time(client_at, sent_at, received_at) if client_at else received_at
     if kind == "identify":
-        return Reading([read_identify(message, context, person, at, visitor if user_id else "")])
+        profile = read_identify(message, context, person, at, visitor if user_id else "")
+        return Reading([profile], note_phone(profile.traits, "traits.phone", currency))
     if kind == "alias":
         return Reading(read_alias(message, user_id, visitor, at))
     return read_event(message, kind, context, person, at, client_at, currency)
@@ -179,7 +182,7 @@ def read_event(
         normal.read_order_id(properties),
     )
     unnamed = Result("accepted", "no_message_id", "Without a messageId a repeat is stored again.", "messageId")
-    profile, note = read_passing(context, person, at)
+    profile, note = read_passing(context, person, at, currency)
     if kind == "group":
         profile = profile or NormalProfile(person, at)
         profile.traits = profile.traits | {"group_id": properties["group_id"]}
@@ -222,8 +225,16 @@ def read_identify(
     return profile
 
 
+def note_phone(traits: dict[str, Any], path: str, currency: str) -> Result | None:
+    """What the sender is told about a number that nobody can call: it stays an attribute, and no SMS goes there."""
+    phone = traits.get("phone")
+    if phone is None or phone == "" or clean_phone(phone, region_of(currency)):
+        return None
+    return Result("accepted", "invalid_phone", "This is not a phone number; it is kept as an attribute only.", path)
+
+
 def read_passing(
-    context: dict[str, Any], person: PersonKey, at: datetime
+    context: dict[str, Any], person: PersonKey, at: datetime, currency: str
 ) -> tuple[NormalProfile | None, Result | None]:
     """What an event's context says about the person. Whatever is wrong with it never costs the event."""
     note = None
@@ -231,6 +242,7 @@ def read_passing(
         traits = normal.clean_properties(as_dict(context.get("traits")), "context.traits")
         if traits.get("email") and not normal.clean_email(traits["email"]):
             raise Refused("invalid_email", "This is not an email address.", "context.traits.email")
+        note = note_phone(traits, "context.traits.phone", currency)
     except Refused as problem:
         traits, note = {}, Result("accepted", problem.code, problem.message, problem.path)
     traits, firsts = context_traits(context) | traits, campaign_source(context)

@@ -26,6 +26,7 @@ from users.ingest.protocol import (
     lenient_time,
     split,
     tell,
+    texts,
 )
 
 SIGNED_UP, BOUND = "$SignUp", "$BindID"
@@ -71,8 +72,7 @@ class SensorsRequest(Request):
         data = told.get("data_list") or told.get("data")
         envelope, items = split(from_base64(data) if data else incoming.body, Envelope, arrays=True)
         self.items = check_items([from_base64(data) if data else incoming.body] if items is None else items)
-        keys = (incoming.query.get("token"), incoming.query.get("project"), envelope.token)
-        self.secrets = tuple(key for key in keys if isinstance(key, str) and key)
+        self.secrets = texts(incoming.query.get("token"), incoming.query.get("project"), envelope.token)
         self.dry_run = check and incoming.headers.get("Dry-Run", "").lower() == "true"
         self.check = check
         self.picture = incoming.method == "GET"
