@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -75,7 +75,3 @@ def flatten(detail: Any, path: str = "") -> list[dict[str, Any]]:
         only = isinstance(key, int) and len(detail) == 1  # a field's single message needs no number
         rows += flatten(value, path if only else f"{path}/{key}")
     return rows
-
-
-def json_error(request: HttpRequest, http_status: int, code: str, message: str) -> JsonResponse:
-    return JsonResponse(error_body(code, message, getattr(request, "request_id", "")), status=http_status)
