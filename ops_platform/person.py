@@ -24,7 +24,7 @@ from users.models import Consent, EndUser, Event, Facts
 from workspaces.models import Workspace
 
 EVENTS = 30
-# How the page groups the catalogue; what is not named here comes last.
+# How the page groups the catalogue; what is not named here is not shown, only used in segments.
 GROUPS = (
     (
         "orders",
