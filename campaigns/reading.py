@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 from campaigns import selectors
 from campaigns.experiments import Arm, Lift
 from campaigns.models import Campaign
+from segmentation.selectors import as_id
 from workspaces.models import Workspace
 
 PAGE = 50
@@ -131,10 +131,3 @@ def deliveries_page(campaign: Campaign, asked: QueryDict) -> dict[str, Any]:
 
 def without(kept: dict[str, str], name: str) -> str:
     return "?" + urlencode({key: value for key, value in kept.items() if key != name})
-
-
-def as_id(text: str) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return ""

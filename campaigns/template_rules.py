@@ -31,6 +31,8 @@ from liquid.filter import with_context
 from liquid.template import BoundTemplate
 from liquid.token import TOKEN_CONTENT, TOKEN_ILLEGAL, TOKEN_OUTPUT
 
+from workspaces.currencies import decimals_of, symbol_of
+
 MAX_SOURCE = 256 * 1024  # characters of a template
 MAX_MARK = 1000  # characters between {{ and }}, or {% and %}
 MAX_CODE = 48 * 1024  # characters in all marks of a template together
@@ -56,10 +58,6 @@ SIMPLE_FILTERS = frozenset(
      "url_encode"}
 )  # fmt: skip
 
-CURRENCIES = {
-    "CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "HKD": "HK$", "TWD": "NT$", "SGD": "S$", "KRW": "₩",
-}  # fmt: skip
-NO_MINOR_UNIT = frozenset({"JPY", "KRW"})
 MARK_OPEN = re.compile(r"\{(?:\{|%-?\s*(?:(raw|doc)\b)?)")
 DATE_MARK = re.compile(r"%-?[YymdHIMSpjBbAa]|%%")
 
@@ -154,9 +152,8 @@ def money(value: Any, currency: str = "", *, context: Any) -> str:
     if not isinstance(value, int) or isinstance(value, bool):
         return "" if value is None or not str(value) else str(value)
     code = str(currency or context.resolve("currency", default="") or "CNY").upper()
-    sign = "-" if value < 0 else ""
-    digits = f"{abs(value):,}" if code in NO_MINOR_UNIT else f"{abs(value) // 100:,}.{abs(value) % 100:02d}"
-    return f"{sign}{CURRENCIES.get(code, code + ' ')}{digits}"
+    digits = decimals_of(code)
+    return f"{'-' if value < 0 else ''}{symbol_of(code)}{Decimal(abs(value)).scaleb(-digits):,.{digits}f}"
 
 
 def format_date(value: Any, pattern: str = "%Y-%m-%d") -> Any:

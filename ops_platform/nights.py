@@ -132,8 +132,6 @@ COUNT_WORDS = {
     "segments": lambda n: ngettext("%(n)s segment", "%(n)s segments", n),
     "entered": lambda n: ngettext("%(n)s entered", "%(n)s entered", n),
     "left": lambda n: ngettext("%(n)s left", "%(n)s left", n),
-    "runs": lambda n: ngettext("%(n)s campaign begun", "%(n)s campaigns begun", n),
-    "conversions": lambda n: ngettext("%(n)s conversion", "%(n)s conversions", n),
     "failed": lambda n: ngettext("%(n)s failed", "%(n)s failed", n),
 }
 

@@ -10,20 +10,9 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from workspaces.currencies import decimals_of
+from workspaces.currencies import decimals_of, symbol_of
 
 UNKNOWN = "—"
-SYMBOLS = {
-    "CNY": "¥",
-    "USD": "$",
-    "EUR": "€",
-    "GBP": "£",
-    "JPY": "JP¥",
-    "HKD": "HK$",
-    "TWD": "NT$",
-    "KRW": "₩",
-    "SGD": "S$",
-}
 LARGE: dict[str, tuple[tuple[int, str], ...]] = {
     "zh": ((10**8, " 亿"), (10**4, " 万")),
     "en": ((10**9, "B"), (10**6, "M"), (10**3, "k")),
@@ -69,8 +58,7 @@ def code_of(currency: Any) -> str:
 
 def symbol(currency: Any) -> str:
     """¥ for CNY; the code and a space where there is no sign for it."""
-    code = code_of(currency)
-    return SYMBOLS.get(code, f"{code} " if code else "")
+    return symbol_of(code_of(currency))
 
 
 def money(minor: Any, currency: Any = "") -> str:

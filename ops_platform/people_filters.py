@@ -86,19 +86,23 @@ def scored(column: str, parameter: str) -> Build:
     return part
 
 
-ADDRESSES = {"email": "u.email <> ''", "sms": "u.phone <> ''", "push": "u.push_token <> ''"}
+ADDRESSES = {"email": "u.email", "sms": "u.phone", "push": "u.push_token"}
 
 
 def reachable(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     if value not in ADDRESSES:
         raise BadValue(value)
+    # The same as segmentation/conditions/reachable.py and the table of RFM groups.
+    address = ADDRESSES[value]
     sql = (
-        f"{ADDRESSES[value]} and not exists (select from consent c where c.end_user_id = u.id"
-        " and c.workspace_id = %(workspace)s and c.channel = %(reach)s and not c.opted_in)"
+        f"{address} <> '' and coalesce((select c.opted_in from consent c where c.end_user_id = u.id"
+        " and c.workspace_id = %(workspace)s and c.channel = %(reach)s), not %(reach_consent)s)"
+        " and not exists (select from suppression x where x.workspace_id = %(workspace)s"
+        f" and x.channel = %(reach)s and x.address = lower({address}))"
     )
     return Part(
         sql,
-        {"reach": value},
+        {"reach": value, "reach_consent": workspace.rules.consent_required},
         "",
         _("reachable by %(channel)s") % {"channel": names.label("channel", value)},
         ("reach",),

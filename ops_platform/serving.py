@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from django.conf import settings
+
+from ops_platform.embedded.processes import signal_when_parent_dies
 
 BIN = Path(sys.executable).parent
 PATIENCE_S = 30
@@ -29,18 +31,23 @@ def free_port() -> int:
 
 
 class Children:
-    """Child processes of one `with` block: each in its own group, all stopped at the end, in reverse order."""
+    """Child processes of one `with` block: each in its own group, all stopped at the end, in reverse order.
+
+    SIGTERM ends the block like an exception. After a SIGKILL, where nothing here can end, the kernel tells them to stop.
+    """
 
     def __init__(self) -> None:
         self.running: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
+        self.before = signal.signal(signal.SIGTERM, leave)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        signal.signal(signal.SIGTERM, self.before)
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(
@@ -49,6 +56,7 @@ class Children:
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=signal_when_parent_dies(signal.SIGTERM),
         )
         self.running.append(child)
         return child
@@ -77,6 +85,10 @@ class Children:
         finally:
             for name, handler in before.items():
                 signal.signal(name, handler)
+
+
+def leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -58,7 +58,9 @@ def rfm_table(key: str) -> list[dict[str, Any]]:
     """`key` rfm_group or rfm_bits: people, share, money, average and reach per channel, in the order of the names."""
     kind = {"rfm_group": names.GROUPS, "rfm_bits": names.VALUE_CLASSES}[key]
     sql = read_sql("ops_platform/rfm_groups").replace("{key}", key)
-    rows = {row["key"]: row for row in execute(sql, {"workspace": current_workspace().id})}
+    workspace = current_workspace()
+    params = {"workspace": workspace.id, "consent_required": workspace.rules.consent_required}
+    rows = {row["key"]: row for row in execute(sql, params)}
     total = sum(row["people"] for row in rows.values())
     money = sum(row["money_minor"] for row in rows.values())
     return [

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from segmentation.models import RfmCuts, RfmScore
-from segmentation.rfm import AXES, GROUPS
+from segmentation.rfm import AXES, GROUPS, VALUE_CLASSES
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Gap:
     """`points` to the nearest cell of the target; `axis` (r, f, m) is the cheapest to raise, by `need`.
 
     `need` is days since the last order to get within for R, orders more for F, minor units more for M. At the target
-    points is 0 and axis "". Where no such step exists (`returned` has no cell) points is None.
+    points is 0 and axis "". Where no such step exists (`returned` has no cell, an unknown target no place) points is None.
     """
 
     points: int | None
@@ -33,7 +33,7 @@ def gap_to_best(score: RfmScore, cuts: RfmCuts, best: str, day: date) -> Gap:
     values = {"r": (day - score.last_order_on).days, "f": score.f_orders, "m": score.m_minor}
     if best in GROUPS:
         return _to_group(score, values, cuts.cuts, best)
-    return _to_class(score.bits, values, cuts.means, best)
+    return _to_class(score.bits, values, cuts.means, best) if best in VALUE_CLASSES else Gap(None)
 
 
 def _to_group(score: RfmScore, values: dict[str, int], cuts: dict[str, Sequence[float]], best: str) -> Gap:

@@ -19,6 +19,7 @@ from segmentation.conditions.reachable import CHANNELS
 from segmentation.definition import segments_named
 from segmentation.models import Segment, SegmentChange, SegmentDay, SegmentMember
 from users.models import EndUser, Facts
+from users.services import sqlstate
 from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import read_role
@@ -60,7 +61,7 @@ def reading(seconds: int) -> Iterator[None]:
                 cursor.execute("set local enable_nestloop to default")
                 cursor.execute("select set_config('statement_timeout', %s, true)", [before])
         except OperationalError as error:
-            if getattr(error.__cause__, "pgcode", "") != QUERY_CANCELED:
+            if sqlstate(error) != QUERY_CANCELED:
                 raise
             message = _(
                 "This rule takes longer than %(n)s seconds to count. Make the windows shorter or use fewer event conditions."
@@ -146,6 +147,7 @@ def page_of(rows: QuerySet, after: str, limit: int, day_column: str) -> Page:
 
 
 def as_id(text: str) -> str:
+    """The id in a text that somebody may have typed; "" when it is none."""
     try:
         return str(uuid.UUID(text))
     except ValueError:

@@ -11,3 +11,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CELERY_TASK_ALWAYS_EAGER = False
 DATABASES["default"]["TEST"]["NAME"] = f"test_uop_{os.environ.get('TEST_DB', 'main')}"  # noqa: F405
+# A live server's threads wait on kept-alive sockets until the end; with a connection each, the database could not be dropped.
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405

@@ -21,7 +21,6 @@ import numpy as np
 
 from users.ingest.normal import Refused, nfc
 
-SAMPLE_BYTES = 64 * 1024
 SAMPLE_ROWS = 50
 MAX_COLUMNS = 255
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "whitespace": None}

@@ -1,7 +1,7 @@
 """The catalogue of facts (用户指标): every number kept per end user, with its unit and the sentence that says what it means.
 
-A key is a column of the `facts` table. The sentence is shown beside the number and in docs/how-to/add-a-fact.md; a test
-holds columns, catalogue and docs together.
+A key is a column of the `facts` table. The sentence is shown beside the number; docs/definitions.md says it exactly, and
+tests hold columns, catalogue and definitions together.
 """
 
 from __future__ import annotations

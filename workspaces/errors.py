@@ -16,7 +16,20 @@ from rest_framework.response import Response
 from workspaces.scoping import NoScope, current_workspace
 
 # Addresses that programs ask; everything else is pages.
-PROGRAMS = ("/api/", "/v1/", "/health/")
+PROGRAMS = (
+    "/api/",
+    "/v1/",
+    "/beacon/",
+    "/pixel/",
+    "/sa/",
+    "/sa.gif/",
+    "/debug/",
+    "/batch/",
+    "/capture/",
+    "/e/",
+    "/i/v0/",
+    "/health/",
+)
 
 
 class DomainError(Exception):

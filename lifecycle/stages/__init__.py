@@ -25,8 +25,6 @@ class Stage:
     sentence: Any
     condition: str
     reason: Callable[[Mapping[str, Any]], str]
-    # Whether the workspace can do without it; then nobody matches.
-    optional: bool = False
 
 
 @cache

@@ -21,5 +21,4 @@ STAGE = Stage(
     sentence=gettext_lazy("Paid at least once for what the free product does not give."),
     condition="%(pay_stage)s and f.ever_paid",
     reason=reason,
-    optional=True,
 )

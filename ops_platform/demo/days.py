@@ -31,7 +31,6 @@ def utc_ms(days: np.ndarray | int, seconds: np.ndarray | int) -> np.ndarray:
 
 
 WEEKDAY = np.array([as_date(d).weekday() for d in range(DAYS)])
-DAY_OF_MONTH = np.array([as_date(d).day for d in range(DAYS)])
 
 # The chapters of the story.
 CRASH = (day(4, 13), day(4, 19))

@@ -11,14 +11,13 @@ from campaigns.models import Campaign, Delivery
 from campaigns.selectors import report
 from lifecycle.models import Standing
 from ops_platform.demo import cdnow, shop
-from ops_platform.demo.steps import Steps
 from segmentation.models import RfmScore
 from users.models import EndUser, Facts, Purchase
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
 
-def lines(steps: Steps, inbox: LocalInbox) -> Iterator[str]:
+def lines(inbox: LocalInbox) -> Iterator[str]:
     for workspace in Workspace.objects.filter(slug__in=[cdnow.SLUG, shop.SLUG]).order_by("created_at"):
         with workspace_scope(workspace):
             yield from workspace_lines(workspace)

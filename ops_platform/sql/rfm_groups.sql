@@ -1,23 +1,29 @@
 -- The RFM groups (or the eight classes): people, money, and how many can be reached on each channel.
--- Parameters: workspace. {key} is rfm_group or rfm_bits, from our own source. Index: rfm_score_workspace.
--- Not the ORM: no relation between scores, people and consents. Reachable: has an address and has not opted out.
+-- Parameters: workspace, consent_required. {key} is rfm_group or rfm_bits, from our own source. Index: rfm_score_workspace.
+-- Not the ORM: no relation between scores, people and consents. Reachable is what it is for segments and campaigns
+-- (segmentation/conditions/reachable.py): an address that is not suppressed, no opt-out, and consent where demanded.
 select
     r.{key} as key,
     count(*)::integer as people,
     coalesce(sum(r.m_minor), 0)::bigint as money_minor,
     coalesce(sum(r.f_orders), 0)::bigint as orders,
     coalesce(sum(s.value_at_risk_minor), 0)::bigint as risk_minor,
-    count(*) filter (where u.email <> '' and not coalesce(c.email, false))::integer as email,
-    count(*) filter (where u.phone <> '' and not coalesce(c.sms, false))::integer as sms,
-    count(*) filter (where u.push_token <> '' and not coalesce(c.push, false))::integer as push
+    count(*) filter (where u.email <> '' and coalesce(c.email, not %(consent_required)s) and x_email.address is null)::integer as email,
+    count(*) filter (where u.phone <> '' and coalesce(c.sms, not %(consent_required)s) and x_sms.address is null)::integer as sms,
+    count(*) filter (where u.push_token <> '' and coalesce(c.push, not %(consent_required)s) and x_push.address is null)::integer as push
 from rfm_score r
 join end_user u on u.id = r.end_user_id and u.workspace_id = %(workspace)s
 left join standing s on s.end_user_id = r.end_user_id and s.workspace_id = %(workspace)s
 left join (
     select
         end_user_id,
-        bool_or(channel = 'email') as email, bool_or(channel = 'sms') as sms, bool_or(channel = 'push') as push
-    from consent where workspace_id = %(workspace)s and not opted_in group by end_user_id
+        bool_or(opted_in) filter (where channel = 'email') as email,
+        bool_or(opted_in) filter (where channel = 'sms') as sms,
+        bool_or(opted_in) filter (where channel = 'push') as push
+    from consent where workspace_id = %(workspace)s group by end_user_id
 ) c on c.end_user_id = r.end_user_id
+left join suppression x_email on x_email.workspace_id = %(workspace)s and x_email.channel = 'email' and x_email.address = lower(u.email)
+left join suppression x_sms on x_sms.workspace_id = %(workspace)s and x_sms.channel = 'sms' and x_sms.address = lower(u.phone)
+left join suppression x_push on x_push.workspace_id = %(workspace)s and x_push.channel = 'push' and x_push.address = lower(u.push_token)
 where r.workspace_id = %(workspace)s
 group by r.{key}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_
 from segmentation.conditions import Condition, Example, Field, Option, Sql, Values, listed
 from segmentation.conditions._compare import describe, text_sql
 from users.facts import FACTS
-from workspaces.currencies import decimals_of
+from workspaces.currencies import decimals_of, symbol_of
 
 if TYPE_CHECKING:
     from segmentation.compiler import Query
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 WEEK = tuple(Option(str(number), name) for number, name in WEEKDAYS.items())
 SIGNS = {"at_least": ">=", "at_most": "<=", "exactly": "="}
-SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 
 
 def type_of(key: str) -> str:
@@ -136,7 +135,7 @@ class Fact(Condition):
         if "number" in values:
             number = values["number"]
             if unit == "minor":
-                return f"{SYMBOLS.get(currency, currency + ' ')}{number}"
+                return f"{symbol_of(currency)}{number}"
             if unit == "days":
                 return ngettext("%(n)s day", "%(n)s days", int(number)) % {"n": number}
             return f"{number}%" if unit == "percent" else number

@@ -45,6 +45,8 @@ def rendered(source: str, context: dict[str, Any] | None = None, *, html: bool =
         ("{{ spend | money }}", {"spend": -5, "currency": "USD"}, "-$0.05"),
         ("{{ spend | money: 'JPY' }}", {"spend": 1999}, "JP¥1,999"),
         ("{{ spend | money: 'XXX' }}", {"spend": 1999}, "XXX 19.99"),
+        ("{{ spend | money: 'VND' }}", {"spend": 1999}, "VND 1,999"),
+        ("{{ spend | money: 'KWD' }}", {"spend": -1999}, "-KWD 1.999"),
         ("{{ spend | money }}|", {"spend": None}, "|"),
         ("{{ at | date: '%Y年%-m月%-d日' }}", {"at": datetime(2026, 8, 31, 9, tzinfo=UTC)}, "2026年8月31日"),
         ("{{ at | date: '%Y年' }}", {"at": "2026-08-31T09:00:00+00:00"}, "2026年"),

@@ -12,9 +12,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from django.utils import translation
 
-from lifecycle import churn, selectors
+from lifecycle import churn
 from lifecycle.churn import sentence
-from lifecycle.models import ActivityChange, Standing
+from lifecycle.models import ActivityChange, ReturnRate, Standing
+from ops_platform import selectors, tier_reads
 from tests import builders
 from tests.night.reading import facts, night, one, standing
 from users.models import EndUser, Facts
@@ -121,7 +122,8 @@ def test_value_at_risk_is_ninety_days_of_the_last_years_spend(acme):
     ]
     assert [standing(acme, who).value_at_risk_minor for who in ("ann", "bob", "cat", "dan")] == [18000, 5, 0, None]
     with workspace_scope(acme):
-        assert selectors.counts("activity", date(2026, 8, 31))["slipping"] == selectors.Tally(3, 18005)
+        told = selectors.board_counts(date(2026, 8, 31))["activity"]["slipping"]
+    assert (told.people, told.money_minor) == (3, 18005)
 
 
 def test_value_at_risk_leaves_out_those_who_come_back(acme):
@@ -132,9 +134,9 @@ def test_value_at_risk_leaves_out_those_who_come_back(acme):
     builders.event(acme, "ann", "Order Completed", "2026-07-22", total=100)
     night(acme, "2026-08-31")
     with workspace_scope(acme):
-        point = selectors.return_curve(date(2026, 8, 31))[39]
+        point = ReturnRate.objects.get(day="2026-08-31", idle_days=40)
     # back's second visit, on 2 March, began a third spell that reached 40 long ago and has not ended.
-    assert (point.idle_days, point.spells, point.rate) == (40, 3, pytest.approx(1 / 3))
+    assert (point.spells, point.returned) == (3, 1)
     assert standing(acme, "ann").value_at_risk_minor == round(10000 / 41 * 90 * 2 / 3)
 
 
@@ -142,11 +144,11 @@ def test_the_return_curve_counts_spells_that_reached_their_length_thirty_days_ag
     visits(acme, "ann", "2026-01-01", [0, 1, 4])  # a spell of 0 idle days, one of 2 that ended, an open one
     night(acme, "2026-02-10")  # 5 January + 36 days
     with workspace_scope(acme):
-        curve = {p.idle_days: (p.spells, p.rate) for p in selectors.return_curve(date(2026, 2, 10))}
-        suggested = selectors.suggested_limit(selectors.return_curve(date(2026, 2, 10)))
-    assert curve[1] == (2, 0.5) and curve[2] == (2, 0.5) and curve[3] == (1, 0.0)
-    assert curve[6] == (1, 0.0) and curve[7] == (0, None)  # 11 January is 30 days ago, 12 January is not
-    assert suggested == 3
+        points = list(ReturnRate.objects.filter(day="2026-02-10").order_by("idle_days"))
+    curve = {point.idle_days: (point.spells, point.returned) for point in points}
+    assert curve[1] == (2, 1) and curve[2] == (2, 1) and curve[3] == (1, 0)
+    assert curve[6] == (1, 0) and curve[7] == (0, 0)  # 11 January is 30 days ago, 12 January is not
+    assert tier_reads.smallest_limit(points, 0.10) == 3
 
 
 def test_false_churn_is_the_share_of_the_flagged_seen_since(thirty):
@@ -156,8 +158,7 @@ def test_false_churn_is_the_share_of_the_flagged_seen_since(thirty):
     night(thirty, "2026-07-01")  # 30 days idle
     night(thirty, "2026-07-31")
     with workspace_scope(thirty):
-        told = selectors.false_churn(date(2026, 7, 31))
-    assert told == {"flagged_on": date(2026, 7, 1), "people": 2, "back": 1, "rate": 0.5}
+        assert tier_reads.false_churn(date(2026, 7, 31)) == {"flagged": 2, "seen_again": 1}
 
 
 WHY = {"seen": True, "idle": 24, "kind": "personal", "limit": 15, "median": 5}

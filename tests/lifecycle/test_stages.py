@@ -7,9 +7,10 @@ from datetime import date, timedelta
 import pytest
 from django.utils import translation
 
-from lifecycle import selectors
-from lifecycle.models import DayCount, StageChange, Standing
+from lifecycle.churn import sentence
+from lifecycle.models import ActivityChange, DayCount, StageChange, Standing
 from lifecycle.stages import all_stages, label, ladder, upward
+from ops_platform import person, selectors, tier_reads
 from tests import builders
 from tests.night.reading import night, one, standing
 from users.models import EndUser
@@ -87,12 +88,14 @@ def test_a_change_is_kept_with_its_reason(tool):
     night(tool, "2026-08-01")
     night(tool, "2026-08-04")
     with workspace_scope(tool), translation.override("en"):
-        told = selectors.history(standing(tool, "ann").end_user_id)
-    words = [(str(row.day), row.kind, row.before, row.after, row.reason) for row in told]
+        told = person.read_history(standing(tool, "ann").end_user_id)
+        flag = one(ActivityChange, tool, "ann", day="2026-08-01")
+        assert (flag.from_activity, flag.to_activity) == ("", "active")
+        assert sentence(flag.why) == "came today; default limit 30 days"
+    words = [(str(row.day), row.kind, row.before, row.after, row.why) for row in told]
     assert words == [
         ("2026-08-04", "stage", "use", "habit", "4 habit days in the last 14 days; 4 make a habit"),
         ("2026-08-01", "stage", "", "use", "Core action on 1 day so far; 1 of 4 habit days in the last 14 days"),
-        ("2026-08-01", "activity", "", "active", "came today; default limit 30 days"),
     ]
     assert standing(tool, "ann").stage_since == date(2026, 8, 4)
 
@@ -106,7 +109,7 @@ def test_every_stage_words_its_reason(tool):
     builders.person(tool, "contact")
     night(tool, "2026-08-31")
     with workspace_scope(tool), translation.override("en"):
-        reasons = {row.to_stage: selectors.stage_reason(row) for row in StageChange.objects.all()}
+        reasons = {row.to_stage: person.stage_reason(row) for row in StageChange.objects.all()}
     assert reasons == {
         "churned": "Had the habit; 239 days without a visit; usually every 1 day, limit 7 days",
         "paying": "Paid, and more was paid than refunded",
@@ -170,25 +173,30 @@ def test_the_flow_between_two_days_adds_up(tool):
     night(tool, "2026-08-10")
     night(tool, "2026-08-13")
     with workspace_scope(tool):
-        flow = selectors.flow(date(2026, 8, 1), date(2026, 8, 13))
-        before, after = (selectors.counts("stage", day) for day in (date(2026, 8, 1), date(2026, 8, 13)))
-        over_time = selectors.counts_between("stage", date(2026, 8, 1), date(2026, 8, 13))
-        assert selectors.night_before(date(2026, 8, 13)) == date(2026, 8, 10)
-    assert flow.people == {
+        moves = selectors.stage_moves(date(2026, 8, 1), date(2026, 8, 13))
+        before, after = (
+            {key: row.people for key, row in selectors.board_counts(day)["stage"].items()}
+            for day in (date(2026, 8, 1), date(2026, 8, 13))
+        )
+        days, _series = tier_reads.stage_series(date(2026, 8, 1), date(2026, 8, 13))
+    cells = [(row["key"], cell) for row in tier_reads.flow_matrix(moves, after) for cell in row["cells"]]
+    flow = {(source, cell["key"]): cell["people"] for source, cell in cells if cell["people"]}
+    assert flow == {
         ("use", "habit"): 1, ("use", "use"): 1, ("use", ""): 1, ("contact", "contact"): 1, ("", "contact"): 1
     }  # fmt: skip
-    assert flow.moved() == 3
+    assert sum(move["people"] for move in moves) == 3
     for key in all_stages():
-        assert sum(n for (source, _to), n in flow.people.items() if source == key) == before[key].people
-        assert sum(n for (_from, target), n in flow.people.items() if target == key) == after[key].people
-    assert list(over_time) == [date(2026, 8, day) for day in (1, 5, 10, 13)]
+        assert sum(n for (source, _to), n in flow.items() if source == key) == before[key]
+        assert sum(n for (_from, target), n in flow.items() if target == key) == after[key]
+    assert days == ["2026-08-01", "2026-08-05", "2026-08-10", "2026-08-13"]
 
 
 def test_every_night_keeps_a_count_for_every_stage_with_its_spend(tool):
     builders.event(tool, "ann", "Order Completed", "2026-08-01", total=7)
     night(tool, "2026-08-02")
     with workspace_scope(tool):
-        told = selectors.counts("stage", date(2026, 8, 2))
-        assert set(told) == set(all_stages()) and told["contact"] == selectors.Tally(1, 700)
+        told = selectors.board_counts(date(2026, 8, 2))["stage"]
+        assert set(told) == set(all_stages())
+        assert (told["contact"].people, told["contact"].money_minor) == (1, 700)
         assert DayCount.objects.filter(board="activity").count() == 3
-        assert selectors.counts("stage", date(2026, 8, 1)) == {}
+        assert selectors.board_counts(date(2026, 8, 1))["stage"] == {}

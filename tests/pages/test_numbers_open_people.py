@@ -6,10 +6,17 @@ import re
 from html import unescape
 from typing import Any
 
+import pytest
 from django.test import Client
 
+from campaigns.suppressions import suppress
 from ops_platform.nightly import run_night
+from ops_platform.tier_reads import rfm_table
+from segmentation.selectors import count_live
 from tests.pages.conftest import LAST, fill
+from users.models import EndUser, person_id
+from users.services import set_consent
+from workspaces.scoping import workspace_scope
 
 PAGES = ["", "tiers/lifecycle/?since=2026-08-30", "tiers/rfm/", "tiers/churn/"]
 LINK = re.compile(r'<a [^>]*?href="(/w/acme/users/\?[^"]+)"[^>]*>(.*?)</a>', re.S)
@@ -73,3 +80,23 @@ def test_the_matrix_adds_up_to_everybody(told: Any, as_role: Any) -> None:
     context = as_role("analyst").get("/w/acme/tiers/lifecycle/?since=2026-08-30").context
     people = sum(cell["people"] for row in context["matrix"] for cell in row["cells"])
     assert people == 7
+
+
+@pytest.mark.parametrize(("demanded", "reached"), [(False, 5), (True, 1)])
+def test_reachable_means_the_same_in_the_table_the_list_and_a_segment(
+    told: Any, as_role: Any, demanded: bool, reached: int
+) -> None:
+    """Six buyers and one who only looks: one opted out, one agreed, one is suppressed under an address in capitals."""
+    acme = told.acme
+    with workspace_scope(acme):
+        acme.settings = {"consent_required": demanded}
+        acme.save(update_fields=["settings"])
+        set_consent([person_id(acme.pk, "reg1")], "email", False, "test")
+        set_consent([person_id(acme.pk, "reg2")], "email", True, "test")
+        EndUser.objects.filter(external_id="slip").update(email="Slip@mail.test")
+        suppress("email", ["slip@mail.test"], "bounced")
+        counted = count_live({"kind": "reachable", "channel": "email"}, acme).people
+        for key in ("rfm_group", "rfm_bits"):
+            assert sum(row["email"] for row in rfm_table(key)) == reached - (not demanded)
+    assert counted == reached
+    assert count(as_role("analyst"), "/w/acme/users/?reach=email", {}) == reached

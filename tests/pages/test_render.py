@@ -53,6 +53,7 @@ def test_one_persons_page_and_its_drawer(told: Any, as_role: Any) -> None:
     url = f"/w/acme/users/{person_id(told.acme.pk, 'slip')}/"
     page = client.get(url).content.decode()
     assert "李娜" in page and "Order Completed" in page
+    assert "要在最近" in page  # 还差一步
     drawer = client.get(url, headers={"HX-Request": "true", "HX-Target": "drawer-body"}).content.decode()
     assert "李娜" in drawer and "<html" not in drawer
 

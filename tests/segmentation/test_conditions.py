@@ -179,6 +179,11 @@ def test_consent_counts_where_the_workspace_demands_it(scope, regulars):
     assert names_of({"kind": "reachable", "channel": "sms"}, scope) == set()
 
 
+def test_a_suppressed_address_is_found_however_it_is_written(scope, regulars):
+    EndUser.objects.filter(name="Di").update(email="D_i@acme.test")
+    assert names_of({"kind": "reachable", "channel": "email"}, scope) == {"An"}
+
+
 def test_a_file_without_its_condition_is_refused(monkeypatch):
     monkeypatch.setattr(conditions.importlib, "import_module", lambda name: ModuleType(name))
     with pytest.raises(TypeError):

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from django.utils import translation
 
-from lifecycle.selectors import Tally, counts
+from ops_platform.selectors import board_counts
 from segmentation.models import RfmChange, RfmCuts, RfmScore
 from segmentation.rfm import BOARD, GROUPS, VALUE_CLASSES
 from segmentation.rfm_gap import Gap, gap_sentence, gap_to_best
@@ -65,8 +65,8 @@ def test_what_explains_the_scores_is_kept(six):
         assert kept.population == 6
         assert kept.cuts == {"r": [1, 2, 3, 4], "f": [1, 1, 1, 1], "m": [3000, 4000, 5000, 6000]}
         assert kept.means == {"r": 2.5, "f": 1.8333, "m": 4333.3333}
-        told = counts("rfm", TODAY)
-    assert set(told) == set(GROUPS) and told["hibernating"] == Tally(2, 11000) and told["returned"] == Tally()
+        told = {key: (row.people, row.money_minor) for key, row in board_counts(TODAY)["rfm"].items()}
+    assert set(told) == set(GROUPS) and told["hibernating"] == (2, 11000) and told["returned"] == (0, 0)
 
 
 def test_equal_values_share_a_score_and_are_high_in_r_only(acme):
@@ -142,7 +142,8 @@ def test_without_buyers_there_are_no_scores_and_no_cut_points(acme):
     night(acme, TODAY.isoformat())
     with workspace_scope(acme):
         assert not RfmScore.objects.exists() and not RfmCuts.objects.exists()
-        assert counts("rfm", TODAY)["champions"] == Tally()
+        told = board_counts(TODAY)["rfm"]["champions"]
+        assert (told.people, told.money_minor) == (0, 0)
 
 
 @pytest.mark.parametrize(

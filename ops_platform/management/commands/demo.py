@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 address = start_web(children, port)
             self.fill(steps, address, inbox)
             password = self.operator()
-            for line in lines(steps, inbox):
+            for line in lines(inbox):
                 self.stdout.write(line)
             self.stdout.write(f"\n  {time.monotonic() - began:.0f} s in all")
             if options["serve"]:
