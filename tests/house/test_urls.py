@@ -28,7 +28,7 @@ OUTSIDE = {
     "invitation/": "a signed invitation",
     "t/": "signed links in messages",
     **dict.fromkeys(("v1/", "beacon/v1/", "pixel/v1/"), "ingest as Segment and Rudder send, by write key"),
-    **dict.fromkeys(("sa/", r"sa\.gif/", "debug/"), "ingest as 神策 sends, by write key"),
+    **dict.fromkeys(("sa/", "sa[.]gif/", "debug/"), "ingest as 神策 sends, by write key"),
     **dict.fromkeys(("batch/", "capture/", "e/", "track/", "i/v0/e/"), "ingest as PostHog sends, by write key"),
     **dict.fromkeys(("flags/", "decide/", "array/"), "what PostHog's SDKs ask for; the same for everybody"),
     "api/docs": "the API's description",

@@ -57,7 +57,7 @@ valid = st.fixed_dictionaries(
 
 
 def incoming(body: bytes, **query: str) -> Incoming:
-    return Incoming("POST", query, {}, body)
+    return Incoming("POST", "/", query, {}, body)
 
 
 OPENERS: list[Callable[[bytes], Request]] = [

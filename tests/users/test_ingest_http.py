@@ -16,7 +16,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from tests.users.conftest import stored, track
-from users.ingest import body, view
+from users.ingest import body, door
 from users.ingest.body import MAX_BYTES
 from users.models import IngestError
 from workspaces.models import AccessKey
@@ -283,15 +283,15 @@ def request_over(wire: Wire, **environ: str) -> WSGIRequest:
 
 def test_a_body_that_ends_too_early_is_refused():
     with pytest.raises(body.BadRequest) as caught:
-        body.read_body(request_over(Wire(10), CONTENT_LENGTH="100"))
+        body.read_bounded(request_over(Wire(10), CONTENT_LENGTH="100"))
     assert caught.value.code == "incomplete"
 
 
 def test_a_chunked_body_without_a_length_is_read_and_bounded():
-    assert len(body.read_body(request_over(Wire(1000), HTTP_TRANSFER_ENCODING="chunked"))) == 1000
+    assert len(body.read_bounded(request_over(Wire(1000), HTTP_TRANSFER_ENCODING="chunked"))) == 1000
     wire = Wire(100 * 1024 * 1024)
     with pytest.raises(body.BadRequest) as caught:
-        body.read_body(request_over(wire, HTTP_TRANSFER_ENCODING="chunked"))
+        body.read_bounded(request_over(wire, HTTP_TRANSFER_ENCODING="chunked"))
     assert caught.value.status == 413 and wire.left > 95 * 1024 * 1024
 
 
@@ -336,7 +336,7 @@ def test_when_the_database_cannot_the_client_is_asked_to_come_back(send, monkeyp
 
         raise OperationalError("the table is made of cheese") from Cause()
 
-    monkeypatch.setattr(view, "write", fail)
+    monkeypatch.setattr(door, "write", fail)
     answer = send("track", track())
     assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, code, "5")
     assert b"cheese" not in answer.content
@@ -346,7 +346,7 @@ def test_a_bug_of_ours_is_json_too_and_names_nothing(send, monkeypatch, caplog):
     def fail(*_args: Any) -> None:
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr(view, "write", fail)
+    monkeypatch.setattr(door, "write", fail)
     answer = send("track", track())
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert b"secret" not in answer.content and "/secret/path" in caplog.text

@@ -112,7 +112,7 @@ def test_bad_records_are_kept_for_the_developer_and_answered_with_200(client, wo
 
 
 def read_sensors(**changes: Any) -> list[Told]:
-    request = SensorsRequest(Incoming("POST", {}, {}, json.dumps(record(**changes)).encode()))
+    request = SensorsRequest(Incoming("POST", "/", {}, {}, json.dumps(record(**changes)).encode()))
     [item] = request.items
     return request.read(item, NOW, "CNY").items
 
@@ -213,7 +213,7 @@ def test_the_browser_sdk_is_kept_quiet(client):
 
 
 def read_posthog(**changes: Any) -> list[Told]:
-    request = PosthogRequest(Incoming("POST", {}, {}, json.dumps(captured(**changes)).encode()))
+    request = PosthogRequest(Incoming("POST", "/", {}, {}, json.dumps(captured(**changes)).encode()))
     [item] = request.items
     return request.read(item, NOW, "CNY").items
 

@@ -24,12 +24,11 @@ class BadRequest(Exception):
 TOO_LARGE = (413, "too_large", "At most 4 MiB, before and after decompression.")
 
 
-def read_body(request: HttpRequest) -> bytes:
-    """The request's bytes, inflated. Raises BadRequest. The content type is ignored: SDKs send what they like."""
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+def inflated(raw: bytes, encoding: str) -> bytes:
+    """The body as it was before compression. Raises BadRequest. The content type is ignored: SDKs send what they like."""
+    encoding = encoding.strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise BadRequest(415, "unsupported_encoding", "Send JSON plain or with Content-Encoding: gzip.")
-    raw = read_bounded(request)
     if encoding.endswith("gzip") or raw.startswith(GZIP_MAGIC):
         raw = inflate(raw)
     return raw.removeprefix(b"\xef\xbb\xbf")

@@ -103,7 +103,7 @@ def number_of(text: str | None) -> int | None:
     return int(text) if text and text.isdigit() and len(text) < 15 else None
 
 
-def quiet() -> Answer:
+def quiet(_incoming: Incoming) -> Answer:
     """What browser SDKs ask for beside sending (feature flags, remote configuration): nothing is configured here."""
     return tell(
         200,

@@ -31,12 +31,13 @@ Item = bytes | Refused
 
 
 class Incoming(msgspec.Struct):
-    """What a protocol sees of an HTTP request; `body` is inflated, and bounded, already."""
+    """An HTTP request, whatever server took it. Names of headers are in lower case; a protocol sees `body` inflated."""
 
     method: str
+    path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = b""
 
 
 class Answer(msgspec.Struct):
@@ -45,6 +46,7 @@ class Answer(msgspec.Struct):
     status: int
     body: bytes
     content_type: str = "application/json"
+    headers: dict[str, str] = {}
 
 
 class Request:

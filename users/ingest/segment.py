@@ -96,7 +96,8 @@ class PixelRequest(SegmentRequest):
 
     def __init__(self, incoming: Incoming, kind: str) -> None:
         told = from_base64(incoming.query["data"]) if "data" in incoming.query else from_query(incoming.query)
-        super().__init__(Incoming("GET", incoming.query, incoming.headers, told), kind)
+        incoming.body = told
+        super().__init__(incoming, kind)
 
     def answer(self, results: list[Result]) -> Answer:
         return Answer(200, GIF, "image/gif")
@@ -116,9 +117,11 @@ def from_query(query: Mapping[str, str]) -> bytes:
     return msgspec.json.encode(message)
 
 
-def browser_settings(write_key: str, host: str, scheme: str) -> Answer:
+def browser_settings(incoming: Incoming) -> Answer:
     """What Segment's browser SDK asks for before it sends anything. It tells nothing about whether the key is known."""
-    told = {"apiKey": write_key, "apiHost": f"{host}/v1", "protocol": scheme, "addBundledMetadata": False}
+    write_key, host = incoming.path.split("/")[3][:200], incoming.headers.get("host", "")[:255]
+    scheme = incoming.headers.get("x-forwarded-proto", "http")
+    told = {"apiKey": write_key, "apiHost": f"{host}/v1", "protocol": "https" if scheme == "https" else "http"}
     return tell(200, {"integrations": {"Segment.io": told}, "plan": {"track": {"__default": {"enabled": True}}}})
 
 

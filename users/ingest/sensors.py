@@ -73,7 +73,7 @@ class SensorsRequest(Request):
         envelope, items = split(from_base64(data) if data else incoming.body, Envelope, arrays=True)
         self.items = check_items([from_base64(data) if data else incoming.body] if items is None else items)
         self.secrets = texts(incoming.query.get("token"), incoming.query.get("project"), envelope.token)
-        self.dry_run = check and incoming.headers.get("Dry-Run", "").lower() == "true"
+        self.dry_run = check and incoming.headers.get("dry-run", "").lower() == "true"
         self.check = check
         self.picture = incoming.method == "GET"
 

@@ -1,0 +1,181 @@
+"""The door of ingest, whatever server stands in front: a request in, and 200 only after the commit.
+
+`open_request` reads and checks without the database; `store` writes; both end in an `Answer`. `view.py` is the door for
+Django's requests, `asgi.py` the fast one for the server's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from users.ingest.body import BadRequest, inflated
+from users.ingest.normal import Reading, Refused, Result, refused
+from users.ingest.protocol import Answer, Incoming, Request, tell
+from users.ingest.rejects import keep_rejects
+from users.ingest.write import write
+from users.services import in_scope, sqlstate
+from workspaces.authentication import find_key, touch_key
+from workspaces.models import AccessKey
+
+logger = logging.getLogger(__name__)
+RETRY_SECONDS = 5
+STORAGE_FULL = {"53100", "53200", "53300", "53400"}
+HEADERS = "Authorization, Content-Type, Content-Encoding, X-Retry-Count, AnonymousId, SentAt"
+
+
+class Address(msgspec.Struct, frozen=True):
+    """What stands at an address: a protocol that takes events, or an answer that is the same for everybody."""
+
+    methods: tuple[str, ...]
+    protocol: Callable[..., Request] | None = None
+    named: dict[str, Any] = {}
+    fixed: Callable[[Incoming], Answer] | None = None
+
+
+class Opened(msgspec.Struct):
+    """A request that was read: whose key it carries, and every item in the normal form or the reason against it."""
+
+    key: AccessKey
+    request: Request
+    readings: list[Reading | Result]
+    received_at: datetime
+
+
+def open_request(address: Address, incoming: Incoming) -> Request:
+    """Split the body into items. Raises BadRequest. Needs no database."""
+    assert address.protocol is not None
+    incoming.body = inflated(incoming.body, incoming.headers.get("content-encoding", ""))
+    return address.protocol(incoming, **address.named)
+
+
+def secrets_of(incoming: Incoming, request: Request) -> list[str]:
+    """Every text of the request that may be its write key: SDKs put it in the header, the address or the body."""
+    scheme, _, told = incoming.headers.get("authorization", "").partition(" ")
+    outside = {"basic": basic_user(told), "bearer": told.strip()}.get(scheme.lower(), "")
+    return [secret for secret in (outside, incoming.query.get("writeKey", ""), *request.secrets) if secret]
+
+
+def basic_user(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[0]
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def first_key(secrets: list[str]) -> AccessKey | None:
+    """The first live write key among them."""
+    return next((key for secret in secrets if (key := find_key(secret, "write"))), None)
+
+
+def read_all(key: AccessKey, request: Request) -> Opened:
+    """Every item in the normal form, or why it cannot be taken. Needs no database."""
+    now = timezone.now()
+    return Opened(key, request, [read(item, request, now, key.workspace.currency) for item in request.items], now)
+
+
+def read(item: bytes | Refused, request: Request, now: datetime, currency: str) -> Reading | Result:
+    try:
+        if isinstance(item, Refused):
+            raise item
+        return request.read(item, now, currency)
+    except Refused as reason:
+        return refused(reason)
+
+
+def store(batch: list[Opened]) -> list[list[Result]]:
+    """Store requests of one workspace in one transaction; returns what became of each one's items."""
+    writes = [opened for opened in batch if not opened.request.dry_run]
+    if writes:
+        told = [part for opened in writes for reading in opened.readings for part in parts_of(reading)]
+        received_at = max(opened.received_at for opened in writes)
+
+        def work() -> list[list[Result]]:
+            touch_key(writes[0].key)
+            outcomes = iter(write(told, received_at))
+            found = [[outcome(reading, outcomes) for reading in opened.readings] for opened in writes]
+            for opened, results in zip(writes, found, strict=True):
+                bad = [(raw_of(opened.request.items[n]), r) for n, r in enumerate(results) if r.status == "rejected"]
+                keep_rejects(opened.key.workspace, bad, opened.request.library, received_at)
+            return found
+
+        stored = iter(in_scope(writes[0].key.workspace, work))
+    return [
+        [outcome(reading, None) for reading in opened.readings] if opened.request.dry_run else next(stored)
+        for opened in batch
+    ]
+
+
+def parts_of(reading: Reading | Result) -> list[Any]:
+    return reading.items if isinstance(reading, Reading) else []
+
+
+def outcome(reading: Reading | Result, outcomes: Any) -> Result:
+    """What became of one item: refused, or the worst that became of its parts, or accepted with a note."""
+    if isinstance(reading, Result):
+        return reading
+    found = [next(outcomes) for _part in reading.items] if outcomes else []
+    worst = next((result for result in found if result.status != "accepted"), None)
+    return worst or reading.note or Result("accepted")
+
+
+def raw_of(item: bytes | Refused) -> bytes:
+    return item if isinstance(item, bytes) else b""
+
+
+def explain(error: Exception) -> Answer:
+    """What an SDK is told when nothing was stored: it comes back after a 503, and gives up on a 400."""
+    if isinstance(error, BadRequest):
+        answer = problem(error.status, error.code, str(error))
+    elif isinstance(error, OperationalError | InterfaceError):
+        logger.warning("ingest: the database is not available: %s", error)
+        full = sqlstate(error) in STORAGE_FULL
+        answer = problem(503, "storage_full" if full else "unavailable", "Nothing was stored. Try again later.")
+    else:  # a bug of ours: the client keeps its events and tries again
+        logger.error("ingest: unexpected error", exc_info=error)
+        answer = problem(500, "internal_error", "Nothing was stored. Try again later.")
+    if answer.status == 503:
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
+
+
+def unauthenticated() -> Answer:
+    return problem(401, "unauthenticated", "The write key is missing, not known, or revoked.")
+
+
+def problem(status: int, code: str, message: str) -> Answer:
+    return tell(status, {"success": False, "code": code, "message": message, "detail": message, "items": []})
+
+
+def without_key(address: Address | None, incoming: Incoming) -> Answer | None:
+    """The answer where none needs a key: preflights, wrong methods and addresses, and what is the same for everybody."""
+    if incoming.method == "OPTIONS":
+        return preflight(incoming.headers)
+    if address is None:
+        return problem(404, "not_found", "There is no such address here.")
+    if incoming.method not in address.methods:
+        answer = problem(405, "method_not_allowed", f"Send a {address.methods[0]}.")
+        answer.headers["Allow"] = ", ".join((*address.methods, "OPTIONS"))
+        return answer
+    return address.fixed(incoming) if address.fixed else None
+
+
+def preflight(headers: Mapping[str, str]) -> Answer:
+    """Pages of any origin may send, and read the answer: the key is the proof."""
+    asked = headers.get("access-control-request-headers", "")
+    answer = Answer(204, b"")
+    answer.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+    answer.headers["Access-Control-Allow-Headers"] = (
+        asked if re.fullmatch(r"[\w\-, ]{1,500}", asked, re.ASCII) else HEADERS
+    )
+    answer.headers["Access-Control-Max-Age"] = "86400"
+    return answer
