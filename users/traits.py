@@ -10,7 +10,7 @@ import uuid
 import zoneinfo
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -118,6 +118,12 @@ def clean_phone(value: Any, region: str) -> str:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not text.isascii() or len(text) > 40:
         return ""
+    return parse_phone(text, region)
+
+
+@lru_cache(maxsize=10_000)
+def parse_phone(text: str, region: str) -> str:
+    """Remembered: events repeat the number of the person they are about."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:

@@ -6,12 +6,14 @@ import base64
 import gzip
 import json
 import resource
+from datetime import timedelta
 from typing import Any
 
 import psycopg2
 import pytest
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import OperationalError
+from django.utils import timezone
 
 from tests.users.conftest import stored, track
 from users.ingest import body, view
@@ -82,6 +84,11 @@ def test_the_key_says_whose_event_it_is_and_nothing_else_does(send, world, acme)
     assert stored(acme)[0].end_user_id != stored(world.other)[0].end_user_id
 
 
+def test_half_an_emoji_is_no_key(client, world):
+    answer = client.post("/v1/track", data=b'{"writeKey":"\\ud800"}', content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
 # --- batches -------------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +127,42 @@ def test_half_an_emoji_costs_only_the_item_it_is_in(send, acme):
     assert [item["status"] for item in answer["items"]] == ["accepted", "rejected", "accepted"]
     assert answer["items"][1]["code"] == "invalid_string"
     assert stored(acme)[0].properties["x"] == 9007199254740993
+
+
+POISON = {
+    "nested past every decoder": ('{"type":"track","userId":"u","event":"e","properties":{"x":%s}}', "too_deep"),
+    "not a number": ('{"type":"track","userId":"u","event":"e","properties":{"x":NaN}}', "invalid_json"),
+    "cut emoji": ('{"type":"track","userId":"u","event":"\\ud83d"}', "invalid_string"),
+    "cut emoji and 5000 digits": (
+        '{"type":"track","userId":"\\ud83d"},{"type":"track","userId":"u","event":"e","properties":{"x":%s}}'
+        % ("9" * 5000),
+        "invalid_string",
+    ),
+    "the year 9999": (
+        '{"type":"track","userId":"u","event":"e","timestamp":"9999-12-31T00:00:00Z"}',
+        "invalid_timestamp",
+    ),
+}
+DEEP = '["}\\"]",' * 3000 + "1" + "]" * 3000
+
+
+@pytest.mark.parametrize("case", POISON, ids=lambda case: case)
+def test_one_bad_item_never_costs_its_batch(send, acme, case):
+    bad, code = POISON[case]
+    bad = bad.replace("%s", DEEP)
+    sent_at = (timezone.now() - timedelta(days=9)).isoformat()  # a slow clock, so that times are corrected
+    good = [json.dumps(track(name, timestamp=sent_at)) for name in "13"]
+    body = f'{{"sentAt":"{sent_at}","batch":[{good[0]},{bad},{good[1]}]}}'
+    answer = send("batch", body=body.encode())
+    told = answer.json()
+    assert (answer.status_code, told["accepted"], told["items"][1]["code"]) == (200, 2, code)
+    assert {event.message_id for event in stored(acme)} == {"1", "3"}
+
+
+def test_half_an_emoji_in_a_batch_leaves_its_context_alone(send, acme):
+    batch = {"batch": [track("1"), track("2", event="\ud83d")], "context": {"os": {"name": "iOS"}}}
+    assert send("batch", body=json.dumps(batch).encode()).json()["accepted"] == 1
+    assert stored(acme)[0].properties["os"] == "iOS"
 
 
 def test_repeats_within_a_batch_and_after_it_are_duplicates(send, acme):

@@ -115,8 +115,11 @@ def test_addresses_that_mail_can_reach_are_taken(email):
 
 @pytest.mark.parametrize("phone", ["123", "1" * 40, "\u0661\u0663\u0668", "8.61381E+12", "", True, ["1"]])
 def test_a_malformed_phone_stays_an_attribute_and_is_no_number_to_call(send, acme, phone):
-    assert send("identify", identify({"phone": phone})).status_code == 200
+    answer = send("identify", identify({"phone": phone})).json()["items"][0]
+    assert (answer["status"], answer["code"]) == ("accepted", "invalid_phone" if phone else "")
     assert person(acme).phone == "" and person(acme).attributes["phone"] == phone
+    answer = send("track", track(context={"traits": {"phone": phone}})).json()["items"][0]
+    assert (answer["status"], answer["path"]) == ("accepted", "context.traits.phone" if phone else "")
 
 
 def test_a_phone_without_a_country_code_is_of_the_workspaces_country():

@@ -6,18 +6,24 @@ import json
 import re
 import uuid
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, TypeGuard
 
 import msgspec
+import numpy as np
 
 from users.ingest import normal
 from users.ingest.body import BadRequest
 from users.ingest.normal import NormalEvent, NormalProfile, PersonKey, Refused, Result
+from users.traits import clean_phone, region_of
 
 MAX_ITEMS = 2_500
 VIEWED = {"page": "Page Viewed", "screen": "Screen Viewed"}
 READABLE = ("track", "identify", *VIEWED)
 LATER = ("group", "alias", "merge")
+# Deeper than any item may be, and far from where decoders give up.
+READ_DEPTH = 100
+ESCAPED = re.compile(rb"\\.", re.DOTALL)
+OPENING, CLOSING = list(b"[{"), list(b"]}")
 
 
 class Envelope(msgspec.Struct, rename="camel"):
@@ -66,37 +72,56 @@ class Request:
     """
 
     def __init__(self, body: bytes, single: bool) -> None:
-        self.items: list[bytes | Refused]
         try:
-            envelope = decode_envelope(body)
-            self.items = [body] if single else [bytes(item) for item in envelope.batch or ()]
-        except RecursionError as error:
-            raise BadRequest(400, "too_deep", "The JSON is nested too deeply.") from error
-        except msgspec.ValidationError as error:
-            raise BadRequest(400, "invalid_type", str(error)) from error
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            envelope, self.items = reread(body, single)
+            envelope, self.items = divide(body, single)
+        except RecursionError:
+            envelope, self.items = divide(without_depths(body), single)
         if not self.items:
             raise BadRequest(400, "empty_batch", "The batch holds no items.")
         if len(self.items) > MAX_ITEMS:
             raise BadRequest(400, "too_many_items", f"At most {MAX_ITEMS} items in a batch.")
-        self.write_key = envelope.write_key if isinstance(envelope.write_key, str) else ""
+        # Half a surrogate pair is in no key of ours, and cannot be hashed.
+        self.write_key = envelope.write_key if is_text(envelope.write_key) else ""
         self.sent_at = None if single else lenient_time(envelope.sent_at)
         self.context = envelope.context if not single and isinstance(envelope.context, dict) else {}
 
 
-def reread(body: bytes, single: bool) -> tuple[Envelope, list[bytes | Refused]]:
-    """The body read by the standard library, which takes lone surrogates: JavaScript sends them when it cuts an emoji
-    in half. They refuse the item they are in; without this, one of them would refuse the whole batch."""
+def divide(body: bytes, single: bool) -> tuple[Envelope, list[bytes | Refused]]:
+    """What stands around the items, and the items. Raises BadRequest, and RecursionError for what is nested too deeply."""
     try:
-        document = json.loads(body.decode(), parse_constant=refuse_constant)
-    except RecursionError as error:
-        raise BadRequest(400, "too_deep", "The JSON is nested too deeply.") from error
+        envelope = decode_envelope(body)
+        return envelope, [body] if single else [bytes(item) for item in envelope.batch or ()]
+    except msgspec.ValidationError as error:
+        raise BadRequest(400, "invalid_type", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return reread(body, single)
+
+
+def without_depths(body: bytes) -> bytes:
+    """The body with whatever is nested deeper than READ_DEPTH cut out, which a decoder could not even skip.
+
+    The item it was in is still deeper than an item may be, and is refused for that; its neighbours are not.
+    """
+    marks = np.frombuffer(ESCAPED.sub(b"__", body), np.uint8)
+    outside = np.cumsum(marks == ord('"')) % 2 == 0
+    steps = np.where(outside & np.isin(marks, OPENING), 1, 0) - np.where(outside & np.isin(marks, CLOSING), 1, 0)
+    after = np.cumsum(steps)
+    before = after - steps
+    first = (before == READ_DEPTH) & (after > READ_DEPTH)
+    text = np.where(first, ord("0"), np.frombuffer(body, np.uint8)).astype(np.uint8)
+    return text[first | (np.maximum(before, after) <= READ_DEPTH)].tobytes()
+
+
+def reread(body: bytes, single: bool) -> tuple[Envelope, list[bytes | Refused]]:
+    """The body read by the standard library, which takes lone surrogates and NaN: JavaScript sends the one when it cuts
+    an emoji in half, Python the other. They refuse the item they are in; without this, one would refuse the whole batch."""
+    try:
+        document = json.loads(body.decode(), parse_int=read_whole)
     except ValueError as error:
         raise BadRequest(400, "invalid_json", "The body is not JSON in UTF-8.") from error
     if not isinstance(document, dict) or not isinstance(document.get("batch", []), list):
         raise BadRequest(400, "invalid_type", "Expected an object, and a list of items in it.")
-    envelope = Envelope(None, document.get("writeKey"), document.get("sentAt"))
+    envelope = Envelope(None, document.get("writeKey"), document.get("sentAt"), document.get("context"))
     return envelope, [rewrite(item) for item in ([document] if single else document.get("batch", []))]
 
 
@@ -107,8 +132,14 @@ def rewrite(item: Any) -> bytes | Refused:
         return Refused("invalid_string", "Half of a surrogate pair is not text.")
 
 
-def refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def read_whole(digits: str) -> int | float:
+    """A whole number; one too long for Python to read, which no item may hold, becomes infinite and refuses its item."""
+    return int(digits) if len(digits) < 1000 else float("inf")
+
+
+def is_text(value: Any) -> TypeGuard[str]:
+    """Whether this is a text that can be written as UTF-8."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def lenient_time(value: Any) -> datetime | None:
@@ -137,7 +168,8 @@ def read_item(raw: bytes, kind: str | None, request: Request, received_at: datet
     sent_at = request.sent_at or lenient_time(message.sent_at)
     at = normal.correct_time(client_at, sent_at, received_at) if client_at else received_at
     if kind == "identify":
-        return Reading(profile=read_identify(message, context, person, at, visitor if user_id else ""))
+        profile = read_identify(message, context, person, at, visitor if user_id else "")
+        return Reading(profile=profile, note=note_phone(profile.traits, "traits.phone", currency))
     return read_event(message, context, person, at, client_at, VIEWED.get(kind or ""), currency)
 
 
@@ -195,7 +227,7 @@ def read_event(
         normal.read_order_id(properties),
     )
     unnamed = Result("accepted", "no_message_id", "Without a messageId a repeat is stored again.", "messageId")
-    profile, note = read_passing(context, person, at)
+    profile, note = read_passing(context, person, at, currency)
     return Reading(event, profile, note if message_id else unnamed)
 
 
@@ -212,8 +244,16 @@ def read_identify(
     return profile
 
 
+def note_phone(traits: dict[str, Any], path: str, currency: str) -> Result | None:
+    """What the sender is told about a number that nobody can call: it stays an attribute, and no SMS goes there."""
+    phone = traits.get("phone")
+    if phone is None or phone == "" or clean_phone(phone, region_of(currency)):
+        return None
+    return Result("accepted", "invalid_phone", "This is not a phone number; it is kept as an attribute only.", path)
+
+
 def read_passing(
-    context: dict[str, Any], person: PersonKey, at: datetime
+    context: dict[str, Any], person: PersonKey, at: datetime, currency: str
 ) -> tuple[NormalProfile | None, Result | None]:
     """What an event's context says about the person. Whatever is wrong with it never costs the event."""
     told, note = context.get("traits"), None
@@ -221,6 +261,7 @@ def read_passing(
         traits = normal.clean_properties(told if isinstance(told, dict) else {}, "context.traits")
         if traits.get("email") and not normal.clean_email(traits["email"]):
             raise Refused("invalid_email", "This is not an email address.", "context.traits.email")
+        note = note_phone(traits, "context.traits.phone", currency)
     except Refused as problem:
         traits, note = {}, Result("accepted", problem.code, problem.message, problem.path)
     traits, firsts = context_traits(context) | traits, campaign_source(context)

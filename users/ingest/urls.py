@@ -8,5 +8,6 @@ app_name = "ingest"
 KINDS = ("batch", "track", "identify", "page", "screen")
 urlpatterns = [
     *(re_path(rf"^{kind}/?$", view.receive, {"kind": kind}, name=kind) for kind in KINDS),
+    path("", view.not_found),
     path("<path:rest>", view.not_found),
 ]
