@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -13,15 +14,24 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from lifecycle.churn import ACTIVITIES
 from lifecycle.models import Standing
+from lifecycle.stages import all_stages
 from ops_platform.models import Night, NightStep
 from segmentation.models import RfmScore
+from segmentation.rfm import GROUPS
 from users.models import EndUser, Facts, person_id
 from workspaces.authentication import WorkspaceAPIView
 from workspaces.errors import DomainError
 from workspaces.scoping import current_workspace
 
 PAGE = 100
+# What people may be listed by: the table and column it stands in, and its values.
+FILTERS: dict[str, tuple[Any, str, Collection[str]]] = {
+    "stage": (Standing, "stage", all_stages()),
+    "activity": (Standing, "activity", ACTIVITIES),
+    "rfm_group": (RfmScore, "group", GROUPS),
+}
 
 
 class FactsOut(serializers.ModelSerializer):
@@ -104,13 +114,10 @@ class ListUsers(WorkspaceAPIView):
     def get(self, request: Request) -> Response:
         """End users by id, 100 a page."""
         rows = EndUser.objects.counted().order_by("pk")
-        filters = {
-            "stage": (Standing, "stage"),
-            "activity": (Standing, "activity"),
-            "rfm_group": (RfmScore, "group"),
-        }
-        for name, (model, column) in filters.items():
+        for name, (model, column, known) in FILTERS.items():
             if value := request.query_params.get(name):
+                if value not in known:
+                    raise DomainError("invalid", f"`{name}` is one of {', '.join(known)}.", name)
                 rows = rows.filter(pk__in=model.objects.filter(**{column: value}).values("end_user_id"))
         if after := request.query_params.get("after"):
             try:
@@ -187,7 +194,7 @@ class OneNight(WorkspaceAPIView):
 
 urlpatterns = [
     path("users", ListUsers.as_view()),
-    path("users/<str:external_id>", OneUser.as_view()),
+    path("users/<path:external_id>", OneUser.as_view()),
     path("nights", ListNights.as_view()),
     path("nights/<day:day>", OneNight.as_view()),
 ]

@@ -6,6 +6,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from ops_platform import views
 from workspaces.invitations import accept_invitation
 
+handler400 = "workspaces.errors.bad_request"
+handler404 = "workspaces.errors.not_found"
+handler500 = "workspaces.errors.server_error"
 home_pages = [path("", views.show_home, name="today"), path("palette/", views.search_palette, name="palette")]
 workspace_pages = [
     path("", include((home_pages, "home"))),

@@ -9,12 +9,11 @@ from django.http import Http404
 from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from segmentation import selectors, services
-from segmentation.definition import InvalidDefinition, parse, too_deep
+from segmentation.definition import InvalidDefinition, parse
 from segmentation.models import Segment
 from segmentation.sentence import describe
 from segmentation.vocabulary import Vocabulary
@@ -23,16 +22,6 @@ from workspaces.errors import DomainError
 from workspaces.scoping import current_workspace
 
 PAGE, LARGEST_PAGE = 100, 1000
-
-
-class DefinitionParser(JSONParser):
-    """JSON; nesting beyond what Python reads is answered like any other rule that is too deep."""
-
-    def parse(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().parse(*args, **kwargs)
-        except RecursionError:
-            raise too_deep("definition") from None
 
 
 class SegmentOut(serializers.Serializer):
@@ -123,8 +112,6 @@ def at_definition(error: InvalidDefinition) -> DomainError:
 
 
 class SegmentView(WorkspaceAPIView):
-    parser_classes = [DefinitionParser]
-
     def handle_exception(self, error: Exception) -> Response:
         return super().handle_exception(at_definition(error) if isinstance(error, InvalidDefinition) else error)
 

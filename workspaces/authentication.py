@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, permissions
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, ParseError
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from workspaces.errors import DomainError
 from workspaces.models import AccessKey, Workspace
 from workspaces.permissions import allowed
 from workspaces.scoping import door, workspace_scope
@@ -66,7 +69,24 @@ class HasAction(permissions.BasePermission):
     """The operation's action, by method, must be allowed to the key's role."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return request.auth is not None and allowed(request.auth.role, view.actions[request.method.lower()])
+        method = "get" if request.method == "HEAD" else request.method.lower()
+        if request.auth is None or method not in view.actions:
+            return request.auth is not None  # no such method: the view says so itself
+        return allowed(request.auth.role, view.actions[method])
+
+
+class BoundedJSONParser(JSONParser):
+    """JSON that can be worked with: nesting beyond what Python reads, and half a surrogate pair, are errors of the sender."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            parsed = super().parse(*args, **kwargs)
+            json.dumps(parsed, ensure_ascii=False).encode()
+        except RecursionError:
+            raise DomainError("too_deep", "The JSON is nested too deeply.") from None
+        except UnicodeEncodeError:
+            raise ParseError("JSON parse error - half of a surrogate pair is not text") from None
+        return parsed
 
 
 class WorkspaceAPIView(APIView):
@@ -75,6 +95,7 @@ class WorkspaceAPIView(APIView):
     # Not in settings: rest_framework.views reads those while this module, which imports it, is still loading.
     authentication_classes = [ApiKeyAuthentication]
     permission_classes = [HasAction]
+    parser_classes = [BoundedJSONParser]
     actions: dict[str, str] = {}
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
-from django.http import Http404, HttpRequest, JsonResponse
+from django.db import InterfaceError, OperationalError, transaction
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
 from workspaces.scoping import NoScope, current_workspace
+
+# Addresses that programs ask; everything else is pages.
+PROGRAMS = ("/api/", "/v1/", "/health/")
 
 
 class DomainError(Exception):
@@ -35,7 +40,10 @@ def error_body(code: str, message: str, request_id: str = "", details: list[dict
 
 
 def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn what an API view raised into `{"error": {code, message, request_id, details}}`; unknown errors stay 500 JSON."""
+    """Turn what an API view raised into `{"error": {code, message, request_id, details}}`.
+
+    What it does not know becomes 503 or 500 in the same shape: see `workspaces.errors.server_error`.
+    """
     request_id = getattr(context["request"]._request, "request_id", "")
     with suppress(NoScope):  # without a scope nothing was begun that could be undone
         current_workspace()
@@ -79,3 +87,32 @@ def flatten(detail: Any, path: str = "") -> list[dict[str, Any]]:
 
 def json_error(request: HttpRequest, http_status: int, code: str, message: str) -> JsonResponse:
     return JsonResponse(error_body(code, message, getattr(request, "request_id", "")), status=http_status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404 in the language of whoever asked: JSON for programs, a page for people."""
+    if is_program(request):
+        return json_error(request, 404, "not_found", "There is no such address here.")
+    return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 for what Django refuses before any view runs, such as a foreign Host."""
+    if is_program(request):
+        return json_error(request, 400, "bad_request", "The request is not valid.")
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500 for what nobody expected; 503 while the database is away, so that the program asks again."""
+    if not is_program(request):
+        return defaults.server_error(request)
+    if not isinstance(sys.exception(), OperationalError | InterfaceError):
+        return json_error(request, 500, "internal_error", "Something went wrong here; nothing was changed.")
+    response = json_error(request, 503, "unavailable", "The database does not answer. Try again later.")
+    response["Retry-After"] = "5"
+    return response
+
+
+def is_program(request: HttpRequest) -> bool:
+    return f"{request.path_info}/".startswith(PROGRAMS)

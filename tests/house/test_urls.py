@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.views import APIView
@@ -37,6 +38,7 @@ VALUES = {
     "date": date(2026, 8, 1),
     "int": 7,
     "str": "email",
+    "path": "a/b",
     "slug": "x",
 }
 
@@ -158,3 +160,55 @@ def test_a_keys_workspace_is_all_it_sees(world: Any, client: Client) -> None:
     one = client.get("/api/v1/users/canary", headers={"Authorization": f"Bearer {world.acme_api_key}"})
     none = client.get("/api/v1/users/nobody", headers={"Authorization": f"Bearer {world.acme_api_key}"})
     assert one.status_code == none.status_code == 404
+
+
+@pytest.mark.parametrize("route", [route for route, view in API if getattr(view, "actions", {})])
+def test_an_api_address_answers_any_method_and_any_body_in_json(route: str, world: Any, client: Client) -> None:
+    actions = next(view.actions for known, view in API if known == route)
+    headers = {"Authorization": f"Bearer {world.acme_api_key}"}
+    for method in ("get", "head", "options", "post", "put", "patch", "delete", "trace", "foo"):
+        for body in (b"", b"[" * 100_000, b"{" * 900, b'{"\\ud800": "\\ud800"}', b'{"name": "\\u0000"}', b"\xff"):
+            answer = client.generic(
+                method.upper(), fill(route), body, content_type="application/json", headers=headers
+            )
+            assert answer.status_code < 500 and "html" not in answer["Content-Type"], f"{method} {body[:20]!r}"
+        if method not in actions and method not in ("head", "options"):
+            assert answer.status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/segments/no-uuid", "/api", "/v1", "/v1/", "/v1/nothing"])
+def test_an_address_for_programs_that_is_none_answers_in_json(path: str, client: Client) -> None:
+    for call in (client.get, client.post):
+        answer = call(path)
+        assert answer.status_code in (404, 405) and answer["Content-Type"] == "application/json"
+    assert client.get(path, headers={"Host": "evil.example"})["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(("error", "status"), [(OperationalError("gone"), 503), (ValueError("a bug"), 500)])
+def test_what_nobody_expected_is_told_to_programs_in_json(
+    error: Exception, status: int, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("workspaces.authentication.find_key", fail)
+    client.raise_request_exception = False
+    answer = client.get("/api/v1/users", headers={"Authorization": "Bearer ak_some"})
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
+    assert answer.json()["error"]["code"] in ("unavailable", "internal_error")
+
+
+def test_a_filter_of_users_is_one_of_its_values(world: Any, client: Client) -> None:
+    headers = {"Authorization": f"Bearer {world.acme_api_key}"}
+    for query in ("stage=nonsense", "activity=%00", "rfm_group=%00"):
+        answer = client.get(f"/api/v1/users?{query}", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["details"][0]["path"]) == (400, query.partition("=")[0])
+
+
+def test_a_user_id_with_a_slash_is_found(world: Any, client: Client) -> None:
+    from users.models import EndUser, person_id
+
+    with workspace_scope(world.acme):
+        EndUser.objects.create(id=person_id(world.acme.pk, "a/b"), external_id="a/b")
+    answer = client.get("/api/v1/users/a%2Fb", headers={"Authorization": f"Bearer {world.acme_api_key}"})
+    assert answer.json()["external_id"] == "a/b"
