@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from campaigns import selectors, services
 from campaigns.editing import save_campaign
 from campaigns.models import Campaign
-from campaigns.tasks import ring
+from campaigns.tasks import send_campaigns
 from workspaces.authentication import WorkspaceAPIView
 from workspaces.scoping import current_workspace
 
@@ -102,7 +102,7 @@ class LaunchCampaign(WorkspaceAPIView):
         body.is_valid(raise_exception=True)
         campaign = find(pk)
         services.launch(campaign, body.validated_data.get("at"))
-        ring(current_workspace())
+        send_campaigns.ring(current_workspace())
         campaign.refresh_from_db()
         return Response(CampaignOut(campaign).data)
 
@@ -123,7 +123,7 @@ class ResumeCampaign(WorkspaceAPIView):
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """Go on; 409 when it is not paused."""
         answer = moved(find(pk), "resume")
-        ring(current_workspace())
+        send_campaigns.ring(current_workspace())
         return answer
 
 

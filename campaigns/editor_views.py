@@ -18,7 +18,7 @@ from campaigns.editing import EDITABLE, find_person, preview, save_campaign, try
 from campaigns.frames import framed
 from campaigns.models import Campaign
 from campaigns.services import launch
-from campaigns.tasks import ring
+from campaigns.tasks import send_campaigns
 from campaigns.views import find, go
 from segmentation.models import Segment
 from users.models import EndUser, EventName
@@ -189,7 +189,7 @@ def launch_campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return go(request, "detail", pk)
     except DomainError as error:
         return review(request, campaign, error)
-    ring(request.workspace)
+    send_campaigns.ring(request.workspace)
     messages.success(request, _("Scheduled.") if at else _("On its way."))
     return go(request, "detail", pk)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from celery import shared_task
-from django.db import transaction
 
 from campaigns.selectors import due_channels
 from campaigns.sending import send_due
@@ -30,14 +29,5 @@ def send_campaigns(workspace: Workspace) -> dict[str, int]:
     with workspace_scope(workspace):
         finished = sweep()["finished"]
     if channels and time.monotonic() - began >= SLICE_SECONDS:
-        ring(workspace)
+        send_campaigns.ring(workspace)
     return {"started": started, "results": sent, "finished": finished}
-
-
-def ring(workspace: Workspace) -> None:
-    """Ask a worker to send, after the open transaction if there is one. Without a broker the minute's tick will do it."""
-
-    def delay() -> None:  # Django names the function in its log when it fails
-        send_campaigns.delay(str(workspace.pk))
-
-    transaction.on_commit(delay, robust=True)

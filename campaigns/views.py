@@ -20,7 +20,7 @@ from campaigns.channels import all_channels
 from campaigns.editing import preview
 from campaigns.frames import framed
 from campaigns.models import Campaign
-from campaigns.tasks import ring
+from campaigns.tasks import send_campaigns
 from users.models import EndUser
 from workspaces.errors import DomainError
 from workspaces.permissions import action
@@ -137,7 +137,7 @@ def pause_campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @action("campaigns.send")
 def resume_campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     answer = change(request, pk, lambda campaign, by: services.move(campaign, "resume", by), _("Going on."))
-    ring(request.workspace)
+    send_campaigns.ring(request.workspace)
     return answer
 
 
@@ -151,7 +151,7 @@ def cancel_campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @action("campaigns.send")
 def send_unknown_again(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     answer = change(request, pk, services.send_unknown_again, _("They are being written to once more."))
-    ring(request.workspace)
+    send_campaigns.ring(request.workspace)
     return answer
 
 

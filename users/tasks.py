@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from celery import shared_task
-from django.db import transaction
 from django.utils import timezone
 
 from users.import_run import due_imports, run_import
@@ -22,8 +19,3 @@ def run_imports(workspace: Workspace) -> dict[str, int]:
         due = due_imports(timezone.now())
         forget_files(timezone.now())
     return {"imports": sum(run_import(workspace, pk) is not None for pk in due)}
-
-
-def ring(workspace: Workspace) -> None:
-    """Ask a worker to begin, after the open transaction. Without a broker the minute's tick will do it."""
-    transaction.on_commit(partial(run_imports.delay, str(workspace.pk)), robust=True)

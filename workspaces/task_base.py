@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from celery.contrib.django.task import DjangoTask
+from django.db import transaction
 
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
 
 class PlainTask(DjangoTask):
-    """Adds delay_on_commit; arguments are ids and ISO dates only."""
+    """Arguments are ids and ISO dates only. To enqueue after a commit use `WorkspaceTask.ring`: `delay_on_commit` raises
+    when the broker is away, after everything has been stored."""
 
     abstract = True
 
@@ -31,3 +33,11 @@ class WorkspaceTask(PlainTask):
             return self.run(workspace, *args, **kwargs)
         with workspace_scope(workspace):
             return self.run(workspace, *args, **kwargs)
+
+    def ring(self, workspace: Workspace) -> None:
+        """Ask a worker, after the open transaction if there is one. Without a broker the minute's tick will do it."""
+
+        def delay() -> None:  # Django names the function in its log when it fails
+            self.delay(str(workspace.pk))
+
+        transaction.on_commit(delay, robust=True)

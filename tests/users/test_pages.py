@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from users.import_run import run_import
 from users.models import Event, EventName, Import, Touched
 from users.selectors import list_event_names, roles_of
+from users.tasks import run_imports
 from workspaces.models import AuditEntry
 from workspaces.scoping import workspace_scope
 
@@ -75,6 +76,18 @@ def test_a_check_then_the_import_then_the_error_file(uploaded, world):
     with workspace_scope(world.acme):
         assert Event.objects.count() == 2
         assert AuditEntry.objects.filter(action="import.run").count() == 1
+
+
+def test_a_broker_that_is_down_does_not_stop_an_import(
+    uploaded, world, monkeypatch, django_capture_on_commit_callbacks
+):
+    def broken(*_args):
+        raise ConnectionError("no broker")
+
+    monkeypatch.setattr(run_imports, "delay", broken)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert uploaded.post(f"{uploaded.url}start/", chosen(verb="run")).status_code == 302
+    assert the_import(world).state == "due", "the minute's tick will work through it"
 
 
 def test_what_is_missing_is_said_at_the_column_and_nothing_typed_is_lost(uploaded):

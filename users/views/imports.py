@@ -18,7 +18,7 @@ from users.exports import csv_lines
 from users.forms import ROLE_LABELS, LayoutForm, MappingForm, UploadForm, initial_of
 from users.imports import bad_upload, layout_of, mapping_of
 from users.models import Import
-from users.tasks import ring
+from users.tasks import run_imports
 from workspaces.errors import DomainError
 from workspaces.permissions import action
 
@@ -155,7 +155,7 @@ def start_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         imports.start_import(file, mapping, request.POST.get("verb") != "run", request.user)
     except DomainError as problem:
         return import_page(request, file, mapping, problem, 422)
-    ring(request.workspace)
+    run_imports.ring(request.workspace)
     return redirect("users:import", request.workspace.slug, file.pk)
 
 
