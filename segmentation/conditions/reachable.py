@@ -48,7 +48,7 @@ class Reachable(Condition):
         words = "select c.end_user_id, c.opted_in from consent c where c.workspace_id = %s and c.channel = %s"
         stops = "select x.address from suppression x where x.workspace_id = %s and x.channel = %s"
         consent = query.join(words, [query.workspace.pk, channel])
-        suppression = query.join(stops, [query.workspace.pk, channel], on=f"{{alias}}.address = {address}")
+        suppression = query.join(stops, [query.workspace.pk, channel], on=f"{{alias}}.address = lower({address})")
         agreed = f"{consent}.opted_in" if query.workspace.rules.consent_required else f"{consent}.opted_in is not false"
         return f"{address} <> '' and {agreed} and {suppression}.address is null", []
 

@@ -51,6 +51,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
         "city": "杭州",
         "source": "小红书",
         "email": "d_i@acme.test",
+        "push_token": "Token-Di",
         "attributes": {"level": "'; drop table end_user; --", "member_until": "2026-99-99 is no day"},
     },
     "Fang": {},
@@ -134,6 +135,7 @@ def settle(workspace: Workspace) -> Segment:
     Consent.objects.create(end_user_id=pk(workspace, "Bo"), channel="email", opted_in=False, source="form")
     Consent.objects.create(end_user_id=pk(workspace, "An"), channel="email", opted_in=True, source="form")
     Suppression.objects.create(channel="email", address="d_i@acme.test", reason="bounce")
+    Suppression.objects.create(channel="push", address="token-di", reason="bounce")  # the list is in lower case
     Suppression.objects.create(channel="sms", address="+8613800000003", reason="complaint")
     return add_segment(workspace, "Regulars", "An", "Chen")
 
