@@ -39,7 +39,9 @@ def read_json(text: str) -> Any:
     if len(text) > LONGEST:
         raise DomainError("too_many_conditions", _("The rule is too long."))
     try:
-        return json.loads(text)
+        read = json.loads(text)
+        json.dumps(read, ensure_ascii=False).encode()  # half a surrogate pair could be on no page and in no row
+        return read
     except RecursionError:
         raise too_deep("") from None
     except ValueError:

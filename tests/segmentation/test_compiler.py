@@ -188,7 +188,11 @@ def test_json_too_deep_for_python_is_too_deep():
     with pytest.raises(DomainError) as caught:
         read_json('{"not":' * 50_00 + json.dumps(AN) + "}" * 50_00)
     assert caught.value.code == "too_deep"
-    for text, code in (("{", "invalid_rule"), ("x" * 300_000, "too_many_conditions")):
+    for text, code in (
+        ("{", "invalid_rule"),
+        ('{"kind":"\\ud83d"}', "invalid_rule"),
+        ("x" * 300_000, "too_many_conditions"),
+    ):
         with pytest.raises(DomainError) as caught:
             read_json(text)
         assert caught.value.code == code
