@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 
 from workspaces.models import Membership, Workspace
 from workspaces.permissions import allowed
@@ -51,6 +51,16 @@ def memberships_of(operator: Any) -> list[Membership]:
         return list(rows.order_by("workspace__name"))
 
 
+def without_nul(typed: QueryDict) -> QueryDict:
+    """The same without NUL characters, which no browser sends and PostgreSQL does not take."""
+    if not any("\0" in value for _name, values in typed.lists() for value in values):
+        return typed
+    clean = QueryDict(mutable=True)
+    for name, values in typed.lists():
+        clean.setlist(name, [value.replace("\0", "") for value in values])
+    return clean
+
+
 class WorkspaceDoor:
     """Every URL with a `slug` belongs to a workspace; its view must name an action."""
 
@@ -71,6 +81,7 @@ class WorkspaceDoor:
             raise ImproperlyConfigured(f"{view} names no action; see workspaces.permissions.")
         if not allowed(request.membership.role, name):  # type: ignore[attr-defined]
             raise PermissionDenied
+        request.GET, request.POST = without_nul(request.GET), without_nul(request.POST)  # type: ignore[assignment]
         if view.scope_by_hand:  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
         with workspace_scope(request.workspace):  # type: ignore[attr-defined]

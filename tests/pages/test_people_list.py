@@ -122,6 +122,24 @@ def test_an_address_that_makes_no_sense_still_shows_a_list(told: Any, as_role: A
         assert client.get(f"/w/acme/users/?{query}").status_code == 200, query
 
 
+def test_a_nul_breaks_no_page(told: Any, as_role: Any) -> None:
+    client, nul = as_role("owner"), "a\0b"
+    for path, names in {
+        "campaigns/": ("q", "state", "channel"),
+        "suppressions/": ("q",),
+        "settings/audit/": ("q",),
+    }.items():
+        for name in names:
+            assert client.get(f"/w/acme/{path}", {name: nul}).status_code == 200, path
+    for path, names in {
+        "campaigns/preview/": ("person", "name"),
+        "suppressions/remove/": ("channel", "address"),
+        "channels/email/": ("host", "username", "password"),
+        "channels/email/test/": ("address",),
+    }.items():
+        assert client.post(f"/w/acme/{path}", dict.fromkeys(names, nul)).status_code < 500, path
+
+
 def test_another_workspaces_people_are_never_listed(told: Any, as_role: Any) -> None:
     builders.person(told.other, "alien", name="Alien")
     assert "alien" not in found(told.acme, q="alien")
