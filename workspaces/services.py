@@ -111,16 +111,29 @@ def require_another_owner(membership: Membership) -> None:
 
 def invitation_token(email: str, role: str) -> str:
     """A signed token for the invitation link, good for seven days."""
-    return INVITATION.sign_object([str(current_workspace().pk), email.strip().lower(), role])
+    email = email.strip().lower()
+    return INVITATION.sign_object([str(current_workspace().pk), email, role, times_joined(email)])
+
+
+def times_joined(email: str) -> int:
+    """How often this address became a member of the open workspace. An invitation carries the number, so that it is used
+    up by joining: whoever is removed later does not come back by the same link."""
+    return AuditEntry.objects.filter(action="member.add", target=email[:200]).count()
 
 
 def read_invitation(token: str) -> tuple[Workspace, str, str]:
-    """(workspace, email, role) of an invitation. Raises DomainError when forged or expired."""
+    """(workspace, email, role) of an invitation. Raises DomainError when forged, expired or used up."""
+    refusal = DomainError("bad_invitation", _("This invitation is not valid or has expired."))
     try:
-        workspace_id, email, role = INVITATION.unsign_object(token, max_age=INVITATION_SECONDS)
-        return Workspace.objects.get(pk=workspace_id), email, role
-    except (signing.BadSignature, Workspace.DoesNotExist) as error:
-        raise DomainError("bad_invitation", _("This invitation is not valid or has expired.")) from error
+        workspace_id, email, role, joined = INVITATION.unsign_object(token, max_age=INVITATION_SECONDS)
+        workspace = Workspace.objects.get(pk=workspace_id)
+    except (signing.BadSignature, ValueError, Workspace.DoesNotExist) as error:
+        raise refusal from error
+    with workspace_scope(workspace):
+        member = Membership.objects.filter(operator__email=email).exists()
+        if not member and times_joined(email) != joined:
+            raise refusal
+    return workspace, email, role
 
 
 def accept_invitation(token: str, password: str, name: str = "") -> Operator:

@@ -132,6 +132,22 @@ def test_somebody_known_must_be_the_one_invited(world: Any, as_role: Any) -> Non
     assert joined(world, world.stranger)
 
 
+def test_whoever_was_removed_does_not_come_back_by_an_old_link(world: Any, as_role: Any) -> None:
+    owner = as_role("owner")
+    url, spare = (invitation(owner, "stranger@other.test", "admin") for _ in range(2))
+    guest = Client()
+    guest.force_login(world.stranger)
+    for _ in range(2):
+        assert guest.post(url).url == "/w/acme/"  # type: ignore[attr-defined]
+    with workspace_scope(world.acme):
+        member = Membership.objects.get(operator=world.stranger)
+    owner.post(f"{MEMBERS}{member.pk}/", {"role": ""})
+    assert guest.post(url).status_code == guest.post(spare).status_code == 410
+    assert not joined(world, world.stranger)
+    guest.post(invitation(owner, "stranger@other.test", "analyst"))
+    assert joined(world, world.stranger)
+
+
 def joined(world: Any, operator: Operator) -> bool:
     with workspace_scope(world.acme):
         return Membership.objects.filter(operator=operator).exists()
