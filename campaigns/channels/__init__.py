@@ -29,6 +29,7 @@ Outcome = Literal["sent", "failed", "deferred", "unknown"]
 Kind = Literal["text", "secret", "number", "url", "choice", "longtext", "html", "params"]
 
 DETAIL_LIMIT = 500
+LARGEST_NUMBER = 65_535  # of a port; seconds to wait are far below
 
 
 class ChannelError(Exception):
@@ -69,11 +70,10 @@ class Field:
         if value in (None, ""):
             return value
         if self.kind == "number":
-            try:
-                return int(value)
-            except (TypeError, ValueError):
-                raise ValueError(_("Enter a whole number.")) from None
-        if self.kind == "url" and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            return whole_number(value)
+        if self.kind in ("text", "url", "choice") and not str(value).strip().isprintable():
+            raise ValueError(_("This text has characters that cannot be stored."))
+        if self.kind == "url" and not is_web_address(value):
             raise ValueError(_("Enter an address that starts with https:// or http://."))
         if self.kind == "choice" and value not in {key for key, _label in self.choices}:
             raise ValueError(_("Choose one of the options."))
@@ -156,6 +156,25 @@ class Channel:
         raise TypeError(f"{type(self).__name__} has no send")
 
 
+def whole_number(value: Any) -> int:
+    """A port, or seconds to wait. Raises ValueError with a sentence for the form."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        raise ValueError(_("Enter a whole number.")) from None
+    if not 1 <= number <= LARGEST_NUMBER:
+        raise ValueError(_("A whole number from 1 to %(n)s.") % {"n": LARGEST_NUMBER})
+    return number
+
+
+def is_web_address(value: Any) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in value
+    except (TypeError, ValueError):  # a port beyond 65535, half an IPv6 address
+        return False
+
+
 def one_line(text: object) -> str:
     """Return a provider's words fit for one line of a page or a log."""
     return " ".join(str(text).split())[:DETAIL_LIMIT]
@@ -165,7 +184,7 @@ def json_object(text: str | bytes) -> dict[str, Any]:
     """Return the JSON object in a provider's answer, or {} when it is something else."""
     try:
         parsed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
 

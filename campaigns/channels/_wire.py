@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import Any
 
 import httpx
+from django.conf import settings
 
 from . import ChannelError, Message, Outcome, Result
 
@@ -111,6 +114,17 @@ class HttpSession:
     def _remember_socket(self, event: str, info: Mapping[str, Any]) -> None:
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._socket = info["return_value"].get_extra_info("socket")
+            refuse_own_network(self._socket)
+
+
+def refuse_own_network(sock: socket.socket) -> None:
+    """Raise ChannelError where no provider is: the network's own services (a cloud's credentials stand on such an address)
+    and this machine, unless the local servers of development run here. Nothing has been written yet, and the address is
+    the one connected to, so that no name server can lie about it."""
+    address = ip_address(sock.getpeername()[0].partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_link_local or (address.is_loopback and not settings.LOCAL_INBOX):
+        raise ChannelError(True, "forbidden_address", f"{address} belongs to no provider")
 
 
 def _read(response: httpx.Response) -> httpx.Response:
@@ -127,11 +141,11 @@ def _read(response: httpx.Response) -> httpx.Response:
 def retry_after(response: httpx.Response) -> int | None:
     """Return the seconds of a Retry-After header (number or date), or None."""
     value = response.headers.get("retry-after", "").strip()
-    if value.isdigit():
+    if re.fullmatch(r"[0-9]{1,8}", value):
         return int(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -110,7 +110,8 @@ def _access_token(session: HttpSession, account: Mapping[str, Any]) -> tuple[str
         raise ChannelError(False, "no_token", str(problem)) from problem
     answer = json_object(response.content)
     if response.is_success and answer.get("access_token"):
-        return str(answer["access_token"]), int(answer.get("expires_in", ASSERTION_SECONDS))
+        lives = answer.get("expires_in")
+        return str(answer["access_token"]), lives if isinstance(lives, int) else ASSERTION_SECONDS
     detail = answer.get("error_description") or f"status {response.status_code}"
     permanent = response.is_client_error and response.status_code != 429
     raise ChannelError(permanent, str(answer.get("error", "no_token")), str(detail))

@@ -11,13 +11,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from campaigns import channels
 from campaigns.channels import Channel, ChannelError, Message, all_channels, get_channel
+from campaigns.channels._wire import refuse_own_network
 from campaigns.local_servers import LocalInbox, read_messages
 
 from .inbox import MAKE, mail, send
@@ -75,6 +79,11 @@ def test_settings_are_cleaned_and_wrong_ones_are_named() -> None:
     assert set(errors) == {"host", "from_address", "port", "security"}
     _cleaned, errors = get_channel("sms").clean({"base_url": "file:///etc/passwd"})
     assert set(errors) == {"access_key_id", "access_key_secret", "sign_name", "base_url"}
+    for wrong in ({"port": "-1"}, {"port": "65536"}, {"timeout": "0"}, {"timeout": "9" * 30}, {"host": "a\r\nb"}):
+        _cleaned, errors = get_channel("email").clean(given | wrong)
+        assert set(errors) == set(wrong)
+    for url in ("http://a:99999999", "http://[::1", "http://a b/", "http://a\r\nb/", "http:///x"):
+        assert "base_url" in get_channel("sms").clean({"base_url": url})[1], url
     with pytest.raises(ChannelError, match="host") as caught:
         list(get_channel("email").send([mail()], {}))
     assert caught.value.permanent
@@ -88,6 +97,23 @@ def test_with_no_server_the_channel_stops_and_may_be_tried_again(key: str, inbox
     with pytest.raises(ChannelError) as caught:
         list(get_channel(key).send([MAKE[key]()], config))
     assert (caught.value.permanent, caught.value.code) == (False, "connect")
+
+
+def test_a_channel_reaches_no_address_where_no_provider_is(inbox: LocalInbox, settings: Any) -> None:
+    settings.LOCAL_INBOX = False
+    with pytest.raises(ChannelError) as caught:
+        list(get_channel("sms").send([MAKE["sms"]()], inbox.configs()["sms"]))
+    assert (caught.value.permanent, caught.value.code) == (True, "forbidden_address")
+    assert inbox.messages("sms") == []
+    for address, code in (
+        ("169.254.169.254", True),
+        ("::ffff:169.254.169.254", True),
+        ("fe80::1%eth0", True),
+        ("10.0.0.1", False),
+    ):
+        peer = SimpleNamespace(getpeername=lambda address=address: (address, 80))
+        with pytest.raises(ChannelError) if code else nullcontext():
+            refuse_own_network(peer)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("key", ["email", "sms"])

@@ -168,9 +168,7 @@ def test_an_api_address_answers_any_method_and_any_body_in_json(route: str, worl
     headers = {"Authorization": f"Bearer {world.acme_api_key}"}
     for method in ("get", "head", "options", "post", "put", "patch", "delete", "trace", "foo"):
         for body in (b"", b"[" * 100_000, b"{" * 900, b'{"\\ud800": "\\ud800"}', b'{"name": "\\u0000"}', b"\xff"):
-            answer = client.generic(
-                method.upper(), fill(route), body, content_type="application/json", headers=headers
-            )
+            answer = client.generic(method.upper(), fill(route), body, content_type="application/json", headers=headers)
             assert answer.status_code < 500 and "html" not in answer["Content-Type"], f"{method} {body[:20]!r}"
         if method not in actions and method not in ("head", "options"):
             assert answer.status_code == 405
