@@ -22,6 +22,8 @@ import numpy as np
 from users.ingest.normal import Refused, nfc
 
 SAMPLE_ROWS = 50
+# Lines looked at for those rows: most of a file may be blank lines, and somebody waits for the page.
+SAMPLE_LINES = 50_000
 MAX_COLUMNS = 255
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "whitespace": None}
 ENCODINGS = ("utf-8-sig", "gb18030")
@@ -62,8 +64,7 @@ def guess_layout(
     """Read the file's beginning; what is given is taken, the rest is guessed. Raises BadFile."""
     encoding = encoding or guess_encoding(path)
     delimiter = delimiter or guess_delimiter(path, encoding)
-    with open_text(path, encoding) as text:
-        rows = [cells for _line, cells in islice(split_rows(text, delimiter), SAMPLE_ROWS) if isinstance(cells, list)]
+    rows = first_rows(path, encoding, delimiter)
     if not rows:
         raise BadFile("empty_file")
     if header is None:
@@ -111,13 +112,17 @@ def guess_delimiter(path: Path, encoding: str) -> str:
     """The one that cuts the first lines into the same number of columns, at least two; comma when none does."""
     best, most = "comma", 1
     for name in DELIMITERS:
-        with open_text(path, encoding) as text:
-            rows = [cells for _line, cells in islice(split_rows(text, name), SAMPLE_ROWS) if isinstance(cells, list)]
-        widths = {len(cells) for cells in rows}
+        widths = {len(cells) for cells in first_rows(path, encoding, name)}
         # Whitespace cuts prose and times as well: only when nothing else cuts at all.
         if len(widths) == 1 and (width := widths.pop()) > most and (name != "whitespace" or most == 1):
             best, most = name, width
     return best
+
+
+def first_rows(path: Path, encoding: str, delimiter: str) -> list[list[str]]:
+    with open_text(path, encoding) as text:
+        rows = islice(split_rows(islice(text, SAMPLE_LINES), delimiter), SAMPLE_ROWS)
+        return [cells for _line, cells in rows if isinstance(cells, list)]
 
 
 def looks_like_header(first: list[str]) -> bool:
@@ -129,10 +134,13 @@ def open_text(path: Path, encoding: str) -> IO[str]:
     return path.open(encoding=encoding, newline="")
 
 
-def read_rows(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str] | Refused]]:
-    """(line number, bytes read so far, cells) of every row below the header. Raises BadFile for an open quote."""
+def read_rows(path: Path, layout: Layout, lines: int | None = None) -> Iterator[tuple[int, int, list[str] | Refused]]:
+    """(line number, bytes read so far, cells) of every row below the header, or of those in the first `lines` lines.
+
+    Raises BadFile for an open quote.
+    """
     with open_text(path, layout.encoding) as text:
-        rows = split_rows(text, layout.delimiter)
+        rows = split_rows(islice(text, lines), layout.delimiter)
         if layout.header:
             next(rows, None)
         try:
@@ -144,7 +152,7 @@ def read_rows(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str] 
             raise BadFile("invalid_encoding") from error
 
 
-def split_rows(text: IO[str], delimiter: str) -> Iterator[Row]:
+def split_rows(text: Iterable[str], delimiter: str) -> Iterator[Row]:
     """(line number, cells) of every row that is not blank."""
     if DELIMITERS[delimiter] is None:
         for line, words in enumerate(text, 1):

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from users.csv_files import BadFile, Layout, guess_layout, read_rows
+from users.csv_files import SAMPLE_LINES, BadFile, Layout, guess_layout, read_rows
 from users.csv_mapping import Mapping, guess_mapping
 from users.import_words import sentence
 from users.models import Import, ImportRowError
@@ -81,7 +81,9 @@ def mapping_of(file: Import) -> Mapping:
 
 def sample_rows(path: Path, layout: Layout, rows: int = 50) -> list[list[str]]:
     """The first rows that can be read. Raises BadFile."""
-    return [cells for _line, _bytes, cells in islice(read_rows(path, layout), rows) if isinstance(cells, list)]
+    return [
+        cells for _line, _bytes, cells in islice(read_rows(path, layout, SAMPLE_LINES), rows) if isinstance(cells, list)
+    ]
 
 
 def change_layout(file: Import, **choices: Any) -> None:

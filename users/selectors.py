@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from users.csv_files import read_rows
+from users.csv_files import SAMPLE_LINES, read_rows
 from users.csv_items import sum_items
 from users.csv_mapping import Mapping, RowReader
 from users.import_words import sentence
@@ -123,7 +123,7 @@ def preview_rows(
     """
     layout, mapping = layout_of(file), mapping or mapping_of(file)
     reader = RowReader(mapping, layout.columns, workspace.zone, workspace.currency, timezone.now())
-    read = read_rows(Path(file.path), layout)
+    read = read_rows(Path(file.path), layout, SAMPLE_LINES)
     if mapping.sum_items and not mapping.problem(layout.columns):
         read = sum_items(read, mapping, layout.columns)
     shown = []

@@ -81,7 +81,7 @@ class WorkspaceDoor:
             raise ImproperlyConfigured(f"{view} names no action; see workspaces.permissions.")
         if not allowed(request.membership.role, name):  # type: ignore[attr-defined]
             raise PermissionDenied
-        request.GET, request.POST = without_nul(request.GET), without_nul(request.POST)  # type: ignore[misc, assignment, method-assign]
+        request.GET, request.POST = without_nul(request.GET), without_nul(request.POST)  # type: ignore[assignment]
         if view.scope_by_hand:  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
         with workspace_scope(request.workspace):  # type: ignore[attr-defined]

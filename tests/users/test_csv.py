@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from users import csv_files
 from users.csv_files import BadFile, guess_layout, read_rows, repeated_rows
 from users.csv_mapping import Mapping, RowReader, as_value, guess_mapping, guess_time_format, read_amount, read_time
 from users.exports import csv_lines, safe_cell
@@ -31,6 +32,14 @@ def file(tmp_path: Path) -> Any:
 
 def cells_of(path: Path, **choices: Any) -> list[Any]:
     return [cells for _line, _done, cells in read_rows(path, guess_layout(path, **choices))]
+
+
+def test_the_guess_looks_at_the_beginning_of_a_file_alone(file, monkeypatch):
+    monkeypatch.setattr(csv_files, "SAMPLE_LINES", 100)
+    assert guess_layout(file("id,time\nu1,2026-08-01\n" + ",\n" * 500)).columns == ("id", "time")
+    with pytest.raises(BadFile) as caught:
+        guess_layout(file("\n" * 500 + "id,time\nu1,2026-08-01\n"))
+    assert caught.value.code == "empty_file"
 
 
 @pytest.mark.parametrize(
