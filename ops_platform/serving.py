@@ -98,13 +98,12 @@ def start_web(children: Children, port: int) -> str:
     """Start the web server; returns its address once it answers. Raises RuntimeError when it does not."""
     child = children.start(
         str(BIN / "granian"),
-        "--interface", "wsgi",
+        "--interface", "asginl",
         "--host", "127.0.0.1",
         "--port", str(port),
         "--workers", "1",
-        "--blocking-threads", "4",
         "--log-level", "warning",
-        "ops_platform.wsgi:application",
+        "ops_platform.asgi:application",
         BASE_URL=f"http://127.0.0.1:{port}",
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"

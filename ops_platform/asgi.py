@@ -1,0 +1,17 @@
+"""What the web server runs: ingest straight from the socket, everything else by Django in a pool of threads."""
+
+import os
+
+from a2wsgi import WSGIMiddleware
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_platform.settings")
+pages = WSGIMiddleware(get_wsgi_application(), workers=4)  # type: ignore[arg-type]
+
+from users.ingest.addresses import is_ours  # noqa: E402 - models need Django set up
+from users.ingest.asgi import application as ingest  # noqa: E402
+
+
+async def application(scope, receive, send):  # type: ignore[no-untyped-def]
+    """Hand each request to who answers for its address."""
+    await (ingest if scope["type"] == "http" and is_ours(scope["path"]) else pages)(scope, receive, send)

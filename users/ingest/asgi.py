@@ -1,0 +1,115 @@
+"""The fast door: ingest straight from the server, beside Django, so that a small request costs little.
+
+Reading happens in the event loop, writing in the one thread of `group.Writer`; keys are remembered for a few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.db import close_old_connections
+
+from users.ingest import addresses, door
+from users.ingest.body import MAX_BYTES, TOO_LARGE, BadRequest
+from users.ingest.group import Writer
+from users.ingest.protocol import Answer, Incoming
+from workspaces.models import AccessKey
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+# So long may a revoked key still be taken.
+REMEMBER_S = 5.0
+MAX_REMEMBERED = 10_000
+_keys: dict[str, tuple[AccessKey, float]] = {}
+WRITER = Writer()
+
+
+class ClientLeft(Exception):
+    """The client hung up in the middle of its request; nobody waits for an answer."""
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one HTTP request to one of the addresses of ingest."""
+    incoming = Incoming(
+        scope["method"],
+        scope["path"],
+        query_of(scope["query_string"]),
+        {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+    )
+    try:
+        answer = await take(incoming, receive)
+    except ClientLeft:
+        return
+    except Exception as error:
+        answer = door.explain(error)
+    headers = {
+        "content-type": answer.content_type,
+        "content-length": str(len(answer.body)),
+        "access-control-allow-origin": "*",
+        **answer.headers,
+    }
+    told = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": told})
+    await send({"type": "http.response.body", "body": b"" if incoming.method == "HEAD" else answer.body})
+
+
+def query_of(raw: bytes) -> dict[str, str]:
+    return dict(parse_qsl(raw.decode("ascii", "replace"), keep_blank_values=True)) if raw else {}
+
+
+async def take(incoming: Incoming, receive: Receive) -> Answer:
+    address = addresses.find(incoming.path)
+    if answer := door.without_key(address, incoming):
+        return answer
+    assert address is not None
+    incoming.body = await read_body(receive, incoming.headers.get("content-length", ""))
+    request = door.open_request(address, incoming)
+    key = await find_key(door.secrets_of(incoming, request))
+    if key is None:
+        return door.unauthenticated()
+    results = await asyncio.wrap_future(WRITER.submit(door.read_all(key, request)))
+    return request.answer(results)
+
+
+async def read_body(receive: Receive, length: str) -> bytes:
+    """The whole body, at most MAX_BYTES of it. Raises BadRequest, and ClientLeft."""
+    if length.isdigit() and int(length) > MAX_BYTES:
+        raise BadRequest(*TOO_LARGE)
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_BYTES:
+            raise BadRequest(*TOO_LARGE)
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def find_key(secrets: list[str]) -> AccessKey | None:
+    """The first live write key among the secrets, as the database said at most REMEMBER_S ago."""
+    now = time.monotonic()
+    for secret in secrets:
+        if (known := _keys.get(secret)) and known[1] > now:
+            return known[0]
+    if not secrets:
+        return None
+    return await asyncio.to_thread(look_up, secrets)
+
+
+def look_up(secrets: list[str]) -> AccessKey | None:
+    close_old_connections()
+    for secret in secrets:
+        if key := door.first_key([secret]):
+            if len(_keys) >= MAX_REMEMBERED:
+                _keys.clear()
+            _keys[secret] = key, time.monotonic() + REMEMBER_S
+            return key
+    return None
