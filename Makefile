@@ -12,6 +12,7 @@ PORT ?= 8000
 SERVE ?= 1
 TIER ?= all
 PYTEST_ARGS ?=
+PART ?=
 
 .PHONY: help setup demo serve test check bench faults lock clean
 
@@ -40,8 +41,8 @@ check: setup  ## format, lint, types, import direction, migrations, settings, tr
 	scripts/check_production_settings.sh
 	$(PY) scripts/check_translations.py
 
-bench: setup  ## the figures the README claims, each as a ratio within one run
-	@DATA_DIR=$(CURDIR)/.data/bench $(WITH_SERVERS) -- $(PY) -m benchmarks
+bench: setup  ## the figures the README claims, each as a ratio within one run; PART=ingest or night
+	@DATA_DIR=$(CURDIR)/.data/bench $(WITH_SERVERS) -- $(PY) -m benchmarks $(PART)
 
 faults: setup  ## kill things and count what was lost; TIER=all or one of the tiers in tests/faults
 	@TIER=$(TIER) $(TEST_SERVERS) -- $(PY) -m pytest tests/faults -q $(PYTEST_ARGS)

@@ -1,4 +1,7 @@
-"""`make bench`: the figures that the README may claim, each as a ratio within one run on one machine."""
+"""`make bench`: the figures that the README may claim, each as a ratio within one run on one machine.
+
+`PART=ingest` or `PART=night` runs only that.
+"""
 
 import os
 import subprocess
@@ -11,9 +14,11 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_platform.settings")
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], check=True)
     django.setup()
-    from benchmarks import night
+    from benchmarks import ingest, night
 
-    night.run()
+    parts = {"ingest": ingest.run, "night": night.run}
+    for name in sys.argv[1:] or parts:
+        parts[name]()
 
 
 if __name__ == "__main__":
