@@ -40,6 +40,7 @@ MAX_EMAIL = 254
 _ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[^\W_](?:(?:[^\W_]|-){0,61}[^\W_])?"
 EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
+OBJECT = msgspec.json.Decoder(dict[str, Any]).decode
 ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -201,6 +202,49 @@ def check_value(value: Any, path: str, depth: int) -> None:
 def encode(properties: dict[str, Any]) -> str:
     """Properties as JSON text in one Unicode spelling."""
     return nfc(ENCODE(properties).decode()) if properties else "{}"
+
+
+# What the rules for properties have to look at: escaped characters, and numbers that may be too large. And what carries money.
+SUSPECT = re.compile(rb"\\u|\d{15}|\d[eE]").search
+MONEY = re.compile(rb'"(?:total|revenue|value|order_id)"').search
+
+
+def read_properties(raw: bytes, extra: dict[str, str], currency: str) -> tuple[str, int | None, str | None]:
+    """Properties of an event as JSON text, `extra` added where missing; and the amount and order id in them. Raises Refused.
+
+    `raw` is an object as the decoder skipped it: well-formed, nothing else is known. Nearly all are stored as they came,
+    once a glance shows that no rule can be broken; the others are decoded and looked through.
+    """
+    if raw[:1] != b"{":
+        if raw not in (b"", b"null"):
+            raise Refused("invalid_type", "Expected an object.", "properties")
+        raw = b"{}"
+    small = raw.count(b"{") + raw.count(b"[") < MAX_DEPTH and raw.count(b":") <= MAX_PROPERTIES
+    told = None
+    if small and not SUSPECT(raw) and not any(f'"{key}"'.encode() in raw for key in extra):
+        try:
+            text = nfc(raw.decode())
+        except UnicodeDecodeError as error:
+            raise Refused("invalid_json", "The item is not JSON in UTF-8.", "properties") from error
+        if extra:
+            text = ENCODE(extra).decode()[:-1] + ("," if len(raw) > 2 else "") + text[1:]
+        told = decode_object(raw) if MONEY(raw) else {}
+    else:
+        told = clean_properties(decode_object(raw))
+        text = encode(extra | told)
+    return text, read_money(told, currency), read_order_id(told)
+
+
+def decode_object(raw: bytes) -> dict[str, Any]:
+    """Raises Refused."""
+    try:
+        return OBJECT(raw)
+    except RecursionError as error:
+        raise Refused("too_deep", f"At most {MAX_DEPTH} levels.", "properties") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        large = "out of range" in str(error)
+        code = "number_out_of_range" if large else "invalid_json"
+        raise Refused(code, "Numbers are below 1e15." if large else "This is not JSON in UTF-8.", "properties") from error
 
 
 def clean_traits(traits: dict[str, Any]) -> dict[str, Any]:

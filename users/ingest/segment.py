@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -35,6 +37,7 @@ from users.traits import clean_phone, region_of
 
 VIEWED = {"page": "Page Viewed", "screen": "Screen Viewed"}
 GROUPED = "Group Identified"
+UNNAMED = Result("accepted", "no_message_id", "Without a messageId a repeat is stored again.", "messageId")
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 
 
@@ -60,11 +63,26 @@ class Message(msgspec.Struct, rename="camel"):
     event: str | None = None
     name: str | None = None
     category: str | None = None
-    properties: dict[str, object] | None = None
+    properties: msgspec.Raw = msgspec.Raw()
     traits: dict[str, object] | None = None
-    context: object = None
+    context: msgspec.Raw = msgspec.Raw()
     group_id: str | int | None = None
     previous_id: str | int | None = None
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What a context tells: about the event, about the device's owner, and what `context.traits` say of the person.
+
+    `traits` are as they came; `passing` are the clean ones, with `note` for what was left out. Shared between events, so
+    nobody changes what is inside.
+    """
+
+    event: dict[str, str] = {}
+    device: dict[str, Any] = {}
+    firsts: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
+    passing: dict[str, Any] = {}
+    note: Result | None = None
 
 
 class SegmentRequest(Request):
@@ -77,7 +95,7 @@ class SegmentRequest(Request):
         self.items = check_items(items or []) if self.kind is None else single
         self.secrets = texts(envelope.write_key)
         self.sent_at = lenient_time(envelope.sent_at) if self.kind is None else None
-        self.context = as_dict(envelope.context) if self.kind is None else {}
+        self.context = msgspec.json.encode(envelope.context) if self.kind is None and envelope.context else b""
         self.library = look_up(as_dict(envelope.context), "library", "name")
 
     def read(self, item: bytes, received_at: datetime, currency: str) -> Reading:
@@ -131,7 +149,7 @@ def read_item(raw: bytes, kind: str | None, request: SegmentRequest, received_at
     kind = kind or message.type
     if kind not in KINDS:
         raise Refused("unknown_type", f"Send one of {', '.join(KINDS)}.", "type")
-    context = request.context | as_dict(message.context)
+    context = read_context(request.context, bytes(message.context), currency)
     user_id = normal.clean_id(message.user_id, "userId")
     visitor = read_visitor(message, bool(user_id))
     person = PersonKey(user_id or visitor, bool(user_id))
@@ -163,47 +181,42 @@ def read_visitor(message: Message, named: bool) -> str:
 def read_event(
     message: Message,
     kind: str,
-    context: dict[str, Any],
+    context: Context,
     person: PersonKey,
     at: datetime,
     client_at: datetime | None,
     currency: str,
 ) -> Reading:
-    name, properties = name_event(message, kind)
-    for key, place in (("app_version", ("app", "version")), ("os", ("os", "name"))):
-        if key not in properties and (told := look_up(context, *place)):
-            properties = properties | {key: told}
+    name, raw = name_event(message, kind)
+    properties, amount_minor, order_id = normal.read_properties(raw, context.event, currency)
     message_id = normal.clean_text(message.message_id, "messageId")
     event = NormalEvent(
-        person,
-        name,
-        message_id or str(uuid.uuid4()),
-        at,
-        client_at,
-        normal.encode(properties),
-        normal.read_money(properties, currency),
-        normal.read_order_id(properties),
+        person, name, message_id or str(uuid.uuid4()), at, client_at, properties, amount_minor, order_id
     )
-    unnamed = Result("accepted", "no_message_id", "Without a messageId a repeat is stored again.", "messageId")
-    profile, note = read_passing(context, person, at, currency)
+    note = context.note if message_id else UNNAMED
+    traits = context.device | context.passing
     if kind == "group":
-        profile = profile or NormalProfile(person, at)
-        profile.traits = profile.traits | {"group_id": properties["group_id"]}
-    return Reading([event, profile] if profile else [event], note if message_id else unnamed)
+        traits["group_id"] = normal.clean_text(message.group_id, "groupId")
+    if not traits and not context.firsts:
+        return Reading([event], note)
+    return Reading([event, NormalProfile(person, at, traits, context.firsts, passing=True)], note)
 
 
-def name_event(message: Message, kind: str) -> tuple[str, dict[str, Any]]:
-    """What the event is called, and its properties. Raises Refused."""
+def name_event(message: Message, kind: str) -> tuple[str, bytes]:
+    """What the event is called, and its properties as JSON. Raises Refused."""
+    if kind == "track":
+        return normal.clean_name(message.event), bytes(message.properties)
     if kind == "group":
         group = normal.clean_id(message.group_id, "groupId")
         if not group:
             raise Refused("missing_identifier", "Send a groupId.", "groupId")
-        return GROUPED, {"group_id": group} | normal.clean_properties(message.traits, "traits")
-    properties = normal.clean_properties(message.properties)
-    if kind == "track":
-        return normal.clean_name(message.event), properties
-    named = {"name": message.name, "page_category": message.category}
-    return VIEWED[kind], {key: normal.clean_text(text, key) for key, text in named.items() if text} | properties
+        return GROUPED, normal.ENCODE({"group_id": group} | (message.traits or {}))
+    told = {"name": message.name, "page_category": message.category}
+    named = {key: normal.clean_text(text, key) for key, text in told.items() if text}
+    if not named:
+        return VIEWED[kind], bytes(message.properties)
+    raw = bytes(message.properties)
+    return VIEWED[kind], normal.ENCODE(named | (normal.decode_object(raw) if raw not in (b"", b"null") else {}))
 
 
 def read_alias(message: Message, user_id: str, visitor: str, at: datetime) -> list[Told]:
@@ -216,13 +229,10 @@ def read_alias(message: Message, user_id: str, visitor: str, at: datetime) -> li
     return [NormalAlias(PersonKey(user_id), PersonKey(previous, kind), at) for kind in (False, True)]
 
 
-def read_identify(
-    message: Message, context: dict[str, Any], person: PersonKey, at: datetime, visitor: str
-) -> NormalProfile:
+def read_identify(message: Message, context: Context, person: PersonKey, at: datetime, visitor: str) -> NormalProfile:
     """Traits of the message over those of its context (where Rudder puts them). Raises Refused."""
-    traits = as_dict(context.get("traits")) | (message.traits or {})
-    traits = context_traits(context) | normal.clean_properties(traits, "traits")
-    profile = NormalProfile(person, at, normal.clean_traits(traits), campaign_source(context), visitor)
+    traits = context.device | normal.clean_properties(context.traits | (message.traits or {}), "traits")
+    profile = NormalProfile(person, at, normal.clean_traits(traits), context.firsts, visitor)
     if profile.traits.get("email") and not normal.clean_email(profile.traits["email"]):
         raise Refused("invalid_email", "This is not an email address.", "traits.email")
     return profile
@@ -236,22 +246,31 @@ def note_phone(traits: dict[str, Any], path: str, currency: str) -> Result | Non
     return Result("accepted", "invalid_phone", "This is not a phone number; it is kept as an attribute only.", path)
 
 
-def read_passing(
-    context: dict[str, Any], person: PersonKey, at: datetime, currency: str
-) -> tuple[NormalProfile | None, Result | None]:
-    """What an event's context says about the person. Whatever is wrong with it never costs the event."""
-    note = None
+@lru_cache(maxsize=2_000)
+def read_context(around: bytes, raw: bytes, currency: str) -> Context:
+    """The context of a message over that of its batch. Remembered: an SDK repeats the same for hours."""
+    if not around and len(raw) < 3:
+        return Context()
+    told: dict[str, Any] = {}
+    for part in (around, raw):
+        with suppress(Refused):  # a context that is no object says nothing
+            told |= normal.decode_object(part)
+    places = {"app_version": ("app", "version"), "os": ("os", "name")}
+    event = {key: text for key, place in places.items() if (text := look_up(told, *place))}
+    traits = as_dict(told.get("traits"))
+    passing, note = read_passing(traits, currency)
+    return Context(event, context_traits(told), campaign_source(told), traits, passing, note)
+
+
+def read_passing(told: dict[str, Any], currency: str) -> tuple[dict[str, Any], Result | None]:
+    """Traits that an event carries along. Whatever is wrong with them never costs the event."""
     try:
-        traits = normal.clean_properties(as_dict(context.get("traits")), "context.traits")
+        traits = normal.clean_properties(told, "context.traits")
         if traits.get("email") and not normal.clean_email(traits["email"]):
             raise Refused("invalid_email", "This is not an email address.", "context.traits.email")
-        note = note_phone(traits, "context.traits.phone", currency)
+        return normal.clean_traits(traits), note_phone(traits, "context.traits.phone", currency)
     except Refused as problem:
-        traits, note = {}, Result("accepted", problem.code, problem.message, problem.path)
-    traits, firsts = context_traits(context) | traits, campaign_source(context)
-    if not traits and not firsts:
-        return None, note
-    return NormalProfile(person, at, normal.clean_traits(traits), firsts, passing=True), note
+        return {}, Result("accepted", problem.code, problem.message, problem.path)
 
 
 def context_traits(context: dict[str, Any]) -> dict[str, Any]:
