@@ -1,4 +1,4 @@
--- Property names of the events of one name between two moments: up to 200 events of every month are looked at, because a
+-- Property names of the events of one name between two moments: up to 50 events of every month are looked at, because a
 -- property may have come, or been asked for, later than the first events.
 -- Parameters: workspace, name_id, start, stop, most. Index: none needed, each month's partition is read until enough
 -- are found; a rare name costs one scan. Not the ORM: jsonb_object_keys returns a set per row.
@@ -11,7 +11,7 @@ cross join lateral (
         and e.client_at >= m.month and e.client_at < m.month + interval '1 month'
         and e.at >= %(start)s and e.at < %(stop)s
         and jsonb_typeof(e.properties) = 'object'
-    limit 200
+    limit 50
 ) sampled
 cross join jsonb_object_keys(sampled.properties) as key
 group by key
