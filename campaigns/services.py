@@ -42,7 +42,7 @@ def launch(
     run, _created = Run.objects.get_or_create(campaign=campaign, due_at=due_at)
     campaign.state, campaign.scheduled_at = "scheduled", due_at
     campaign.save(update_fields=["state", "scheduled_at"])
-    audit("campaign.launch", str(campaign.pk), by, due_at=due_at.isoformat())
+    audit("campaign.launch", str(campaign.pk), by, name=campaign.name, due_at=due_at.isoformat())
     if due_at <= now:
         start_run(run, now)
     return run
@@ -110,7 +110,7 @@ def move(campaign: Campaign, verb: str, by: Operator | None = None) -> None:
     if not Campaign.objects.filter(pk=campaign.pk, state=before).update(state=after):
         raise Conflict("wrong_state", _("The campaign is no longer in this state; load the page again."))
     Run.objects.filter(campaign=campaign, state=before).update(state=after, error="")
-    audit(f"campaign.{verb}", str(campaign.pk), by)
+    audit(f"campaign.{verb}", str(campaign.pk), by, name=campaign.name)
 
 
 def cancel(campaign: Campaign, by: Operator | None = None) -> int:
@@ -127,7 +127,7 @@ def cancel(campaign: Campaign, by: Operator | None = None) -> int:
     stopped = Delivery.objects.filter(run__in=runs, state__in=["pending", "claimed", "deferred"]).update(
         state="suppressed", reason="cancelled", lease_token=None, lease_until=None, next_at=None
     )
-    audit("campaign.cancel", str(campaign.pk), by, stopped=stopped)
+    audit("campaign.cancel", str(campaign.pk), by, name=campaign.name, stopped=stopped)
     return stopped
 
 
@@ -147,7 +147,7 @@ def send_unknown_again(campaign: Campaign, by: Operator | None = None) -> int:
     if again:
         Run.objects.filter(pk__in=runs).update(state="running", finished_at=None)
         Campaign.objects.filter(pk=campaign.pk).update(state="running")
-        audit("campaign.send_unknown_again", str(campaign.pk), by, people=again)
+        audit("campaign.send_unknown_again", str(campaign.pk), by, name=campaign.name, people=again)
     return again
 
 

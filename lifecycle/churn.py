@@ -5,6 +5,7 @@ The flag itself is decided in lifecycle/sql/flags.sql, from the limit that appli
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,8 @@ def _away(why: Mapping[str, Any]) -> str:
 
 
 def _limit(why: Mapping[str, Any]) -> str:
-    limit = why["limit"]
+    # Idle days are whole: being away for 28.05 days or more is being away for 29.
+    limit = math.ceil(round(why["limit"], 2))
     if why["kind"] == "default":
         return _put(ngettext("default limit %(days)s day", "default limit %(days)s days", _plural(limit)), limit)
     return _put(ngettext("limit %(days)s day", "limit %(days)s days", _plural(limit)), limit)

@@ -61,6 +61,13 @@ def values(question: Question, workspace: Workspace) -> list[dict[str, Any]]:
     )
 
 
-def properties(name: EventName) -> list[str]:
-    """Names of the properties that a sample of these events carries."""
-    return [row["name"] for row in run_sql("segmentation/event_properties", name_id=name.pk, most=MOST_PROPERTIES)]
+def properties(question: Question, workspace: Workspace) -> list[str]:
+    """Names of the properties that a sample of these events carries; the one asked for is always among them."""
+    sampled = run_sql(
+        "segmentation/event_properties",
+        name_id=question.name.pk,
+        most=MOST_PROPERTIES,
+        **question.moments(workspace),
+    )
+    found = [row["name"] for row in sampled]
+    return found if not question.by or question.by in found else [question.by, *found]

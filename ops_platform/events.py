@@ -65,7 +65,7 @@ def answer(question: Question, workspace: Workspace) -> dict[str, Any]:
         "question": question,
         "summary": summary(question, days),
         "picture": picture(question, days, workspace),
-        "properties": event_reads.properties(question.name),
+        "properties": event_reads.properties(question, workspace),
         "values": [told(question, row, workspace) for row in event_reads.values(question, workspace)],
         "all_query": query(question, None),
     }

@@ -86,6 +86,7 @@ TRIGGERS: dict[str, Name] = {
     "schedule": pgettext_lazy("trigger", "On schedule"),
     "command": pgettext_lazy("trigger", "By a command"),
     "button": pgettext_lazy("trigger", "By hand"),
+    "demo": pgettext_lazy("trigger", "With the demo data"),
 }
 ACTIONS: dict[str, Name] = {
     "campaign.cancel": pgettext_lazy("audit", "Cancelled a campaign"),

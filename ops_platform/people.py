@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from ops_platform import names, numbers, person
-from ops_platform.people_list import SORTS, PeopleQuery
+from ops_platform.people_list import CHANGED_AT_ONCE, SORTS, PeopleQuery
 from users import profiles
 from users.models import EndUser
 from workspaces.errors import DomainError
@@ -24,7 +24,7 @@ from workspaces.permissions import action
 
 PAGING = ("after", "before")
 # What the menu of conditions sets.
-CHOICES = ("stage", "activity", "rfm", "who")
+CHOICES = ("stage", "activity", "rfm", "source", "first_order_from", "first_order_to", "who")
 
 
 @action("users.view")
@@ -39,6 +39,7 @@ def list_people(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "page": page,
         "count": count,
+        "taggable": bool(asked.parts) and len(page.rows) < count <= CHANGED_AT_ONCE,
         "parts": [{"text": part.text, "remove": address(request, *part.keys)} for part in asked.parts],
         "clear": request.path,
         "here": address(request),
@@ -52,6 +53,7 @@ def list_people(request: HttpRequest) -> HttpResponse:
         "kept": kept(request, "q"),
         "kept_by_conditions": kept(request, *CHOICES),
         "choices": filter_choices(),
+        "sources": sorted({row["source"] for row in page.rows if row["source"]}),
         "who": request.GET.get("who", ""),
     }
     return render(
@@ -141,6 +143,12 @@ def tag_people(request: HttpRequest, people: list[uuid.UUID]) -> str:
     return ngettext("Tagged %(n)s person “%(tag)s”.", "Tagged %(n)s people “%(tag)s”.", done) % {"n": done, "tag": tag}
 
 
+def tag_everybody(request: HttpRequest, people: list[uuid.UUID]) -> str:
+    """Tags all who match the list's conditions, shown on this page or not; `query` is the list's own."""
+    listed = PeopleQuery(request.workspace, QueryDict(request.POST.get("query", "")).dict())
+    return tag_people(request, [uuid.UUID(str(pk)) for pk in listed.ids()])
+
+
 def untag_people(request: HttpRequest, people: list[uuid.UUID]) -> str:
     tag = request.POST.get("tag", "")
     done = profiles.remove_tag(people, tag, request.user)
@@ -164,7 +172,13 @@ def include_people(request: HttpRequest, people: list[uuid.UUID]) -> str:
     return ngettext("%(n)s person counts again.", "%(n)s people count again.", done) % {"n": done}
 
 
-VERBS = {"tag": tag_people, "untag": untag_people, "exclude": exclude_people, "include": include_people}
+VERBS = {
+    "tag": tag_people,
+    "tag_everybody": tag_everybody,
+    "untag": untag_people,
+    "exclude": exclude_people,
+    "include": include_people,
+}
 
 
 @require_POST

@@ -68,6 +68,15 @@ def plain(column: str, parameter: str, words: Callable[[str], str]) -> Build:
     return part
 
 
+def came_from(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """ "—" asks for those of whom it is not known; no value asks nothing, as an empty input of the form does."""
+    if "\x00" in value:
+        raise BadValue(value)
+    source = "" if value == numbers.UNKNOWN else value
+    text = _("from %(source)s") % {"source": source or _("an unknown source")}
+    return Part("u.source = %(source)s", {"source": source}, "", text, ("source",))
+
+
 def tagged(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     if "\x00" in value:
         raise BadValue(value)
@@ -115,9 +124,16 @@ def ordered_times(value: str, query: Mapping[str, str], workspace: Workspace) ->
     return Part("coalesce(f.orders, 0) = %(orders)s", {"orders": orders}, "f", text, ("orders",))
 
 
+BEGINNING = "1970-01-01"
+
+
 def first_ordered(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-    first, last = day_of(value), day_of(query.get("first_order_to"))
-    text = _("first ordered between %(first)s and %(last)s") % {"first": numbers.day(first), "last": numbers.day(last)}
+    """Without a last day: up to today; without a first: from the beginning."""
+    begun = query.get("first_order_from")
+    first = day_of(begun or BEGINNING)
+    last = day_of(query.get("first_order_to") or workspace.today().isoformat())
+    text = _("first ordered between %(first)s and %(last)s") if begun else _("first ordered up to %(last)s")
+    text %= {"first": numbers.day(first), "last": numbers.day(last)}
     params = {"first_order_from": first, "first_order_to": last}
     sql = "f.first_order_on between %(first_order_from)s and %(first_order_to)s"
     return Part(sql, params, "f", text, ("first_order_from", "first_order_to"))
@@ -165,9 +181,7 @@ CONDITIONS: dict[str, Build] = {
     "f": scored("f_score", "f"),
     "m": scored("m_score", "m"),
     "segment": in_segment,
-    "source": plain(
-        "u.source", "source", lambda value: _("from %(source)s") % {"source": value or _("an unknown source")}
-    ),
+    "source": came_from,
     "city": plain("u.city", "city", lambda value: _("in %(city)s") % {"city": value}),
     "tag": tagged,
     "reach": reachable,
@@ -179,6 +193,7 @@ CONDITIONS: dict[str, Build] = {
     "flag": flagged_on,
     "orders": ordered_times,
     "first_order_from": first_ordered,
+    "first_order_to": first_ordered,
     "seen_on": on_day("seen_on", SEEN, "", gettext_lazy("came on %(day)s")),
     "ordered_on": on_day("ordered_on", ORDERED, "", gettext_lazy("ordered on %(day)s")),
     "joined_on": on_day("joined_on", "f.first_seen_on = %(joined_on)s", "f", gettext_lazy("first seen on %(day)s")),

@@ -9,15 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ops_platform.people_filters import CONDITIONS
 from ops_platform.people_parts import BadValue, Part
+from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.sql import execute, read_sql
 
 PAGE = 50
 COUNTED_UP_TO = 100_000
+CHANGED_AT_ONCE = 10_000
 JOINS = {
     "f": "left join facts f on f.end_user_id = u.id and f.workspace_id = %(workspace)s",
     "s": "left join standing s on s.end_user_id = u.id and s.workspace_id = %(workspace)s",
@@ -59,7 +62,7 @@ class PeopleQuery:
             if (
                 key in self.query
                 and key not in done
-                and (self.query[key] or key in ("source", "from", "to", "rfm_from", "rfm_to"))
+                and (self.query[key] or key in ("from", "to", "rfm_from", "rfm_to"))
             ):
                 try:
                     part = build(self.query[key], self.query, self.workspace)
@@ -96,6 +99,14 @@ class PeopleQuery:
         sql = f"select count(*) as n from (select 1 from end_user u {joins} where {where} limit {COUNTED_UP_TO + 1}) c"
         found = execute(sql, params)[0]["n"]
         return min(found, COUNTED_UP_TO), found <= COUNTED_UP_TO
+
+    def ids(self) -> list[str]:
+        """Everybody who matches, for what is done to all of them at once. Raises DomainError when they are too many."""
+        joins, where, params = self.pieces()
+        rows = execute(f"select u.id from end_user u {joins} where {where} limit {CHANGED_AT_ONCE + 1}", params)
+        if len(rows) > CHANGED_AT_ONCE:
+            raise DomainError("too_many", _("At most %(n)s at once.") % {"n": CHANGED_AT_ONCE})
+        return [row["id"] for row in rows]
 
     def page(self) -> Page:
         """Fifty people after (or before) the cursor, with all that the table shows, in one query."""

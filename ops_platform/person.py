@@ -24,6 +24,7 @@ from users.models import Consent, EndUser, Event, Facts
 from workspaces.models import Workspace
 
 EVENTS = 30
+REPEATED = ("name", "email", "phone", "push_token", "city", "source", "referred_by")
 # How the page groups the catalogue; what is not named here is not shown, only used in segments.
 GROUPS = (
     (
@@ -83,13 +84,20 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         "segments": list(
             SegmentMember.objects.filter(end_user=person.pk, segment__archived_at=None).select_related("segment")
         ),
-        "attributes": sorted(person.attributes.items()),
+        "attributes": sorted(
+            (key, value) for key, value in person.attributes.items() if not shown_already(person, key, value)
+        ),
         "addresses": [
             (channel, value)
             for channel, value in (("email", person.email), ("sms", person.phone), ("push", person.push_token))
             if value
         ],
     }
+
+
+def shown_already(person: EndUser, key: str, value: Any) -> bool:
+    """Whether an attribute only repeats a column of the person that the page shows."""
+    return key in REPEATED and str(value) == getattr(person, key)
 
 
 def activity_reason(standing: Standing | None, facts: Facts | None, day: date) -> str:

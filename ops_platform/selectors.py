@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 
 from campaigns.models import Campaign, Run
+from campaigns.selectors import progress_of
 from lifecycle.models import DayCount
 from ops_platform.models import Night
 from segmentation.models import RfmScore, Segment
@@ -109,7 +110,15 @@ def newcomers_without_second(day: date) -> dict[str, Any]:
     ).aggregate(people=Count("end_user_id"), money=Sum("revenue_minor"))
 
 
-def running_campaigns(most: int = 4) -> list[Campaign]:
-    """Campaigns that send or wait for their time, the soonest first."""
-    rows = Campaign.objects.filter(state__in=["running", "scheduled", "paused"]).select_related("segment")
-    return list(rows.order_by("state", "scheduled_at")[:most])
+def repeat_users() -> int:
+    """People who did the core action on more than one day."""
+    return Facts.objects.filter(core_days__gte=2).count()
+
+
+def latest_campaigns(most: int = 5) -> list[dict[str, Any]]:
+    """Campaigns that send or wait for their time, the soonest first, then those that ended last: {campaign, progress}."""
+    rows = Campaign.objects.select_related("segment")
+    found = list(rows.filter(state__in=["running", "scheduled", "paused"]).order_by("state", "scheduled_at")[:most])
+    found += rows.filter(state="finished").order_by("-created_at")[: most - len(found)]
+    progress = progress_of(campaign.pk for campaign in found)
+    return [{"campaign": campaign, "progress": progress.get(campaign.pk)} for campaign in found]

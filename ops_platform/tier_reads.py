@@ -16,8 +16,9 @@ from workspaces.scoping import current_workspace
 from workspaces.sql import execute, read_sql, run_sql
 
 LISTED = 20
-# Fewer absences than this say nothing about a rate.
+# Fewer absences than this say nothing about a rate; nor do the few left over from very many, who are special ones.
 ENOUGH_SPELLS = 30
+ENOUGH_SHARE = 0.01
 
 
 def told_days() -> tuple[date | None, date | None]:
@@ -118,7 +119,8 @@ def false_churn(day: date) -> dict[str, int]:
 
 def return_rates(day: date) -> list[ReturnRate]:
     """The curve of a day, as far as there are enough absences to speak of."""
-    return list(ReturnRate.objects.filter(day=day, spells__gte=ENOUGH_SPELLS).order_by("idle_days"))
+    rates = list(ReturnRate.objects.filter(day=day, spells__gte=ENOUGH_SPELLS).order_by("idle_days"))
+    return [row for row in rates if row.spells >= ENOUGH_SHARE * rates[0].spells]
 
 
 def smallest_limit(rates: list[ReturnRate], share: float) -> int | None:

@@ -13,6 +13,9 @@ from ops_platform import buyer_pictures, names, numbers, pictures, selectors
 from ops_platform.links import builder_address, people_address
 from workspaces.models import Workspace
 
+# Up to so many people a product is still being tried out: single people say more than money.
+FEW = 200
+
 
 def read_today(workspace: Workspace) -> dict[str, Any]:
     """Everything the home page shows once a night has been published; about fifteen queries."""
@@ -26,12 +29,12 @@ def read_today(workspace: Workspace) -> dict[str, Any]:
     return {
         "day": day,
         "finished": selectors.last_night(workspace),
-        "verdict": verdict(workspace, moved, risk),
+        "verdict": few_verdict(stages, risk) if sum(stages.values()) <= FEW else verdict(workspace, moved, risk),
         "anomalies": [say_anomaly(workspace, odd) for odd in selectors.anomalies(totals)],
         "todos": todos(workspace, day, risk, moved)[:3],
         "figures": figures(workspace, totals),
         "moved": moved_lines(moved, address, day),
-        "campaigns": selectors.running_campaigns(),
+        "campaigns": selectors.latest_campaigns(),
         "flow": pictures.flow(moves, stages, lambda **k: address(**k, on=day.isoformat()), "last-night", on_day(day)),
         "board": buyer_pictures.board(selectors.rfm_cells(), address),
         "risk": buyer_pictures.risk(risk, address, workspace),
@@ -44,6 +47,19 @@ def on_day(day: date) -> str:
 
 def people(count: int) -> str:
     return ngettext("%(n)s person", "%(n)s people", count) % {"n": numbers.number(count)}
+
+
+def few_verdict(stages: dict[str, int], risk: list[dict[str, Any]]) -> str:
+    """While there are few, each of them counts: who uses it again, who recommends it, whom to talk to."""
+    start = _("Of %(people)s, %(again)s used it on more than one day and %(advocates)s recommend it") % {
+        "people": people(sum(stages.values())),
+        "again": numbers.number(selectors.repeat_users()),
+        "advocates": numbers.number(stages.get("advocate", 0)),
+    }
+    slipping = sum(row["people"] for row in risk)
+    if not slipping:
+        return _("%(start)s; nobody is slipping.") % {"start": start}
+    return _("%(start)s; %(n)s slipping: talk to them first.") % {"start": start, "n": numbers.number(slipping)}
 
 
 def verdict(workspace: Workspace, moved: dict[str, int], risk: list[dict[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -71,13 +72,12 @@ class Vocabulary:
         return [row["value"] for row in run_sql("segmentation/attribute_values", name=name, most=50)]
 
     def event_properties(self, event: str) -> list[str]:
-        """Property names of the latest events of a name."""
-        name_id = self.events.get(event)
-        return (
-            [row["name"] for row in run_sql("segmentation/event_properties", name_id=name_id, most=50)]
-            if name_id
-            else []
-        )
+        """Property names of a sample of the events of a name in the last thirteen months."""
+        if (name_id := self.events.get(event)) is None:
+            return []
+        stop = self.workspace.today() + timedelta(days=1)
+        sampled = {"name_id": name_id, "start": stop - timedelta(days=400), "stop": stop, "most": 50}
+        return [row["name"] for row in run_sql("segmentation/event_properties", **sampled)]
 
     def fact_values(self, key: str) -> list[str]:
         """The most frequent values of a text fact."""

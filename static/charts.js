@@ -32,12 +32,13 @@
   }
 
   // ---- numbers, as the server writes them ----
-  function short(value) {
+  function short(value, onAxis) {
     const chinese = words().language === "zh";
     const steps = chinese ? [[1e8, " 亿"], [1e4, " 万"]] : [[1e9, "B"], [1e6, "M"], [1e3, "k"]];
     if (Math.abs(value) >= 1e4) {
       for (const [size, name] of steps) {
-        if (Math.abs(value) >= size) return `${+(value / size).toFixed(1)}${name}`;
+        const figure = (value / size).toFixed(Math.abs(value / size) >= 99.95 ? 0 : 1);
+        if (Math.abs(value) >= size) return `${onAxis ? +figure : figure}${name}`;
       }
     }
     return value.toLocaleString("en-US", { maximumFractionDigits: 1 });
@@ -47,9 +48,9 @@
     if (unit === "percent") return `${(value * 100).toFixed(brief ? 0 : 1)}%`;
     if (unit === "money") {
       const amount = value / 10 ** spec.decimals;
-      return spec.currency + (brief ? short(Math.abs(amount) < 100 ? amount : Math.round(amount)) : amount.toLocaleString("en-US", { minimumFractionDigits: spec.decimals, maximumFractionDigits: spec.decimals }));
+      return spec.currency + (brief ? short(Math.abs(amount) < 100 ? amount : Math.round(amount), brief === "axis") : amount.toLocaleString("en-US", { minimumFractionDigits: spec.decimals, maximumFractionDigits: spec.decimals }));
     }
-    return typeof value === "number" ? (brief ? short(value) : value.toLocaleString("en-US")) : String(value);
+    return typeof value === "number" ? (brief ? short(value, brief === "axis") : value.toLocaleString("en-US")) : String(value);
   }
   const shortDay = (value) => (/^\d{4}-\d{2}-\d{2}$/.test(value) ? value.slice(5) : value);
   const safe = (text) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
@@ -102,7 +103,7 @@
         ...base,
         tooltip: { ...base.tooltip, trigger: "axis", axisPointer: { type: "shadow" }, formatter: (all) => [`<b>${safe(all[0].axisValue)}</b>`, ...all.map((at) => `${at.marker}${line(at.seriesName, write(at.value, spec.columns[at.seriesIndex + 1].unit, spec))}`)].join("<br>") },
         xAxis: { ...base.axis, type: "category", data: spec.rows.map((row) => row[0]) },
-        yAxis: { ...base.axis, type: "value", axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, spec.columns[1].unit, spec, true) } },
+        yAxis: { ...base.axis, type: "value", axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, spec.columns[1].unit, spec, "axis") } },
         legend: legend(spec),
         series: drawn(spec).map((column, index) => ({
           name: column.label, type: "bar", stack: spec.stacked === false ? undefined : "all", barMaxWidth: 32, itemStyle: { color: color(column.color) },
@@ -117,7 +118,7 @@
         ...base, grid: { ...base.grid, right: drawn(spec).length > 1 && !base.narrow ? 88 : 32, top: (drawn(spec).length > 1 && base.narrow ? 56 : 20) + 15 * (spec.marks?.length || 0) },
         tooltip: { ...base.tooltip, trigger: "axis", formatter: (all) => [`<b>${safe(spec.columns[0].label)} ${safe(all[0].axisValueLabel ?? all[0].value[0])}</b>`, ...all.map((at) => `${at.marker}${line(at.seriesName, write(at.value[1], spec.columns[at.seriesIndex + 1].unit, spec))}`)].join("<br>") },
         xAxis: { ...base.axis, type: numeric ? "value" : "category", splitLine: { show: false }, min: numeric ? spec.rows[0][0] : undefined, max: numeric ? spec.rows.at(-1)[0] : undefined, data: numeric ? undefined : spec.rows.map((row) => row[0]), axisLabel: { ...base.axis.axisLabel, formatter: shortDay, hideOverlap: true } },
-        yAxis: { ...base.axis, type: "value", min: spec.floor === undefined ? undefined : spec.floor, axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, unit, spec, true) } },
+        yAxis: { ...base.axis, type: "value", min: spec.floor === undefined ? undefined : spec.floor, axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, unit, spec, "axis") } },
         legend: base.narrow ? legend(spec) : undefined,
         series: drawn(spec).map((column, index) => ({
           name: column.label, type: "line", showSymbol: spec.rows.length < 32, symbolSize: 6, lineStyle: { width: 2 }, itemStyle: { color: color(column.color) }, triggerLineEvent: true,
@@ -165,7 +166,7 @@
       return {
         ...base, grid: { ...base.grid, right: 24 },
         tooltip: { ...base.tooltip, formatter: (at) => { const row = spec.rows[at.dataIndex]; return `${line(row[0], write(row[1], unit, spec))}<br>${write(row[2], unit, spec)} … ${write(row[3], unit, spec)}`; } },
-        xAxis: { ...base.axis, type: "value", min: -reach, max: reach, axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, unit, spec) } },
+        xAxis: { ...base.axis, type: "value", min: -reach, max: reach, axisLabel: { ...base.axis.axisLabel, showMinLabel: false, showMaxLabel: false, formatter: (value) => write(value, unit, spec) } },
         yAxis: { ...base.axis, type: "category", inverse: true, data: spec.rows.map((row) => row[0]) },
         series: [{
           type: "custom", encode: { x: [1, 2, 3], y: 0 }, data: spec.rows.map((row, index) => [index, row[1], row[2], row[3]]), cursor: spec.urls ? "pointer" : "default",

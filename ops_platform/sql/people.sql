@@ -10,7 +10,7 @@ with page as (
     limit {limit}
 )
 select
-    u.id, u.external_id, u.name, u.city, u.source, u.tags, u.excluded, u.created_at, page.sort_key::text as sort_key,
+    u.id, u.external_id, u.name, u.city, u.source, u.tags, u.excluded, u.excluded_reason, u.created_at, page.sort_key::text as sort_key,
     s.stage, s.stage_since, s.returned, s.activity, s.value_at_risk_minor, r.rfm_group, r.rfm_bits,
     f.last_seen_on, f.orders, f.revenue_minor, f.last_order_on, f.first_seen_on
 from page

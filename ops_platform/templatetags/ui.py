@@ -183,10 +183,11 @@ def table_twin(spec: dict[str, Any], columns: list[dict[str, Any]], workspace: A
 
 @register.filter
 def details(detail: dict[str, Any]) -> str:
-    """An audit entry's details in one line: role: admin, people: 3."""
+    """An audit entry's details in one line: role: admin, people: 3. The name stands for the target already."""
     pairs = (
         f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)}"
         for key, value in detail.items()
+        if key != "name"
     )
     return ", ".join(pairs)[:300]
 

@@ -170,8 +170,8 @@ CASES = [
     ),
     (
         WHY | {"idle": 0, "median": 2.5, "limit": 11.85},
-        "came today; usually every 2.5 days, limit 11.85 days",
-        "今天来过；平时 2.5 天一次，期限 11.85 天",
+        "came today; usually every 2.5 days, limit 12 days",
+        "今天来过；平时 2.5 天一次，期限 12 天",
     ),
     (
         WHY | {"idle": 1, "kind": "default", "limit": 60},

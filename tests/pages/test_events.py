@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -59,6 +59,19 @@ def test_a_property_splits_and_each_number_opens_as_many_people(incident: Client
 def test_one_value_alone_has_its_own_days(incident: Client) -> None:
     found = page(incident, event=FAILED, by="provider", since="2026-06-17", until="2026-06-18", **{"is": "wechatpay"})
     assert '["2026-06-17", 0], ["2026-06-18", 1]' in found
+
+
+def test_a_property_that_came_later_is_offered(incident: Client, world: Any) -> None:
+    start = datetime(2026, 6, 18, tzinfo=UTC)
+    rows = [("ann", FAILED, start + timedelta(minutes=at), f"early-{at}", {"provider": "x"}) for at in range(501)]
+    builders.events(world.acme, [*rows, ("ann", FAILED, start + timedelta(days=30), "late", {"reason": "timeout"})])
+    offered = "<option >reason</option>"
+    assert offered in page(incident, event=FAILED)
+    assert offered not in page(incident, event=FAILED, since="2026-06-01", until="2026-06-30")
+
+
+def test_the_property_of_the_address_is_the_one_chosen(incident: Client) -> None:
+    assert "<option selected>reason</option>" in page(incident, event=FAILED, by="reason")
 
 
 @pytest.mark.parametrize(

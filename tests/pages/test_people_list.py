@@ -27,7 +27,10 @@ CONDITIONS: list[tuple[dict[str, str], set[str]]] = [
     ({"stage": "contact"}, {"look"}),
     ({"stage": "contact,churned"}, {"look", "gone"}),
     ({"source": "自然"}, {"reg1", "slip"}),
-    ({"source": ""}, {"look"}),
+    ({"source": "—"}, {"look"}),
+    ({"source": "", "activity": "slipping"}, {"slip"}),
+    ({"first_order_from": "2026-08-15"}, {"new1", "new2"}),
+    ({"first_order_from": "", "first_order_to": "2026-08-15"}, {"reg1", "reg2", "slip", "gone"}),
     ({"orders": "1"}, {"new1", "new2"}),
     ({"first_order_from": "2026-08-15", "first_order_to": "2026-08-25"}, {"new1", "new2"}),
     ({"seen_on": "2026-08-31"}, {"reg1", "reg2"}),
@@ -54,12 +57,27 @@ def test_tags_are_found_after_they_were_given(told: Any, as_role: Any) -> None:
     assert len(found(told.acme, tag="VIP")) == 1
 
 
+def test_everybody_who_matches_is_tagged_at_once(told: Any, as_role: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people_list, "PAGE", 1)
+    client = as_role("operator")
+    assert 'value="tag_everybody"' not in client.get("/w/acme/users/").content.decode()
+    assert 'value="tag_everybody"' in client.get("/w/acme/users/?orders=1").content.decode()
+    change = {"verb": "tag_everybody", "tag": "once", "query": "orders=1&sort=spend"}
+    client.post("/w/acme/users/change/", change)
+    monkeypatch.undo()
+    assert set(found(told.acme, tag="once")) == {"new1", "new2"}
+    monkeypatch.setattr(people_list, "CHANGED_AT_ONCE", 1)
+    client.post("/w/acme/users/change/", change | {"tag": "never"})
+    assert found(told.acme, tag="never") == []
+
+
 def test_excluded_people_leave_the_list_and_can_come_back(told: Any, as_role: Any) -> None:
     client = as_role("operator")
     person = client.get("/w/acme/users/?q=look").context["page"].rows[0]["id"]
     client.post("/w/acme/users/change/", {"verb": "exclude", "reason": "staff", "person": person})
     assert "look" not in found(told.acme)
     assert found(told.acme, who="excluded") == ["look"]
+    assert "look · staff" in client.get("/w/acme/users/?who=excluded").content.decode()
     client.post("/w/acme/users/change/", {"verb": "include", "person": person})
     assert "look" in found(told.acme)
 

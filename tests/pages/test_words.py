@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from ops_platform import names, numbers, terms
+from campaigns.models import Campaign
+from lifecycle import churn
+from lifecycle.models import ReturnRate
+from ops_platform import names, numbers, terms, tier_reads, today
 from ops_platform.selectors import anomalies, count_moves
 from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,33 @@ def test_every_kind_of_name_says_something_in_both_languages() -> None:
                 assert all(str(label) for label in labels.values()), kind
 
 
-def test_the_verdict_is_a_sentence_in_both_languages(told: Any, as_role: Any) -> None:
+def test_few_people_are_told_of_one_by_one(told: Any, as_role: Any) -> None:
+    client = as_role("analyst")
+    client.cookies["django_language"] = "en"
+    assert client.get("/w/acme/").context["verdict"] == (
+        "Of 7 people, 4 used it on more than one day and 0 recommend it; 1 slipping: talk to them first."
+    )
+    client.cookies["django_language"] = "zh-hans"
+    assert client.get("/w/acme/").context["verdict"].startswith("7 人里 4 人不止一天用过、0 人成了死忠；1 人有流失风险")
+
+
+def test_a_limit_is_told_in_whole_days() -> None:
+    why = {"seen": True, "idle": 17, "kind": "personal", "limit": 28.05, "median": 2.5}
+    with translation.override("en"):
+        assert churn.sentence(why) == "17 days without a visit; usually every 2.5 days, limit 29 days"
+
+
+def test_the_few_absences_left_over_from_many_make_no_rate(told: Any) -> None:
+    day = told.acme.current_day
+    with workspace_scope(told.acme):
+        ReturnRate.objects.all().delete()
+        for idle, spells in ((1, 9000), (90, 90), (150, 40)):
+            ReturnRate.objects.create(day=day, idle_days=idle, spells=spells, returned=40)
+        assert [row.idle_days for row in tier_reads.return_rates(day)] == [1, 90]
+
+
+def test_the_verdict_is_a_sentence_in_both_languages(told: Any, as_role: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(today, "FEW", 0)
     client = as_role("analyst")
     client.cookies["django_language"] = "en"
     english = client.get("/w/acme/").context["verdict"]
@@ -131,3 +161,11 @@ def test_an_anomaly_is_far_from_its_four_weeks() -> None:
     assert [(odd["key"], round(odd["share"], 2)) for odd in found] == [("revenue_minor", -0.7)]
     assert anomalies(totals(9500, 9000, 10_000, 11_000, 10_000)) == []
     assert anomalies(totals(0, 0, 0, 0, 0)) == []
+
+
+def test_home_tells_what_ended_campaigns_changed(told: Any, as_role: Any) -> None:
+    with workspace_scope(told.acme):
+        Campaign.objects.create(name="五一召回", channel="sms", state="finished", conversion_event="Order Completed")
+        Campaign.objects.create(name="草稿一份", channel="sms")
+    page = as_role("analyst").get("/w/acme/").content.decode()
+    assert "五一召回" in page and "草稿一份" not in page
