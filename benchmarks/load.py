@@ -48,8 +48,8 @@ def requests(port: int, key: str, items: int, count: int) -> list[bytes]:
         body = messages[0] if items == 1 else {"batch": messages, "sentAt": now.isoformat()}
         raw = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         path = "/v1/track" if items == 1 else "/v1/batch"
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(raw)}\r\n\r\n"
-        made.append(head.encode() + raw)
+        head = (f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {key}")
+        made.append("\r\n".join((*head, f"Content-Length: {len(raw)}", "", "")).encode() + raw)
     return made
 
 

@@ -244,7 +244,9 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         large = "out of range" in str(error)
         code = "number_out_of_range" if large else "invalid_json"
-        raise Refused(code, "Numbers are below 1e15." if large else "This is not JSON in UTF-8.", "properties") from error
+        raise Refused(
+            code, "Numbers are below 1e15." if large else "This is not JSON in UTF-8.", "properties"
+        ) from error
 
 
 def clean_traits(traits: dict[str, Any]) -> dict[str, Any]:
