@@ -59,6 +59,11 @@ class Lift:
         return -self.revenue
 
     @property
+    def money_decided(self) -> bool:
+        """Whether the interval of money per head leaves out zero, on the side of the conversions."""
+        return self.per_head_low > 0 if self.difference > 0 else self.per_head_high < 0
+
+    @property
     def decided(self) -> bool:
         """Whether the 95 % interval leaves zero out."""
         return self.low > 0 or self.high < 0
