@@ -90,6 +90,14 @@ class NormalProfile(msgspec.Struct):
     passing: bool = False
 
 
+class NormalAlias(msgspec.Struct):
+    """One message that says two ids are one person: `person` is who they are from now on, `previous` who they were."""
+
+    person: PersonKey
+    previous: PersonKey
+    at: datetime
+
+
 class Result(msgspec.Struct):
     """What became of one item: accepted, duplicate or rejected; `code`, `message` and `path` say why or what was noted."""
 
