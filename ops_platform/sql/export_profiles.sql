@@ -6,5 +6,5 @@ select
     p.excluded::int as excluded,
     p.attributes || jsonb_strip_nulls(jsonb_build_object('referred_by', nullif(p.referred_by, ''))) as attributes
 from end_user p
-where p.workspace_id = %(workspace)s and p.identified
+where p.workspace_id = %(workspace)s and p.identified and p.merged_into is null
 order by p.external_id
