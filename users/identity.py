@@ -256,6 +256,12 @@ def person_behind(person: EndUser | None) -> EndUser | None:
     return EndUser.objects.filter(pk=person.merged_into).first()
 
 
+def remaining(ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+    """The people whom ids stand for, each once; ids that nobody has are left out."""
+    rows = EndUser.objects.filter(pk__in=list(ids)).values_list("pk", "merged_into")
+    return list(dict.fromkeys(merged_into or pk for pk, merged_into in rows))
+
+
 def ids_of(person: EndUser) -> list[EndUser]:
     """Every id of a person, the one that remains first."""
     return [person, *EndUser.objects.filter(merged_into=person.pk).order_by("-identified", "external_id")]
