@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from users.differences import compute
 from users.ingest.people import array
 from users.models import EndUser
 from workspaces.sql import execute, run_sql
@@ -39,7 +40,7 @@ def settle_consents(people: Mapping[uuid.UUID, EndUser], owners: Mapping[uuid.UU
     run_sql("users/consent_enter")
     run_sql("users/consent_leave")
     run_sql("users/consent_as_one")
-    run_sql("users/consent_settle")
+    write_consents()
 
 
 def is_shared(person: EndUser) -> bool:
@@ -51,6 +52,12 @@ def fill_circle(rows: Iterable[tuple[uuid.UUID, uuid.UUID, bool, bool, bool, boo
     names = ("ids", "owners", "identified", "entering", "leaving", "joining")
     columns = zip(*rows, strict=True)
     execute(CIRCLE, {name: array(values) for name, values in zip(names, columns, strict=True)})
+
+
+def write_consents() -> None:
+    compute("consent_words", "users/consent_words")
+    compute("consent_final", "users/consent_final")
+    run_sql("users/consent_settle")
 
 
 def say_for_all(people: list[str], channel: str, opted_in: bool, source: str, at: datetime) -> tuple[set[str], int]:
@@ -75,4 +82,4 @@ def settle_words(owners: set[uuid.UUID]) -> None:
     ids = EndUser.objects.filter(merged_into__in=owners).values_list("pk", "merged_into", "identified")
     rows = [*ids, *((owner, owner, True) for owner in owners)]
     fill_circle((*row, False, False, False) for row in rows)
-    run_sql("users/consent_settle")
+    write_consents()
