@@ -117,6 +117,8 @@ class Delivery(PersonModel):
     unsubscribed_at = models.DateTimeField(null=True)
     converted_at = models.DateTimeField(null=True)
     revenue_minor = models.BigIntegerField(default=0)
+    # The id it was frozen for, when that has been merged into `end_user`: what an undo takes back.
+    origin_id = models.UUIDField(null=True)
 
     class Meta(PersonModel.Meta):
         db_table = "delivery"

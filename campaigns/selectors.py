@@ -234,9 +234,9 @@ def deliveries_of(campaign: Campaign, state: str = "", reason: str = "", arm: st
     return rows
 
 
-def deliveries_to(person_id: Any, limit: int = 50) -> list[Delivery]:
-    """What one person was sent, or why not, newest first; `delivery.run.campaign` is loaded."""
-    rows = Delivery.objects.filter(end_user_id=person_id).select_related("run__campaign")
+def deliveries_to(*ids: Any, limit: int = 50) -> list[Delivery]:
+    """What one person was sent under any of their ids, or why not, newest first; `delivery.run.campaign` is loaded."""
+    rows = Delivery.objects.filter(end_user_id__in=ids).select_related("run__campaign")
     return list(rows.order_by("-run__frozen_at")[:limit])
 
 

@@ -20,6 +20,7 @@ from lifecycle.stages import all_stages
 from ops_platform.models import Night, NightStep
 from segmentation.models import RfmScore
 from segmentation.rfm import GROUPS
+from users.identity import merge_people, person_behind, undo_merge
 from users.models import EndUser, Facts, person_id
 from workspaces.authentication import WorkspaceAPIView
 from workspaces.errors import DomainError
@@ -58,11 +59,19 @@ class RfmOut(serializers.ModelSerializer):
         exclude = ["pk", "workspace", "end_user"]
 
 
+class IdOut(serializers.Serializer):
+    """One of the ids that a person goes by."""
+
+    external_id = serializers.CharField()
+    visitor = serializers.BooleanField()
+
+
 class UserOut(serializers.Serializer):
     """An end user with everything the night knows."""
 
     id = serializers.UUIDField()
     external_id = serializers.CharField()
+    ids = IdOut(many=True, help_text="Every id of this person: `external_id` first, then those merged into it.")
     name = serializers.CharField()
     email = serializers.CharField()
     phone = serializers.CharField()
@@ -83,8 +92,11 @@ class UserPage(serializers.Serializer):
 
 
 def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
-    """People with facts, standing and RFM, in three queries whatever their number."""
+    """People with their ids, facts, standing and RFM, in four queries whatever their number."""
     ids = [person.pk for person in people]
+    merged: dict[uuid.UUID | None, list[EndUser]] = {}
+    for one in EndUser.objects.filter(merged_into__in=ids).order_by("-identified", "external_id"):
+        merged.setdefault(one.merged_into, []).append(one)
     found = [
         {row.end_user_id: row for row in model.objects.filter(end_user_id__in=ids)}
         for model in (Facts, Standing, RfmScore)
@@ -93,6 +105,12 @@ def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
     return [
         {name: getattr(person, name) for name in plain}
         | {"as_of": current_workspace().current_day}
+        | {
+            "ids": [
+                {"external_id": one.external_id, "visitor": not one.identified}
+                for one in (person, *merged.get(person.pk, ()))
+            ]
+        }
         | dict(zip(("facts", "standing", "rfm"), (rows.get(person.pk) for rows in found), strict=True))
         for person in people
     ]
@@ -135,10 +153,59 @@ class OneUser(WorkspaceAPIView):
 
     @extend_schema(responses=UserOut)
     def get(self, request: Request, external_id: str) -> Response:
-        """One end user by the id your product uses."""
-        person = EndUser.objects.filter(pk=person_id(current_workspace().pk, external_id)).first()
+        """One end user by the id your product uses. An id that was merged answers with the person who remains."""
+        person = person_behind(named(external_id))
         if person is None or person.excluded:
             raise Http404
+        return Response(UserOut(with_numbers([person])[0]).data)
+
+
+def named(external_id: str, *, visitor: bool = False) -> EndUser | None:
+    kind = "anonymous" if visitor else "user"
+    return EndUser.objects.filter(pk=person_id(current_workspace().pk, external_id, kind)).first()
+
+
+class MergeIn(serializers.Serializer):
+    """The id this user went by before."""
+
+    previous = serializers.CharField(max_length=255)
+    visitor = serializers.BooleanField(default=False, help_text="Whether `previous` is an anonymous id.")
+
+
+class MergeUser(WorkspaceAPIView):
+    actions = {"post": "users.edit"}
+
+    @extend_schema(request=MergeIn, responses=UserOut)
+    def post(self, request: Request, external_id: str) -> Response:
+        """Say that another id is this user too. Answers with the person who remains."""
+        person = named(external_id)
+        body = MergeIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        previous = named(body.validated_data["previous"], visitor=body.validated_data["visitor"])
+        if person is None or previous is None:
+            raise Http404
+        merge_people(previous, person)
+        found = person_behind(named(external_id))
+        return Response(UserOut(with_numbers([found] if found else [])[0]).data)
+
+
+class UnmergeIn(serializers.Serializer):
+    visitor = serializers.BooleanField(default=False, help_text="Whether the id in the path is an anonymous id.")
+
+
+class UnmergeUser(WorkspaceAPIView):
+    actions = {"post": "users.edit"}
+
+    @extend_schema(request=UnmergeIn, responses=UserOut)
+    def post(self, request: Request, external_id: str) -> Response:
+        """Let a merged id stand for itself again, within 30 days of the merge; its links are refused for good."""
+        body = UnmergeIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        person = named(external_id, visitor=body.validated_data["visitor"])
+        if person is None:
+            raise Http404
+        undo_merge(person)
+        person.refresh_from_db()
         return Response(UserOut(with_numbers([person])[0]).data)
 
 
@@ -194,6 +261,8 @@ class OneNight(WorkspaceAPIView):
 
 urlpatterns = [
     path("users", ListUsers.as_view()),
+    path("users/<path:external_id>/merge", MergeUser.as_view()),
+    path("users/<path:external_id>/unmerge", UnmergeUser.as_view()),
     path("users/<path:external_id>", OneUser.as_view()),
     path("nights", ListNights.as_view()),
     path("nights/<day:day>", OneNight.as_view()),

@@ -23,6 +23,7 @@ from lifecycle.services import assign_stages, flag_activity
 from ops_platform.models import Night, NightStep
 from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
+from users.identity import merge_pending
 from users.night import refresh_facts
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
@@ -41,7 +42,13 @@ class Step:
     run: Callable[[Workspace, date], Counts]
 
 
+def merge_identities(workspace: Workspace, day: date) -> Counts:
+    """Ids that turned out to be one person count as one, from the day their links are known."""
+    return merge_pending(workspace)
+
+
 STEPS: tuple[Step, ...] = (
+    Step("identities", gettext_lazy("Identities"), merge_identities),
     Step("facts", gettext_lazy("Metrics"), refresh_facts),
     Step("activity", gettext_lazy("Activity flags"), flag_activity),
     Step("stages", gettext_lazy("Lifecycle stages"), assign_stages),

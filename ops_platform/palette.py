@@ -69,12 +69,9 @@ def search(workspace: Workspace, role: str, words: str) -> list[dict[str, Any]]:
 
 
 def find_people(workspace: Workspace, words: str) -> list[dict[str, Any]]:
-    matches = (
-        Q(external_id__startswith=words)
-        | Q(name__icontains=words)
-        | Q(email__istartswith=words)
-        | Q(phone__contains=words)
-    )
+    told = Q(name__icontains=words) | Q(email__istartswith=words) | Q(phone__contains=words)
+    # An id that was merged is found by itself only: its page leads to the person who remains.
+    matches = Q(external_id__startswith=words) | (told & Q(merged_into=None))
     rows = EndUser.objects.filter(matches, identified=True).order_by("-created_at")[:MOST]
     return [
         {

@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from ops_platform import names, numbers, person
+from ops_platform import names, numbers, person, person_ids
 from ops_platform.people_list import CHANGED_AT_ONCE, SORTS, PeopleQuery
 from users import profiles
+from users.identity import remaining
 from users.models import EndUser
 from workspaces.errors import DomainError
 from workspaces.permissions import action
@@ -108,6 +109,8 @@ def find_person(pk: uuid.UUID) -> EndUser:
 def show_person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Everything about one person: where they stand and why, what they did, what we wrote to them."""
     found = find_person(pk)
+    if found.merged_into:
+        return redirect("people:detail", request.workspace.slug, found.merged_into)
     context = person.read_person(request.workspace, found) | {"title": str(found), "person": found}
     return render(
         request, "people/_person_drawer.html" if request.htmx.target == "drawer-body" else "people/detail.html", context
@@ -132,9 +135,10 @@ def go_back(request: HttpRequest, default: str) -> HttpResponse:
 
 def chosen_people(request: HttpRequest) -> list[uuid.UUID]:
     try:
-        return [uuid.UUID(value) for value in request.POST.getlist("person")[:1000]]
+        ids = [uuid.UUID(value) for value in request.POST.getlist("person")[:1000]]
     except ValueError as error:
         raise Http404 from error
+    return remaining(ids)
 
 
 def tag_people(request: HttpRequest, people: list[uuid.UUID]) -> str:
@@ -201,4 +205,6 @@ urlpatterns = [
     path("change/", change_people, name="change"),
     path("<uuid:pk>/", show_person, name="detail"),
     path("<uuid:pk>/events/", list_events, name="events"),
+    path("<uuid:pk>/merge/", person_ids.merge_person, name="merge"),
+    path("<uuid:pk>/unmerge/", person_ids.unmerge_person, name="unmerge"),
 ]

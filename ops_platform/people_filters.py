@@ -41,7 +41,12 @@ def search(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
         raise BadValue(value)
     pattern = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     params = {"q": words, "q_start": f"{pattern}%", "q_any": f"%{pattern}%"}
-    sql = "(u.external_id like %(q_start)s or u.name ilike %(q_any)s or u.email ilike %(q_start)s or u.phone like %(q_any)s)"
+    sql = "(u.external_id like %(q_start)s or u.name ilike %(q_any)s or u.email ilike %(q_start)s or u.phone like %(q_any)s"
+    # Or by an id that was merged into theirs.
+    sql += (
+        " or u.id in (select a.merged_into from end_user a where a.workspace_id = %(workspace)s"
+        " and a.external_id like %(q_start)s and a.merged_into is not null))"
+    )
     return Part(sql, params, "", _("“%(words)s” in name, id, email or phone") % {"words": words}, ("q",))
 
 

@@ -79,9 +79,9 @@ class PeopleQuery:
     def population(self) -> str:
         """Who is listed at all: people who are in the numbers, or the excluded, or visitors."""
         return {
-            "excluded": "u.excluded",
-            "visitors": "not u.identified",
-        }.get(self.query.get("who", ""), "u.identified and not u.excluded")
+            "excluded": "u.excluded and u.merged_into is null",
+            "visitors": "not u.identified and u.merged_into is null",
+        }.get(self.query.get("who", ""), "u.identified and not u.excluded and u.merged_into is null")
 
     def pieces(self, needs: str = "") -> tuple[str, str, dict[str, Any]]:
         """(joins, where, params) of the conditions."""

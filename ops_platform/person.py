@@ -17,6 +17,7 @@ from lifecycle import churn
 from lifecycle.models import StageChange, Standing
 from lifecycle.stages import all_stages
 from ops_platform import numbers
+from ops_platform.person_ids import read_ids
 from segmentation.models import RfmChange, RfmCuts, RfmScore, SegmentMember
 from segmentation.rfm_gap import gap_sentence, gap_to_best
 from users.facts import FACTS
@@ -79,7 +80,8 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         "groups": fact_groups(workspace, facts),
         "history": read_history(person.pk),
         "timeline": read_timeline(workspace, person.pk),
-        "deliveries": deliveries_to(person.pk),
+        "ids": (ids := read_ids(person)),
+        "deliveries": deliveries_to(*(one.pk for one in ids if one.ended_at is None)),
         "consents": list(Consent.objects.filter(end_user=person.pk)),
         "segments": list(
             SegmentMember.objects.filter(end_user=person.pk, segment__archived_at=None).select_related("segment")

@@ -76,6 +76,7 @@ EVERY_MINUTE = timedelta(seconds=55)
 JOBS: tuple[Job, ...] = (
     Job("night", "03:00 in the workspace's zone", "ops_platform.tasks.run_night", due_nights),
     Job("campaigns", "every minute", "campaigns.tasks.send_campaigns", always, EVERY_MINUTE),
+    Job("identities", "every minute", "users.tasks.merge_identities", always, EVERY_MINUTE),
     Job("imports", "every minute", "users.tasks.run_imports", always, EVERY_MINUTE),
 )
 

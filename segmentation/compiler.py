@@ -118,7 +118,7 @@ class Query:
         condition, where_params = where
         sql = (
             f"select {columns} from end_user p {' '.join(joins)}"
-            f" where p.workspace_id = %s and p.identified and not p.excluded and {condition}"
+            f" where p.workspace_id = %s and p.identified and not p.excluded and p.merged_into is null and {condition}"
         )
         return sql, [*column_params, *params, self.workspace.pk, *where_params]
 

@@ -79,7 +79,8 @@ def count_live(definition: dict[str, Any], workspace: Workspace, *, sample: int 
     counts = ", ".join(f"count(*) filter (where reached_{i})" for i in range(len(reach)))
     sql = (
         f"with matching as materialized ({matching}) select"
-        " (select count(*) from end_user p where p.workspace_id = %s and p.identified and not p.excluded),"
+        " (select count(*) from end_user p"
+        " where p.workspace_id = %s and p.identified and not p.excluded and p.merged_into is null),"
         f" array(select id::text from matching limit %s), count(*), {counts} from matching"
     )
     with reading(LIVE_SECONDS), connection.cursor() as cursor:

@@ -3,48 +3,42 @@
 from __future__ import annotations
 
 import uuid
-from hashlib import sha1
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from workspaces.models import TenantModel, Workspace, WorkspaceManager
+from users.identity_models import ConsentWord, IdentityLink, IdentityMerge
+from users.person_model import PersonModel, event_id, person_id, to_person
+from workspaces.models import TenantModel, WorkspaceManager
 
-
-def person_id(workspace_id: uuid.UUID, external_id: str, kind: str = "user") -> uuid.UUID:
-    """The id of a person: uuid5(workspace, "kind:external id"), so that ingest needs no look-up and retries are harmless."""
-    digest = sha1(workspace_id.bytes + f"{kind}:{external_id}".encode(), usedforsecurity=False).digest()
-    return uuid.UUID(bytes=digest[:16], version=5)
-
-
-def event_id(workspace_id: uuid.UUID, message_id: str) -> uuid.UUID:
-    """The id of an event: uuid5 of its message id within the workspace."""
-    return person_id(workspace_id, message_id, "message")
-
-
-class PersonModel(TenantModel):
-    """Base of tables about people. No database foreign keys: these tables are the ones that get distributed one day."""
-
-    workspace = models.ForeignKey(
-        Workspace, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
-
-    class Meta(TenantModel.Meta):
-        abstract = True
-
-
-def to_person() -> models.ForeignKey:
-    return models.ForeignKey(
-        "users.EndUser", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
+__all__ = [
+    "Consent",
+    "ConsentWord",
+    "EndUser",
+    "Event",
+    "EventName",
+    "Facts",
+    "IdentityLink",
+    "IdentityMerge",
+    "Import",
+    "ImportRowError",
+    "IngestError",
+    "PersonDay",
+    "PersonModel",
+    "Purchase",
+    "Touched",
+    "event_id",
+    "person_id",
+    "to_person",
+]
 
 
 class EndUserQuerySet(models.QuerySet):
     def counted(self) -> EndUserQuerySet:
-        """People who are in the numbers: identified and not excluded."""
-        return self.filter(identified=True, excluded=False)
+        """People who are in the numbers: identified, not excluded, and not merged into somebody."""
+        return self.filter(identified=True, excluded=False, merged_into=None)
 
 
 class EndUserManager(WorkspaceManager.from_queryset(EndUserQuerySet)):  # type: ignore[misc]
@@ -75,28 +69,28 @@ class EndUser(PersonModel):
     attribute_times = models.JSONField(default=dict)
     tags = models.JSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now)
+    # Who they turned out to be: never somebody who is merged themselves. This row then stays as it was told under its id.
+    merged_into = models.UUIDField(null=True)
+    # While others are merged into this person, the columns above are everybody's together, and these are what was told
+    # under this id alone (users/identity_profiles.py: Own).
+    own = models.JSONField(null=True)
+    own_created_at = models.DateTimeField(null=True)
 
     objects: ClassVar[EndUserManager] = EndUserManager()
 
     class Meta(PersonModel.Meta):
         db_table = "end_user"
-        indexes = [models.Index(fields=["workspace", "external_id"], name="end_user_external")]
+        indexes = [
+            models.Index(fields=["workspace", "external_id"], name="end_user_external"),
+            models.Index(
+                fields=["workspace", "merged_into"],
+                condition=models.Q(merged_into__isnull=False),
+                name="end_user_merged",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.external_id
-
-
-class IdentityLink(PersonModel):
-    """A visitor id and a user id that one message named together: what merging identities starts from."""
-
-    pk = models.CompositePrimaryKey("end_user", "workspace", "known_id")
-    end_user = to_person()
-    # The user the visitor turned out to be.
-    known_id = models.UUIDField()
-    at = models.DateTimeField()
-
-    class Meta(PersonModel.Meta):
-        db_table = "identity_link"
 
 
 class EventName(TenantModel):
@@ -139,6 +133,8 @@ class Event(PersonModel):
     # Read out of properties at ingest, in minor units of the workspace's currency.
     amount_minor = models.BigIntegerField(null=True)
     order_id = models.CharField(max_length=255, null=True)
+    # The id it was sent under, when that has been merged into `end_user`: what an undo takes back.
+    origin_id = models.UUIDField(null=True)
 
     class Meta(PersonModel.Meta):
         db_table = "event"

@@ -12,8 +12,9 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from users.differences import refresh_statistics
+from users.identity_consent import say_for_all
 from users.ingest.bulk import normal_chunks
-from users.ingest.normal import NormalEvent, NormalProfile, Result
+from users.ingest.normal import NormalProfile, Result, Told
 from users.ingest.write import write
 from users.profiles import add_tag, exclude, include, remove_tag
 from workspaces.models import Operator, Workspace
@@ -48,9 +49,7 @@ def in_scope(workspace: Workspace, work: Callable[[], Answer], tries: int = 3) -
     raise AssertionError("unreachable")
 
 
-def record_events(
-    workspace: Workspace, items: Sequence[NormalEvent | NormalProfile], received_at: datetime | None = None
-) -> list[Result]:
+def record_events(workspace: Workspace, items: Sequence[Told], received_at: datetime | None = None) -> list[Result]:
     """Store events and news about people in one transaction; returns what became of each, in order.
 
     The one write path: idempotent by (person, client time, message id), so that a repeat is a duplicate and no error.
@@ -98,8 +97,10 @@ def set_consent(
     choice, or proof of it, may loosen consent.
     """
     at = at or timezone.now()
-    chosen = [str(pk) for pk in people]
-    news = run_sql("users/set_consent", people=chosen, channel=channel, opted_in=opted_in, source=source[:100], at=at)
-    if news and by:
-        audit("people.consent", channel, by, people=len(news), opted_in=opted_in, source=source)
-    return len(news)
+    chosen, source = [str(pk) for pk in people], source[:100]
+    several, changed = say_for_all(chosen, channel, opted_in, source, at)
+    alone = [pk for pk in chosen if pk not in several]
+    changed += len(run_sql("users/set_consent", people=alone, channel=channel, opted_in=opted_in, source=source, at=at))
+    if changed and by:
+        audit("people.consent", channel, by, people=changed, opted_in=opted_in, source=source)
+    return changed

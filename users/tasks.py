@@ -1,10 +1,11 @@
-"""Doorbells of imports. The rows say what is due; a lost task costs a minute."""
+"""Doorbells of imports and of identities. The rows say what is due; a lost task costs a minute."""
 
 from __future__ import annotations
 
 from celery import shared_task
 from django.utils import timezone
 
+from users.identity import merge_pending
 from users.import_run import due_imports, run_import
 from users.imports import forget_files
 from workspaces.models import Workspace
@@ -19,3 +20,9 @@ def run_imports(workspace: Workspace) -> dict[str, int]:
         due = due_imports(timezone.now())
         forget_files(timezone.now())
     return {"imports": sum(run_import(workspace, pk) is not None for pk in due)}
+
+
+@shared_task(base=WorkspaceTask, by_hand=True)
+def merge_identities(workspace: Workspace) -> dict[str, int]:
+    """Merge the ids that messages said are one person."""
+    return merge_pending(workspace, strays=False)

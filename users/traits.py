@@ -1,7 +1,8 @@
 """What is known about a person: merging news into a profile, whatever the order and however often it arrives.
 
-Each attribute remembers when it was told; the newest word wins, at equal times the larger one. So a profile is a function
-of the set of messages, and not of their order.
+Each attribute remembers when it was told; the newest word wins, at equal times the larger one. What only fills a gap
+(`firsts`) gives way to whatever was told in so many words, and among its like the earliest wins. So a profile is a
+function of the set of messages, and not of their order.
 """
 
 from __future__ import annotations
@@ -16,70 +17,143 @@ from typing import Any
 import msgspec
 import phonenumbers
 
-from users.ingest.normal import NormalProfile, PersonKey, clean_email
-from users.models import EndUser
+from users.ingest.normal import NormalProfile, clean_email
+from users.ingest.people import People
+from users.models import EndUser, Touched
+from workspaces.scoping import current_workspace
 from workspaces.sql import run_sql
 
 MAX_ATTRIBUTES = 500
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 COLUMNS = ("name", "email", "phone", "push_token", "city", "source", "referred_by", "locale", "zone")
-WRITTEN = (*COLUMNS, "attributes", "attribute_times", "attributes_at")
+WRITTEN = (*COLUMNS, "attributes", "attribute_times", "attributes_at", "own")
 IN_ORDER = msgspec.json.Encoder(order="deterministic").encode
 
 
-def save_profiles(profiles: Iterable[NormalProfile], ids: dict[PersonKey, uuid.UUID], region: str) -> int:
+class Own(msgspec.Struct):
+    """What is known under one id alone, kept in `EndUser.own` while the columns are those of several ids together."""
+
+    attributes: dict[str, Any] = {}
+    attribute_times: dict[str, int] = {}
+    attributes_at: datetime | None = None
+    tags: list[str] = []
+    excluded: bool = False
+    excluded_reason: str = ""
+
+
+Told = EndUser | Own
+
+
+def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) -> int:
     """Merge news about people who exist, in the open scope; returns how many profiles changed.
 
     Reads without locks first: most of what events say in passing is known already. What would change is locked, in the
-    order of ids, read again and merged for good.
+    order of ids, read again and merged for good. News under an id that is merged into somebody is news of both.
     """
     news: dict[uuid.UUID, list[NormalProfile]] = {}
     for profile in profiles:
         if profile.traits or profile.firsts:
-            news.setdefault(ids[profile.person], []).append(profile)
-    seen = EndUser.objects.filter(pk__in=list(news)).only("attributes", "attribute_times", "attributes_at")
-    fresh = [person.pk for person in seen if merge_all(person, news[person.pk])]
-    if not fresh:
+            news.setdefault(told.ids[profile.person], []).append(profile)
+    if not news:
         return 0
-    people = EndUser.objects.select_for_update().filter(pk__in=fresh).order_by("pk")
-    changed = [person for person in people if merge_all(person, news[person.pk])]
+    wanted = {pk for own in news for pk in (own, told.owner(own))}
+    seen = EndUser.objects.filter(pk__in=wanted).only(
+        "attributes", "attribute_times", "attributes_at", "own", "merged_into"
+    )
+    if not tell_all({person.pk: person for person in seen}, news):
+        return 0
+    people = {person.pk: person for person in EndUser.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
+    changed = tell_all(people, news)
     for person in changed:
         fill_columns(person, region)
-    rows = [{"id": person.pk} | {column: getattr(person, column) for column in WRITTEN} for person in changed]
-    run_sql("users/write_profiles", people=msgspec.json.encode(rows).decode())
+    write_profiles(changed)
+    # Merged since this batch began to look: the next merge brings these news to the person they are about.
+    late = [person for pk in news if (person := people[pk]).merged_into and person.merged_into not in people]
+    workspace = current_workspace()
+    Touched.objects.bulk_create([Touched(workspace=workspace, end_user_id=person.pk) for person in late])
     return len(changed)
 
 
-def merge_all(person: EndUser, profiles: list[NormalProfile]) -> bool:
-    return any([merge(person, profile) for profile in profiles])  # noqa: C419 - each of them must be merged
+def tell_all(people: dict[uuid.UUID, EndUser], news: dict[uuid.UUID, list[NormalProfile]]) -> list[EndUser]:
+    """Tell everybody their news, also those whom they are merged into; returns who changed, in the order of ids."""
+    changed: dict[uuid.UUID, EndUser] = {}
+    for pk, profiles in news.items():
+        person = people[pk]
+        owner = people.get(person.merged_into) if person.merged_into else None
+        own = msgspec.convert(person.own, Own) if person.own else None
+        targets: list[Told] = [one for one in (person, own, owner) if one is not None]
+        if not any([tell(targets, profile) for profile in profiles]):  # noqa: C419 - each of them must be told
+            continue
+        if own:
+            person.own = msgspec.to_builtins(own)
+        changed |= {one.pk: one for one in (person, owner) if one is not None}
+    return [changed[pk] for pk in sorted(changed)]
 
 
-def merge(person: EndUser, profile: NormalProfile) -> bool:
+def tell(targets: list[Told], profile: NormalProfile) -> bool:
+    """Fold a piece of news into one id's profile and into that of the whole person; returns whether any changed."""
+    changed = [merge(target, profile) for target in targets]
+    if profile.passing and any(changed):
+        # What one of them did not know is news for all, or they would remember different times for it.
+        for target in targets:
+            merge(target, msgspec.structs.replace(profile, passing=False))
+    return any(changed)
+
+
+def write_profiles(people: Iterable[EndUser]) -> None:
+    rows = [{"id": person.pk} | {column: getattr(person, column) for column in WRITTEN} for person in people]
+    run_sql("users/write_profiles", people=msgspec.json.encode(rows).decode())
+
+
+def merge(person: Told, profile: NormalProfile) -> bool:
     """Fold one piece of news into the person's attributes; returns whether anything changed. Columns follow later."""
     moment = (profile.at - EPOCH) // MICROSECOND
     changed = False
     for key, value in profile.traits.items():
-        told, known = person.attribute_times.get(key), person.attributes.get(key)
-        if told is None and len(person.attribute_times) >= MAX_ATTRIBUTES:
+        if profile.passing and person.attribute_times.get(key, -1) >= 0 and value == person.attributes.get(key):
             continue
-        if told is not None and (moment, IN_ORDER(value)) <= (told, IN_ORDER(known)):
-            continue
-        if profile.passing and told is not None and value == known:
-            continue
-        person.attribute_times[key] = moment
-        if value is None:
-            person.attributes.pop(key, None)
-        else:
-            person.attributes[key] = value
-        changed = True
-    for key, value in profile.firsts.items():
-        if key not in person.attributes:
-            person.attributes[key] = value
-            changed = True
+        changed |= put(person, key, value, moment)
     if changed:
         person.attributes_at = max(profile.at, person.attributes_at or profile.at)
+    for key, value in profile.firsts.items():
+        # Below zero, so that whatever was told as such comes later; and the earlier, the later.
+        if key in person.attribute_times or key not in person.attributes:
+            changed |= put(person, key, value, -moment - 1)
     return changed
+
+
+def put(person: Told, key: str, value: Any, rank: int) -> bool:
+    """Set an attribute unless what is there ranks as high; a value of None takes it away. Returns whether it changed."""
+    told, known = person.attribute_times.get(key), person.attributes.get(key)
+    if told is None and len(person.attribute_times) >= MAX_ATTRIBUTES:
+        return False
+    if told is not None and (told > rank or (told == rank and not wins(value, known, rank))):
+        return False
+    person.attribute_times[key] = rank
+    if value is None:
+        person.attributes.pop(key, None)
+    else:
+        person.attributes[key] = value
+    return True
+
+
+def wins(value: Any, known: Any, rank: int) -> bool:
+    """Of two values told at the same moment: the larger, of two firsts the smaller."""
+    new, old = IN_ORDER(value), IN_ORDER(known)
+    return new > old if rank >= 0 else new < old
+
+
+def fold(person: Told, other: Told) -> None:
+    """Fold one profile into another: for each attribute the one that ranks higher, whatever the order of folding."""
+    for key in sorted(other.attribute_times.keys() | other.attributes.keys()):
+        rank = other.attribute_times.get(key)
+        if rank is not None:
+            put(person, key, other.attributes.get(key), rank)
+        elif key not in person.attribute_times and key not in person.attributes:
+            person.attributes[key] = other.attributes[key]
+    times = [at for at in (person.attributes_at, other.attributes_at) if at]
+    person.attributes_at = max(times, default=None)
 
 
 def fill_columns(person: EndUser, region: str) -> None:

@@ -31,7 +31,7 @@ from (
             else ''
         end as reason
     from segment_member m
-    join end_user p on p.id = m.end_user_id and p.workspace_id = %(workspace)s and p.identified and not p.excluded
+    join end_user p on p.id = m.end_user_id and p.workspace_id = %(workspace)s and p.identified and not p.excluded and p.merged_into is null
     cross join lateral (
         select case %(address)s when 'email' then p.email when 'phone' then p.phone else p.push_token end as value
     ) address

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -37,7 +36,7 @@ def build(steps: Steps, address: str, inbox: LocalInbox) -> Workspace:
     with steps("tell the story (20,000 people)"):
         story = generate()
     workspace = create_workspace(SLUG, "示例电商", frozen_on=LAST_DAY, settings={"pay_stage": True})
-    bulk, live = last_days(replace(story, events=merged(story)), LIVE_DAYS)
+    bulk, live = last_days(story, LIVE_DAYS)
     with steps("load people and consents"):
         load_people(workspace, story)
     with steps(f"load {len(bulk):,} events in bulk"):
@@ -87,9 +86,13 @@ def send_first(workspace: Workspace, day: date, address: str) -> None:
 
 
 def load_people(workspace: Workspace, story: Story) -> None:
-    """Profiles, who is excluded, who agreed to what, and what the shop's event names mean."""
+    """Profiles, who is excluded, who agreed to what, and what the shop's event names mean.
+
+    Registering names the visitor whom somebody was until then; the first night finds out that they are one person.
+    """
     people = story.people
-    upsert_people(workspace, [profile_of(row) for row in people.to_dict("records")])
+    visitors = dict(zip(story.anonymous_links["external_id"], story.anonymous_links["anonymous_id"], strict=True))
+    upsert_people(workspace, [profile_of(row, visitors) for row in people.to_dict("records")])
     with workspace_scope(workspace):
         set_roles({role: list(names) for role, names in EVENT_ROLES.items()})
         for reason, rows in people[people["excluded_reason"] != ""].groupby("excluded_reason"):
@@ -117,15 +120,7 @@ TRAITS = (
 )
 
 
-def profile_of(row: dict[str, Any]) -> NormalProfile:
+def profile_of(row: dict[str, Any], visitors: dict[str, str]) -> NormalProfile:
     traits = {name: row[name] for name in TRAITS if name in row and isinstance(row[name], str) and row[name]}
-    return NormalProfile(PersonKey(row["external_id"]), row["registered_at"].to_pydatetime(), traits)
-
-
-def merged(story: Story) -> pd.DataFrame:
-    """The events with the histories of visitors who became known under the person they turned out to be."""
-    known = story.anonymous_links.set_index("anonymous_id")["external_id"]
-    events = story.events.copy()
-    visiting = events["external_id"] == ""
-    events.loc[visiting, "external_id"] = events.loc[visiting, "anonymous_id"].map(known).fillna("")
-    return events
+    who = row["external_id"]
+    return NormalProfile(PersonKey(who), row["registered_at"].to_pydatetime(), traits, visitor=visitors.get(who, ""))

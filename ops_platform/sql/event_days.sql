@@ -7,7 +7,7 @@ from generate_series(%(first)s::date, %(last)s::date, interval '1 day') as d (da
 left join (
     select (e.at at time zone %(zone)s)::date as day, count(*) as events, count(distinct e.end_user_id) as people
     from event e
-    join end_user u on u.id = e.end_user_id and u.workspace_id = %(workspace)s and u.identified and not u.excluded
+    join end_user u on u.id = e.end_user_id and u.workspace_id = %(workspace)s and u.identified and not u.excluded and u.merged_into is null
     where e.workspace_id = %(workspace)s and e.name_id = %(name_id)s and e.at >= %(start)s and e.at < %(stop)s
         and (%(property)s::text is null or coalesce(e.properties ->> %(property)s, '') = %(value)s)
     group by 1

@@ -7,7 +7,7 @@ select
     count(distinct e.end_user_id) as people,
     sum(count(*)) over () as all_events
 from event e
-join end_user u on u.id = e.end_user_id and u.workspace_id = %(workspace)s and u.identified and not u.excluded
+join end_user u on u.id = e.end_user_id and u.workspace_id = %(workspace)s and u.identified and not u.excluded and u.merged_into is null
 where e.workspace_id = %(workspace)s and e.name_id = %(name_id)s and e.at >= %(start)s and e.at < %(stop)s
 group by 1
 order by count(*) desc, 1

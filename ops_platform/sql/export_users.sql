@@ -25,5 +25,5 @@ from end_user p
 join standing s on s.end_user_id = p.id and s.workspace_id = %(workspace)s
 join facts f on f.end_user_id = p.id and f.workspace_id = %(workspace)s
 left join rfm_score r on r.end_user_id = p.id and r.workspace_id = %(workspace)s
-where p.workspace_id = %(workspace)s and p.identified and not p.excluded
+where p.workspace_id = %(workspace)s and p.identified and not p.excluded and p.merged_into is null
 order by p.external_id

@@ -36,13 +36,15 @@ def stored_rows(workspace: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
     with workspace_scope(workspace):
         names = dict(EventName.objects.values_list("pk", "name"))
         ids = dict(EndUser.objects.values_list("pk", "external_id"))
+        merged = EndUser.objects.filter(identified=True, merged_into__isnull=False)
+        aliases = {one.external_id: ids[one.merged_into] for one in merged}
         events = [
             (
                 ids[e.end_user_id],
                 names[e.name_id],
                 e.at.astimezone(UTC).isoformat(timespec="microseconds"),
                 e.message_id,
-                json.dumps(e.properties),
+                json.dumps(renamed(e.properties, aliases)),
             )
             for e in Event.objects.all()
         ]
@@ -51,15 +53,25 @@ def stored_rows(workspace: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
                 person.external_id,
                 person.created_at.astimezone(UTC).isoformat(),
                 str(int(person.excluded or not person.identified)),
-                json.dumps(person.attributes | ({"referred_by": person.referred_by} if person.referred_by else {})),
+                json.dumps(
+                    renamed(
+                        person.attributes | ({"referred_by": person.referred_by} if person.referred_by else {}), aliases
+                    )
+                ),
             )
-            for person in EndUser.objects.all()
+            for person in EndUser.objects.filter(merged_into=None)
         ]
     columns = ["external_id", "event", "at", "message_id", "properties"]
     people_columns = ["external_id", "created_at", "excluded", "attributes"]
     return pd.DataFrame(events, columns=columns, dtype=object), pd.DataFrame(
         people, columns=people_columns, dtype=object
     )
+
+
+def renamed(told: dict[str, Any], aliases: dict[str, str]) -> dict[str, Any]:
+    """Properties with an inviter who was merged under the id that remains."""
+    inviter = told.get("referred_by")
+    return told | {"referred_by": aliases[inviter]} if isinstance(inviter, str) and inviter in aliases else told
 
 
 def settings_of(workspace: Workspace) -> dict[str, Any]:

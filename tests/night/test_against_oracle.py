@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -12,7 +12,10 @@ from tests import builders
 from tests.night.against_oracle import departures
 from tests.night.random_world import make_people, make_rows
 from tests.oracle import cdnow
+from users.identity import merge_pending, undo_merge
+from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey
 from users.models import EndUser, Event
+from users.services import record_events
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import create_workspace
@@ -48,6 +51,7 @@ def test_every_number_of_a_random_world_is_the_oracles_night_after_night(db, ind
         agree(workspace, day)
         assert run_night(workspace, day)["changes"] == 0
         change_something(workspace, dice)
+        say_who_is_who(workspace, dice, ids, number)
     run_night(workspace, NIGHTS[-1])
     agree(workspace, NIGHTS[-1])
 
@@ -63,6 +67,38 @@ def change_something(workspace: Workspace, dice: random.Random) -> None:
     builders.name(workspace, "Chat Started", is_core=dice.random() < 0.5, is_passive=dice.random() < 0.5)
 
 
+def say_who_is_who(workspace: Workspace, dice: random.Random, ids: list[str], number: int) -> None:
+    """Visitors come, log in, share a device; two users turn out to be one; one of the merges is taken back.
+
+    Rows that come later under an id that was merged are written there, as by somebody who did not know yet.
+    """
+    visitors = [PersonKey(f"v{number}-{n}", False) for n in range(4)]
+    moments = [datetime(2026, 3, 1, n, tzinfo=UTC) for n in range(24)]
+    record_events(
+        workspace,
+        [
+            *(
+                NormalEvent(one, "App Opened", f"{one.external_id}-{n}", at, at)
+                for one in visitors
+                for n, at in enumerate(moments[::7])
+            ),
+            *(
+                NormalProfile(
+                    PersonKey(dice.choice(ids)), dice.choice(moments), visitor=dice.choice(visitors).external_id
+                )
+                for _ in range(6)
+            ),
+            *(
+                NormalAlias(PersonKey(dice.choice(ids)), PersonKey(dice.choice(ids)), dice.choice(moments))
+                for _ in range(2)
+            ),
+        ],
+    )
+    merge_pending(workspace)
+    with workspace_scope(workspace):
+        undo_merge(dice.choice(list(EndUser.objects.filter(merged_into__isnull=False).order_by("external_id"))))
+
+
 def test_cdnow_is_the_oracles_for_every_customer(db):
     workspace = create_workspace("cdnow", "CDNOW", zone="UTC", currency="USD", industry="ecommerce")
     events, people = cdnow.frames()
@@ -74,5 +110,5 @@ def test_cdnow_is_the_oracles_for_every_customer(db):
     for day in (date(1997, 9, 30), cdnow.LAST_DAY):
         summary = run_night(workspace, day)
         agree(workspace, day)
-    assert summary["steps"][0]["counts"]["people"] == 2357
+    assert summary["steps"][1]["counts"]["people"] == 2357
     assert run_night(workspace, cdnow.LAST_DAY)["changes"] == 0

@@ -19,7 +19,7 @@ from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
-STEPS = ["facts", "activity", "stages", "rfm", "segments", "campaigns"]
+STEPS = ["identities", "facts", "activity", "stages", "rfm", "segments", "campaigns"]
 
 
 @pytest.fixture
@@ -100,7 +100,12 @@ def test_a_step_that_fails_is_told_and_nothing_is_published(shop, monkeypatch):
         patch.setattr(nightly, "STEPS", tuple(broken))
         with pytest.raises(Exception, match="division by zero"):
             night(shop, "2026-08-11")
-    assert ledger(shop, "2026-08-11")[:3] == [("facts", "done"), ("activity", "done"), ("stages", "failed")]
+    assert ledger(shop, "2026-08-11")[:4] == [
+        ("identities", "done"),
+        ("facts", "done"),
+        ("activity", "done"),
+        ("stages", "failed"),
+    ]
     with workspace_scope(shop):
         told = Night.objects.get(day="2026-08-11")
         assert told.state == "failed" and "division by zero" in told.error

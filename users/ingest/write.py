@@ -14,8 +14,9 @@ from hashlib import sha1
 import msgspec
 from django.db import connection, transaction
 
-from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Result, Told
-from users.models import EndUser, EventName, IdentityLink, person_id
+from users.ingest.normal import NormalEvent, NormalProfile, Result, Told
+from users.ingest.people import People, add_people, array, tell_links
+from users.models import EventName
 from users.traits import region_of, save_profiles
 from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
@@ -25,7 +26,7 @@ MAX_NAMES = 5_000
 ARRIVING = """
 create temporary table if not exists arriving (
     n integer, end_user_id uuid, client_at timestamptz, event_id uuid, at timestamptz, name_id integer, message_id text,
-    properties jsonb, amount_minor bigint, order_id text
+    properties jsonb, amount_minor bigint, order_id text, origin_id uuid
 ) on commit delete rows;
 delete from arriving
 """
@@ -38,10 +39,14 @@ _months: set[tuple[int, int]] = set()
 
 
 class Row(msgspec.Struct):
-    """One event on its way into the table; `n` is its place in the batch."""
+    """One event on its way into the table; `n` is its place in the batch.
+
+    `person`: whose it is. `origin`: the id it was sent under, where that is merged into the person; NULL otherwise.
+    """
 
     n: int
     person: str
+    origin: str
     event_id: str
     client_at: datetime
     name_id: int
@@ -49,68 +54,37 @@ class Row(msgspec.Struct):
 
 
 def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
-    """Store a batch in the open scope; returns what became of each item, in order."""
+    """Store a batch in the open scope; returns what became of each item, in order.
+
+    Events go to the person that their id is merged into, also a resend of one that came before the merge: so it finds
+    itself. What the items say of identities is kept here and merged later (users/identity.py).
+    """
     workspace = current_workspace()
     results = [ACCEPTED] * len(items)
-    ids = add_people(workspace, items)
-    rows = make_rows(workspace, items, ids, received_at, results)
+    people = add_people(workspace, items)
+    rows = make_rows(workspace, items, people, received_at, results)
     if rows:
         ensure_months({(row.client_at.year, row.client_at.month) for row in rows})
         for n in store(rows, received_at):
             results[n] = DUPLICATE
     profiles = [item for item in items if isinstance(item, NormalProfile)]
     if profiles:
-        save_profiles(profiles, ids, region_of(workspace.currency))
-    link_identities(workspace, items, ids)
+        save_profiles(profiles, people, region_of(workspace.currency))
+    tell_links(workspace, items, people.ids)
     return results
-
-
-def add_people(workspace: Workspace, items: Iterable[Told]) -> dict[PersonKey, uuid.UUID]:
-    """Make the people who are new; everybody was created when the first thing known of them happened."""
-    first: dict[PersonKey, datetime] = {}
-    for item in items:
-        known = first.get(item.person)
-        if known is None or item.at < known:
-            first[item.person] = item.at
-    ids = {key: person_id(workspace.pk, key.external_id, key.kind) for key in first}
-    keys = list(first)
-    found = run_sql(
-        "users/people_to_write",
-        ids=array(ids[key].hex for key in keys),
-        times=array(map(datetime.isoformat, first.values())),
-    )
-    new = [keys[row["n"] - 1] for row in found if not row["known"]]
-    earlier = [keys[row["n"] - 1] for row in found if row["known"]]
-    EndUser.objects.bulk_create(
-        [
-            EndUser(
-                id=ids[key],
-                workspace=workspace,
-                external_id=key.external_id,
-                identified=key.identified,
-                created_at=first[key],
-            )
-            for key in new
-        ],
-        ignore_conflicts=True,
-        batch_size=2000,
-    )
-    if earlier:
-        times = array(first[key].isoformat() for key in earlier)
-        run_sql("users/earlier_people", ids=array(ids[key].hex for key in earlier), times=times)
-    return ids
 
 
 def make_rows(
     workspace: Workspace,
     items: Sequence[Told],
-    ids: dict[PersonKey, uuid.UUID],
+    told: People,
     received_at: datetime,
     results: list[Result],
 ) -> list[Row]:
     """The events as rows, each message once; repeats within the batch and names past the limit go into `results`."""
     names = find_names(workspace, {item.name for item in items if isinstance(item, NormalEvent)})
-    people = {key: pk.hex for key, pk in ids.items()}
+    people = {key: told.owner(pk).hex for key, pk in told.ids.items()}
+    origins = {key: pk.hex for key, pk in told.ids.items() if pk in told.owners}
     message = sha1(workspace.pk.bytes + b"message:", usedforsecurity=False)
     seen: set[tuple[str, str]] = set()
     rows, timeless = [], []
@@ -127,7 +101,8 @@ def make_rows(
             results[n] = TOO_MANY_NAMES
         else:
             seen.add(key)
-            row = Row(n, key[0], key[1], item.client_at or received_at, name_id, item)
+            origin = origins.get(item.person, "\\N") if origins else "\\N"
+            row = Row(n, key[0], origin, key[1], item.client_at or received_at, name_id, item)
             (rows if item.client_at else timeless).append(row)
     return rows + list(drop_known(timeless, results))
 
@@ -222,7 +197,7 @@ def copy_line(row: Row) -> str:
     at = client_at if event.at is row.client_at else event.at.isoformat()
     return (
         f"{row.n}\t{row.person}\t{client_at}\t{row.event_id}\t{at}\t{row.name_id}"
-        f"\t{copy_text(event.message_id)}\t{copy_text(event.properties)}\t{amount}\t{order}\n"
+        f"\t{copy_text(event.message_id)}\t{copy_text(event.properties)}\t{amount}\t{order}\t{row.origin}\n"
     )
 
 
@@ -233,28 +208,3 @@ def copy_text(text: str) -> str:
     if "\n" in text or "\r" in text or "\t" in text:
         text = text.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
     return text
-
-
-def array(values: Iterable[object]) -> str:
-    """PostgreSQL's text form of an array of ids or times."""
-    return "{" + ",".join(map(str, values)) + "}"
-
-
-def link_identities(workspace: Workspace, items: Iterable[Told], ids: dict[PersonKey, uuid.UUID]) -> None:
-    """Keep which ids turned out to be one person. Their events stay apart until identities are merged."""
-    links = {}
-    for item in items:
-        if isinstance(item, NormalAlias):
-            previous = person_id(workspace.pk, item.previous.external_id, item.previous.kind)
-            links[previous, ids[item.person]] = item.at
-        elif isinstance(item, NormalProfile) and item.visitor:
-            visitor = person_id(workspace.pk, item.visitor, "anonymous")
-            links[visitor, ids[item.person]] = item.at
-    if links:
-        IdentityLink.objects.bulk_create(
-            [
-                IdentityLink(workspace=workspace, end_user_id=a, known_id=b, at=at)
-                for (a, b), at in sorted(links.items())
-            ],
-            ignore_conflicts=True,
-        )

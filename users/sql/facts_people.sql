@@ -1,4 +1,4 @@
--- Who is in the numbers: identified, not excluded; with the day they were created, who brought them, and the
+-- Who is in the numbers: identified, not excluded, not merged into somebody; with the day they were created, who brought them, and the
 -- registration day their attributes tell: an ISO date, or an ISO time, which without an offset is workspace time.
 -- Parameters: workspace, zone. Index: none, the whole workspace is read.
 -- Not the ORM: one filtered pass that the other fact files join. The pattern lets nothing through that a cast would
@@ -28,4 +28,4 @@ left join lateral (
     where jsonb_typeof(v.told) = 'string' and v.told #>> '{}' ~ iso.pattern
     order by v.place limit 1
 ) r on true
-where u.workspace_id = %(workspace)s and u.identified and not u.excluded
+where u.workspace_id = %(workspace)s and u.identified and not u.excluded and u.merged_into is null

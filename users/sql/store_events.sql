@@ -4,11 +4,12 @@
 -- for everything else; sorted by key, so that two writers never wait for each other crosswise.
 with stored as (
     insert into event (
-        workspace_id, end_user_id, client_at, event_id, at, received_at, name_id, message_id, properties, amount_minor, order_id
+        workspace_id, end_user_id, client_at, event_id, at, received_at, name_id, message_id, properties, amount_minor, order_id,
+        origin_id
     )
     select
         %(workspace)s::uuid, end_user_id, client_at, event_id, at, %(received_at)s, name_id, message_id, properties,
-        amount_minor, order_id
+        amount_minor, order_id, origin_id
     from arriving
     order by end_user_id, client_at, event_id
     on conflict (end_user_id, client_at, event_id) do nothing

@@ -1,0 +1,129 @@
+"""The people of a batch: who they are by now, those who are new, and which of their ids the batch says are one person."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Told
+from users.models import EndUser, person_id
+from workspaces.models import Workspace
+from workspaces.sql import run_sql
+
+
+class People(msgspec.Struct):
+    """The ids of a batch's people, and into whom those are merged who are merged."""
+
+    ids: dict[PersonKey, uuid.UUID]
+    owners: dict[uuid.UUID, uuid.UUID] = {}
+
+    def owner(self, pk: uuid.UUID) -> uuid.UUID:
+        """Whose the events of this id are."""
+        return self.owners.get(pk, pk)
+
+
+def keys_of(item: Told) -> Iterator[PersonKey]:
+    """Everybody whom an item names."""
+    yield item.person
+    if isinstance(item, NormalAlias):
+        yield item.previous
+    elif isinstance(item, NormalProfile) and item.visitor:
+        yield PersonKey(item.visitor, identified=False)
+
+
+def add_people(workspace: Workspace, items: Iterable[Told]) -> People:
+    """Make the people who are new; everybody was created when the first thing known of them happened."""
+    first: dict[PersonKey, datetime] = {}
+    for item in items:
+        for key in (item.person,) if type(item) is NormalEvent else keys_of(item):
+            known = first.get(key)
+            if known is None or item.at < known:
+                first[key] = item.at
+    people = People({key: person_id(workspace.pk, key.external_id, key.kind) for key in first}, {})
+    ids, keys = people.ids, list(first)
+    found = run_sql(
+        "users/people_to_write",
+        ids=array(ids[key].hex for key in keys),
+        times=array(map(datetime.isoformat, first.values())),
+    )
+    new = [keys[row["n"] - 1] for row in found if not row["known"]]
+    EndUser.objects.bulk_create(
+        [
+            EndUser(
+                id=ids[key],
+                workspace=workspace,
+                external_id=key.external_id,
+                identified=key.identified,
+                created_at=first[key],
+            )
+            for key in new
+        ],
+        ignore_conflicts=True,
+        batch_size=2000,
+    )
+    people.owners = {ids[keys[row["n"] - 1]]: row["merged_into"] for row in found if row["merged_into"]}
+    own = {ids[key]: first[key] for row in found if row["earlier"] for key in (keys[row["n"] - 1],)}
+    shared = [(row["merged_into"], first[keys[row["n"] - 1]]) for row in found if row["owner_earlier"]]
+    if own or shared:
+        make_earlier(own, shared)
+    return people
+
+
+def make_earlier(own: dict[uuid.UUID, datetime], shared: list[tuple[uuid.UUID, datetime]]) -> None:
+    """Move creations back: `own` of the ids themselves, `shared` of those whom an earlier id is merged into."""
+    times = dict(own)
+    for owner, at in shared:
+        times[owner] = min(at, times.get(owner, at))
+    run_sql(
+        "users/earlier_people",
+        ids=array(pk.hex for pk in times),
+        times=array(at.isoformat() for at in times.values()),
+        own_times=array(own[pk].isoformat() if pk in own else "NULL" for pk in times),
+    )
+
+
+def tell_links(
+    workspace: Workspace,
+    items: Iterable[Told],
+    ids: dict[PersonKey, uuid.UUID],
+) -> None:
+    """Keep which ids are one person. The minute's tick merges them: nothing here waits for a broker."""
+    links: dict[tuple[uuid.UUID, uuid.UUID], tuple[datetime, str]] = {}
+    for item in items:
+        if isinstance(item, NormalProfile) and item.visitor:
+            pair = make_pair(PersonKey(item.visitor, identified=False), item.person, ids)
+        elif isinstance(item, NormalAlias):
+            pair = make_pair(item.previous, item.person, ids)
+        else:
+            continue
+        if pair and ((pair[0], pair[1]) not in links or item.at < links[pair[0], pair[1]][0]):
+            links[pair[0], pair[1]] = (item.at, pair[2])
+    if links:
+        run_sql(
+            "users/tell_links",
+            people=array(person.hex for person, _known in links),
+            known=array(known.hex for _person, known in links),
+            times=array(at.isoformat() for at, _kind in links.values()),
+            kinds=array(kind for _at, kind in links.values()),
+        )
+
+
+def make_pair(
+    previous: PersonKey, person: PersonKey, ids: dict[PersonKey, uuid.UUID]
+) -> tuple[uuid.UUID, uuid.UUID, str] | None:
+    """(end_user, known, kind) of a link; None when both are the same. A login has the visitor first, however told."""
+    if previous == person:
+        return None
+    if previous.identified == person.identified:
+        return ids[previous], ids[person], "alias"
+    if previous.identified:
+        previous, person = person, previous
+    return ids[previous], ids[person], "login"
+
+
+def array(values: Iterable[object]) -> str:
+    """PostgreSQL's text form of an array of ids or times."""
+    return "{" + ",".join(map(str, values)) + "}"
