@@ -1,8 +1,9 @@
 """Who a person is, as a function of the set of links and of nothing else: so order and repeats cannot matter. No models.
 
 Ids are of two kinds: users, which an operators' product knows, and visitors. Links between ids of one kind join them for
-good. A link between a visitor and a user is a login: of all logins of a device the earliest counts, so that a shared
-device never joins two users, and what happened on it before and between belongs to whoever logged in first.
+good; each former id has one successor, the one told of earliest. A link between a visitor and a user is a login: of all
+logins of a device the earliest counts, so that a shared device never joins two users, and what happened on it before and
+between belongs to whoever logged in first.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def who_is_who(identified: Mapping[uuid.UUID, bool], links: Iterable[Link]) -> A
     live = sorted(
         {link for link in links if link.pair not in refused}, key=lambda link: (link.at, link.person, link.previous)
     )
-    aliases = [link for link in live if identified[link.previous] == identified[link.person]]
+    aliases = one_successor([link for link in live if identified[link.previous] == identified[link.person]])
     logins = [link for link in live if identified[link.previous] != identified[link.person]]
     clusters = join(identified, aliases)
     by_cluster: dict[uuid.UUID, list[Link]] = {}
@@ -65,6 +66,15 @@ def who_is_who(identified: Mapping[uuid.UUID, bool], links: Iterable[Link]) -> A
         if owner != one:
             answer.why[one] = why
     return answer
+
+
+def one_successor(aliases: list[Link]) -> list[Link]:
+    """Of the links that call an id a former one, the earliest (`aliases` are sorted): so that a device's id, passed off as
+    the former id of whoever logs in, joins no two users."""
+    first: dict[uuid.UUID, Link] = {}
+    for link in aliases:
+        first.setdefault(link.previous, link)
+    return list(first.values())
 
 
 def join(ids: Iterable[uuid.UUID], links: Iterable[Link]) -> dict[uuid.UUID, uuid.UUID]:

@@ -23,6 +23,12 @@ def owners(ids: dict[PersonKey, UUID], told: set[Same]) -> dict[PersonKey, Perso
     """Who each id is in the end."""
     told = {same for same in told if same.previous != same.person}
     aliases = {same for same in told if same.previous.identified == same.person.identified}
+    logins_told = told - aliases
+    # A former id has one successor: the one told of earliest.
+    aliases = {
+        min((s for s in aliases if s.previous == previous), key=lambda s: (s.at, ids[s.person]))
+        for previous in {s.previous for s in aliases}
+    }
     group = {key: frozenset([key]) for key in ids}
     for same in aliases:
         both = group[same.previous] | group[same.person]
@@ -40,7 +46,7 @@ def owners(ids: dict[PersonKey, UUID], told: set[Same]) -> dict[PersonKey, Perso
     for key in ids:
         logins = [
             (same.at, ids[user], user)
-            for same in told - aliases
+            for same in logins_told
             for visitor, user in [
                 (same.previous, same.person) if same.person.identified else (same.person, same.previous)
             ]

@@ -167,7 +167,7 @@ def store(rows: list[Row], received_at: datetime) -> list[int]:
     """
     with connection.cursor() as cursor:
         cursor.execute(ARRIVING)
-        cursor.copy_expert("copy arriving from stdin", CopyStream(rows), size=COPY_BYTES)
+        cursor.copy_expert("copy arriving from stdin", CopyStream(rows), COPY_BYTES)
     repeats = run_sql("users/store_events", received_at=received_at, batch=uuid.uuid4())
     return [repeat["n"] for repeat in repeats]
 
