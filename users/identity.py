@@ -112,9 +112,10 @@ def lock(workspace: Workspace) -> None:
 def add_strays(work: Work) -> None:
     """What was on its way while ids were merged or parted: found under its own id, or with the person of before."""
     work.strays = {row["id"] for row in run_sql("users/identity_strays")} | find_strays()
-    ended = IdentityMerge.objects.filter(swept=False, ended_at__lt=timezone.now() - ON_THE_WAY)
+    ended = IdentityMerge.objects.filter(swept=False, ended_at__isnull=False)
     work.behind = set(ended.values_list("end_user_id", "into_id"))
-    ended.filter(ended_at__isnull=False).update(swept=True)
+    # Whoever began to write while one stood may write still: those are looked at once more.
+    ended.filter(ended_at__lt=timezone.now() - ON_THE_WAY).update(swept=True)
     work.seeds |= work.strays | {pk for pair in work.behind for pk in pair}
 
 
