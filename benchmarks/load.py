@@ -21,15 +21,13 @@ PEOPLE = 100_000
 
 
 def message(rng: random.Random, now: datetime) -> dict[str, object]:
-    """One event of a plausible size: about 90 bytes of properties, of one of 100,000 people, in the last 20 days."""
+    """One event of a plausible size: about 90 bytes of properties, of one of 100,000 people, minutes old."""
     return {
         "type": "track",
         "userId": f"user-{rng.randrange(PEOPLE)}",
         "event": rng.choice(EVENTS),
         "messageId": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
-        "timestamp": (
-            now - timedelta(seconds=rng.randrange(20 * 86_400), microseconds=rng.randrange(10**6))
-        ).isoformat(),
+        "timestamp": (now - timedelta(seconds=rng.random() * 600)).isoformat(),
         "properties": {
             "category": "美妆",
             "price": rng.randrange(10_000) / 100,

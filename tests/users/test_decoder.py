@@ -101,8 +101,7 @@ def check(told: Told) -> None:
         assert isinstance(msgspec.json.decode(told.properties), dict)
         assert told.amount_minor is None or abs(told.amount_minor) < 2**63
     elif isinstance(told, NormalProfile):
-        news = [told.traits, told.firsts, told.adds, told.appends]
-        json.dumps(news, allow_nan=False, ensure_ascii=False).encode()
+        json.dumps([told.traits, told.firsts], allow_nan=False, ensure_ascii=False).encode()
     else:
         assert isinstance(told, NormalAlias) and told.previous != told.person
 

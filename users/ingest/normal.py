@@ -80,8 +80,7 @@ class NormalProfile(msgspec.Struct):
     """What was told about a person at `at`. A trait of None takes the attribute away; `firsts` only fill what is empty.
 
     `visitor`: the anonymous id that the same message carried. `passing`: every event repeats it, so that a value known
-    already is not worth a write. `adds` and `appends` (numbers; lists of texts) change what is there, each message once by
-    its `message_id`; `reset` forgets everything told before.
+    already is not worth a write.
     """
 
     person: PersonKey
@@ -90,10 +89,6 @@ class NormalProfile(msgspec.Struct):
     firsts: dict[str, Any] = {}
     visitor: str = ""
     passing: bool = False
-    adds: dict[str, int | float] = {}
-    appends: dict[str, list[str]] = {}
-    reset: bool = False
-    message_id: str = ""
 
 
 class NormalAlias(msgspec.Struct):
@@ -252,23 +247,6 @@ def decode_object(raw: bytes) -> dict[str, Any]:
 def clean_traits(traits: dict[str, Any]) -> dict[str, Any]:
     """Checked traits in one Unicode spelling, so that the same news twice is the same."""
     return msgspec.json.decode(encode(traits)) if traits else {}
-
-
-def numbers(told: dict[str, Any]) -> dict[str, int | float]:
-    """What is added to attributes. Raises Refused for anything that is no number."""
-    for key, value in told.items():
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
-            raise Refused("invalid_type", "Only numbers can be added.", f"properties.{key}")
-    return told
-
-
-def text_lists(told: dict[str, Any]) -> dict[str, list[str]]:
-    """What is appended to attributes: a text or a list of texts each. Raises Refused."""
-    lists = {key: [value] if isinstance(value, str) else value for key, value in told.items()}
-    for key, value in lists.items():
-        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-            raise Refused("invalid_type", "Only texts can be appended.", f"properties.{key}")
-    return lists
 
 
 def clean_email(value: Any) -> str:

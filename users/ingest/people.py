@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Told
-from users.models import EndUser, person_id
+from users.models import person_id
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
 
@@ -49,21 +49,14 @@ def add_people(workspace: Workspace, items: Iterable[Told]) -> People:
         ids=array(ids[key].hex for key in keys),
         times=array(map(datetime.isoformat, first.values())),
     )
-    new = [keys[row["n"] - 1] for row in found if not row["known"]]
-    EndUser.objects.bulk_create(
-        [
-            EndUser(
-                id=ids[key],
-                workspace=workspace,
-                external_id=key.external_id,
-                identified=key.identified,
-                created_at=first[key],
-            )
-            for key in new
-        ],
-        ignore_conflicts=True,
-        batch_size=2000,
-    )
+    if new := [keys[row["n"] - 1] for row in found if not row["known"]]:
+        run_sql(
+            "users/add_people",
+            ids=array(ids[key].hex for key in new),
+            external_ids=[key.external_id for key in new],
+            identified=[key.identified for key in new],
+            times=array(first[key].isoformat() for key in new),
+        )
     people.owners = {ids[keys[row["n"] - 1]]: row["merged_into"] for row in found if row["merged_into"]}
     own = {ids[key]: first[key] for row in found if row["earlier"] for key in (keys[row["n"] - 1],)}
     shared = [(row["merged_into"], first[keys[row["n"] - 1]]) for row in found if row["owner_earlier"]]

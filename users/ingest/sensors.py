@@ -98,7 +98,7 @@ def read_item(raw: bytes, received_at: datetime, currency: str) -> Reading:
     person, others = who(record, lifted.get("$is_login_id") is True)
     aliases = [NormalAlias(person, other, at) for other in others]
     if record.type.startswith("profile_"):
-        profile = read_profile(record, person, at, properties, message_id_of(record, raw))
+        profile = read_profile(record, person, at, properties)
         return Reading([profile, *aliases])
     if record.type not in ("track", "track_signup", "track_id_bind", "track_id_unbind"):
         raise Refused("unknown_type", "Send track, track_signup, track_id_bind or profile_….", "type")
@@ -187,10 +187,8 @@ def unique(keys: Iterable[PersonKey]) -> list[PersonKey]:
     return list(dict.fromkeys(keys))
 
 
-def read_profile(
-    record: Record, person: PersonKey, at: datetime, properties: dict[str, Any], message_id: str
-) -> NormalProfile:
-    """profile_set, _set_once, _unset, _increment, _append and _delete. Raises Refused."""
+def read_profile(record: Record, person: PersonKey, at: datetime, properties: dict[str, Any]) -> NormalProfile:
+    """profile_set, _set_once and _unset. Raises Refused."""
     told = normal.clean_traits(normal.clean_properties(properties))
     verb = record.type.removeprefix("profile_")
     if verb == "set":
@@ -199,10 +197,6 @@ def read_profile(
         return NormalProfile(person, at, {}, told)
     if verb == "unset":
         return NormalProfile(person, at, dict.fromkeys(told))
-    if verb == "delete":
-        return NormalProfile(person, at, reset=True)
-    if verb == "increment":
-        return NormalProfile(person, at, adds=normal.numbers(told), message_id=message_id)
-    if verb == "append":
-        return NormalProfile(person, at, appends=normal.text_lists(told), message_id=message_id)
-    raise Refused("unknown_type", "Send profile_set, _set_once, _unset, _increment, _append or _delete.", "type")
+    if verb in ("delete", "increment", "append"):
+        raise Refused("unsupported_type", "Send the new value with profile_set.", "type")
+    raise Refused("unknown_type", "Send profile_set, _set_once or _unset.", "type")
