@@ -1,6 +1,7 @@
 """The launcher, for real: servers in throw-away folders, killed in every way, and a look at what is left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -248,6 +249,11 @@ def test_under_a_closed_folder_of_root_no_mode_changes_and_the_servers_live_else
             clean(data_dir)
     assert [path.stat().st_mode for path in parents] == before
     assert processes_of(folder) == []
+    shutil.rmtree(data_dir)  # as who deletes a clone and makes another in its place
+    old = servers.home
+    with EmbeddedServers(data_dir, durable=False) as servers:
+        assert servers.home != old
+        assert not old.exists()
     clean(data_dir)
     assert not servers.home.exists()
     assert not data_dir.exists()

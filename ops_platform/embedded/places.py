@@ -5,6 +5,7 @@ cluster and to the binaries. Where it cannot (a clone in root's home), both live
 points there. The mode of a folder that we did not make is never changed.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -12,6 +13,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +61,26 @@ def server_home(data_dir: Path) -> Path:
         return resolved
     account = unprivileged_account(home)
     if account is not None and not may(account, "-x", data_dir):
-        target = SYSTEM_DIR / _digest(data_dir)
         _make_open(SYSTEM_DIR)
-        _make_open(target)
-        home.symlink_to(target)
+        _remove_leftovers(data_dir)
+        # A name of its own: a checkout that was deleted must not hand its data to the next one in the same place.
+        target = Path(tempfile.mkdtemp(prefix=f"{_digest(data_dir)}-", dir=SYSTEM_DIR))
+        target.chmod(0o711)
+        try:
+            home.symlink_to(target)
+        except FileExistsError:  # somebody else was quicker
+            target.rmdir()
     else:
         _make_open(home)
     return home.resolve()
+
+
+def _remove_leftovers(data_dir: Path) -> None:
+    """Delete what the servers of this data folder kept here before the folder itself was deleted, unless it is in use."""
+    for left in SYSTEM_DIR.glob(f"{_digest(data_dir)}*"):
+        with suppress(OSError), (left / "users.lock").open("r+") as users:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left)
 
 
 def socket_home(home: Path) -> Path:
