@@ -149,20 +149,27 @@ def test_a_bad_template_is_refused_when_it_is_saved(source: str, code: str, line
 
 
 def growth(work: Callable[[int], None], size: int) -> float:
-    """How many times the CPU time of an eighth the whole takes: 8 when it grows in step, 64 when with the square."""
+    """How many times the CPU time of an eighth the whole takes: 8 when it grows in step, 64 when with the square.
+
+    The least of a few tries: a machine that others use is now and then several times slower for a moment.
+    """
 
     def cost(of: int) -> float:
         compile_template.cache_clear()
         gc.collect()
         gc.disable()  # a collection walks everything the suite has ever made, which says nothing about this work
         try:
-            started = time.process_time()
+            started = time.thread_time()
             work(of)
-            return time.process_time() - started
+            return time.thread_time() - started
         finally:
             gc.enable()
 
-    return min(cost(size) for _try in range(3)) / max(min(cost(size // 8) for _try in range(3)), 0.005)
+    found = []
+    while len(found) < 6 and min(found, default=64.0) > 16:
+        part = max(cost(size // 8), cost(size // 8), 0.005)
+        found.append(cost(size) / part)
+    return min(found)
 
 
 def doubling(step: str) -> str:
@@ -206,7 +213,7 @@ def test_a_width_in_a_date_pattern_is_only_text() -> None:
 )  # fmt: skip
 def test_the_parser_takes_no_long_time_over_anything(piece: str) -> None:
     def work(size: int) -> None:
-        source = (piece * size)[: size - 2]
+        source = (piece * (size // len(piece) + 1))[: size - 2]
         for end in ("", "}}", "%}"):
             try:
                 compile_template(source + end)
@@ -347,7 +354,7 @@ def test_html_reads_well_as_plain_text() -> None:
 )
 def test_broken_html_takes_no_long_time(piece: str) -> None:
     def work(size: int) -> None:
-        markup = (piece * size)[:size]
+        markup = (piece * (size // len(piece) + 1))[:size]
         rewrite_links(markup, lambda url: url)
         html_to_text(markup)
 
