@@ -103,7 +103,7 @@ def row(workspace: Workspace) -> str:
     properties = (
         f'{{"category":"美妆","price":{RNG.randrange(10_000) / 100},"sku":"s{RNG.randrange(5000)}","position":3}}'
     )
-    fields = (workspace.id, person, at, event, at, at, RNG.randrange(1, 26), message, properties, "\\N", "\\N")
+    fields = (workspace.id, person, at, event, at, at, RNG.randrange(1, 26), message, properties, *["\\N"] * 3)
     return "\t".join(map(str, fields)) + "\n"
 
 

@@ -148,9 +148,13 @@ def clean_text(value: Any, path: str, limit: int = MAX_ID) -> str:
 def clean_id(value: Any, path: str) -> str:
     """An id of a person; "" when absent. Raises Refused for ids that mean nobody."""
     text = clean_text(value, path)
-    if text and (text.lower() in NOBODY or not any(c.isprintable() and not c.isspace() for c in text)):
+    if text and (text.lower() in NOBODY or (not text.isascii() and not text_is_seen(text))):
         raise Refused("invalid_identifier", "This id does not name a person.", path)
     return text
+
+
+def text_is_seen(text: str) -> bool:
+    return any(c.isprintable() and not c.isspace() for c in text)
 
 
 def clean_name(value: Any, path: str = "event") -> str:
@@ -199,9 +203,11 @@ def encode(properties: dict[str, Any]) -> str:
     return nfc(ENCODE(properties).decode()) if properties else "{}"
 
 
-# What the rules for properties have to look at: escaped characters, and numbers that may be too large. And what carries money.
-SUSPECT = re.compile(rb"\\u|\d{15}|\d[eE]").search
-MONEY = re.compile(rb'"(?:total|revenue|value|order_id)"').search
+# Told apart by searching for fixed bytes, which is several times quicker than a pattern: escaped characters and numbers
+# that may be too large, once every digit is a zero; and what carries money.
+ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
+SUSPECT = (b"\\u", b"0" * 15, b"0e")
+MONEY = tuple(f'"{key}"'.encode() for key in (*AMOUNT_KEYS, "order_id"))
 
 
 def read_properties(raw: bytes, extra: dict[str, str], currency: str) -> tuple[str, int | None, str | None]:
@@ -216,14 +222,16 @@ def read_properties(raw: bytes, extra: dict[str, str], currency: str) -> tuple[s
         raw = b"{}"
     small = raw.count(b"{") + raw.count(b"[") < MAX_DEPTH and raw.count(b":") <= MAX_PROPERTIES
     told = None
-    if small and not SUSPECT(raw) and not any(f'"{key}"'.encode() in raw for key in extra):
+    plain = raw.translate(ZEROS)
+    suspect = any([mark in plain for mark in SUSPECT])  # noqa: C419 - a list is quicker than a generator
+    if small and not suspect and not (extra and any(f'"{key}"'.encode() in raw for key in extra)):
         try:
             text = nfc(raw.decode())
         except UnicodeDecodeError as error:
             raise Refused("invalid_json", "The item is not JSON in UTF-8.", "properties") from error
         if extra:
             text = ENCODE(extra).decode()[:-1] + ("," if len(raw) > 2 else "") + text[1:]
-        told = decode_object(raw) if MONEY(raw) else {}
+        told = decode_object(raw) if any([key in raw for key in MONEY]) else {}  # noqa: C419
     else:
         told = clean_properties(decode_object(raw))
         text = encode(extra | told)

@@ -73,13 +73,20 @@ def tell(status: int, told: dict[str, Any]) -> Answer:
     return Answer(status, msgspec.json.encode(told))
 
 
+class ItemTold(msgspec.Struct):
+    """What became of the item at place `index`."""
+
+    index: int
+    status: str
+    code: str
+    message: str
+    path: str
+
+
 def summary(results: list[Result]) -> Answer:
     """Counts, and one line per item with its place, status, code, message and path."""
-    counts = {status: sum(r.status == status for r in results) for status in ("accepted", "duplicate", "rejected")}
-    items = [
-        {"index": n, "status": r.status, "code": r.code, "message": r.message, "path": r.path}
-        for n, r in enumerate(results)
-    ]
+    counts = {status: sum([r.status == status for r in results]) for status in ("accepted", "duplicate", "rejected")}
+    items = [ItemTold(n, r.status, r.code, r.message, r.path) for n, r in enumerate(results)]
     return tell(200, {"success": True, "code": "ok", "message": "", **counts, "items": items})
 
 
