@@ -24,11 +24,11 @@ EVENTS = 200
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def check_orders(world: Any, name: str = "Order Completed") -> None:
-    """EVENTS orders of five people came in, each once, with their Chinese property, at the time the client said."""
+def check_orders(world: Any, name: str = "Order Completed", events: int = EVENTS) -> None:
+    """So many orders of five people came in, each once, with their Chinese property, at the time the client said."""
     orders = [event for event in stored(world.acme) if event.name.name == name]
-    assert len(orders) == EVENTS
-    assert sum(order.amount_minor or 0 for order in orders) == sum(range(EVENTS)) * 100
+    assert len(orders) == events
+    assert sum(order.amount_minor or 0 for order in orders) == sum(range(events)) * 100
     assert {order.properties["product"] for order in orders} == {"手机壳"}
     assert {order.at for order in orders} == {WHEN}
     people = {order.end_user_id for order in orders}
@@ -122,20 +122,21 @@ def test_posthog(live_server: Any, squeeze: bool) -> None:
     assert len(stored(world.acme)) == EVENTS
 
 
-@pytest.mark.parametrize("consumer_class", [DefaultConsumer, BatchConsumer])
-def test_sensors(live_server: Any, consumer_class: Callable[..., Any]) -> None:
+# The one sends every event by itself.
+@pytest.mark.parametrize(("consumer_class", "events"), [(DefaultConsumer, 40), (BatchConsumer, EVENTS)])
+def test_sensors(live_server: Any, consumer_class: Callable[..., Any], events: int) -> None:
     world = make_world()
     consumer = consumer_class(f"{live_server.url}/sa?project=default&token={world.acme_write_key}")
     client = SensorsAnalytics(consumer)
     moment = int(WHEN.timestamp() * 1000)
-    for n in range(EVENTS):
+    for n in range(events):
         told = {"total": n, "product": "手机壳", "$time": moment}
         client.track(f"用户{n % 5}", "OrderCompleted", told, is_login_id=True)
     client.track_signup("用户1", "v-1")
     client.profile_set("用户1", {"name": "张伟", "vip": True}, is_login_id=True)
     client.profile_set_once("用户1", {"source": "小红书"}, is_login_id=True)
     client.close()
-    check_orders(world, "OrderCompleted")
+    check_orders(world, "OrderCompleted", events)
     told_of = person(world, "用户1")
     assert (told_of.name, told_of.source, told_of.attributes["vip"]) == ("张伟", "小红书", True)
     assert link(world, "v-1", "用户1") in links(world)
