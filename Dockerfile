@@ -33,4 +33,4 @@ WORKDIR /app
 USER app
 VOLUME /data
 EXPOSE 8000
-CMD ["granian", "--interface", "asginl", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "ops_platform.asgi:application"]
+CMD ["granian", "--interface", "asginl", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--respawn-interval", "15", "ops_platform.asgi:application"]
