@@ -101,15 +101,22 @@ class Tab:
         self.sdk, self.context = sdk, browser.new_context(locale="zh-CN")
         page = self.context.new_page()
         self.failures: list[str] = []
-        page.on("requestfailed", lambda request: self.failures.append(f"{request.url} {request.failure}"))
+        self.outside: list[str] = []
+        page.on("requestfailed", lambda request: self.failures.append(f"{request.url[:100]}: {request.failure}"))
+        page.on("request", lambda request: self.look_at(request.url))
         told = {"sdk": sdk, "address": server.address, "key": key, "events": events, "pace": pace_ms}
         page.goto(f"{site}/page.html?{urlencode(told)}")
         self.page = page
 
     def finish(self) -> dict[str, Any]:
-        """The same; the page stays, for what the SDK still sends."""
+        """The same, and why they failed; the page stays, for what the SDK still sends."""
         self.page.wait_for_function("window.done", timeout=PATIENCE_S * 1000)
-        return self.page.evaluate("window.done") | {"failed": len(self.failures)}
+        assert self.outside == [], f"{self.sdk} speaks to others"
+        return self.page.evaluate("window.done") | {"failed": len(self.failures), "why": sorted(set(self.failures))}
+
+    def look_at(self, url: str) -> None:
+        if urlsplit(url).hostname != "127.0.0.1":
+            self.outside.append(url)
 
     def end(self) -> None:
         self.context.close()

@@ -20,7 +20,7 @@ full_size = pytest.mark.skipif(not FULL, reason="all SDKs at full size run under
 
 RETRYING = ("segment-python", "rudder-python", "posthog-python", "segment-node", "rudder-node", "posthog-node")
 PROGRAMS = (*RETRYING, "sensors-python", "sensors-node")
-TABS = ("segment-browser", "sensors-browser")
+TABS = ("segment-browser", "sensors-browser", "sensors-batch-browser")
 EVENTS, IN_BROWSERS = 1_000, 50
 # A restart takes about twenty seconds; everybody sends before, during and after it.
 SENDING_MS = 50_000
