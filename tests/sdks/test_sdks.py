@@ -26,8 +26,11 @@ EVENTS, IN_BROWSERS = 1_000, 50
 SENDING_MS = 50_000
 
 
-def check(world: Any, sent: dict[str, int], clients: list[Program | Tab]) -> None:
-    """Every order of every SDK came in once with its text; all of an SDK's are one known person's after the merge."""
+def check(world: Any, sent: dict[str, int], clients: list[Program | Tab]) -> dict[str, Any]:
+    """Every order of every SDK came in once with its text; all of an SDK's are one known person's after the merge.
+
+    Returns what each SDK told at its end.
+    """
     told = {one.sdk: one.finish() for one in clients}
     print("\n", told)
     deadline = time.monotonic() + 30
@@ -44,6 +47,7 @@ def check(world: Any, sent: dict[str, int], clients: list[Program | Tab]) -> Non
         with workspace_scope(world.acme):
             person = EndUser.objects.get(pk=known)
         assert (person.name, person.city) == ("张伟", "上海"), sdk
+    return told
 
 
 @pytest.mark.parametrize(("sdk", "events"), [("segment-node", 60), ("segment-browser", 12)])
@@ -76,4 +80,5 @@ def test_those_that_retry_survive_a_kill(world: Any, server: Server, opened: Ope
     print("\nwhen killed:", at_the_kill)
     assert all(at_the_kill[sdk] < events for sdk, events in sent.items()), "some had finished before the kill"
     server.start()
-    check(world, sent, clients)
+    told = check(world, sent, clients)
+    assert all(one["failed"] for one in told.values()), "some did not notice"
