@@ -33,4 +33,5 @@ WORKDIR /app
 USER app
 VOLUME /data
 EXPOSE 8000
-CMD ["granian", "--interface", "asginl", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "ops_platform.asgi:application"]
+# SIGHUP replaces the workers one by one; 15 seconds are for a new one to begin to listen before the old one stops.
+CMD ["granian", "--interface", "asginl", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--respawn-interval", "15", "ops_platform.asgi:application"]

@@ -14,7 +14,7 @@ TIER ?= all
 PYTEST_ARGS ?=
 PART ?=
 
-.PHONY: help setup demo serve test check bench faults lock clean
+.PHONY: help setup demo serve test check bench faults sdks lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,11 +47,14 @@ bench: setup  ## the figures the README claims, each as a ratio within one run; 
 faults: setup  ## kill things and count what was lost; TIER=all or one of the tiers in tests/faults
 	@TIER=$(TIER) $(TEST_SERVERS) -- $(PY) -m pytest tests/faults -q $(PYTEST_ARGS)
 
+sdks: setup  ## real SDKs of Python, Node and the browser against the server, while it restarts and while it is killed
+	@CHROMIUM="$$($(PY) scripts/find_chromium.py)" SDKS=full $(TEST_SERVERS) -- $(PY) -m pytest tests/sdks -q -s $(PYTEST_ARGS)
+
 lock: setup  ## write the requirements anew after a change in pyproject.toml
 	.venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal -p 3.11 pyproject.toml -o requirements/base.txt
 	.venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal -p 3.11 pyproject.toml --group dev -o requirements/dev.txt
 
 clean:  ## remove everything that was made: data, .venv, packages
 	@if [ -x $(PY) ]; then $(PY) -m ops_platform.embedded clean; else rm -rf .data; fi
-	rm -rf .venv .node .chromium node_modules static/vendor locale/*/LC_MESSAGES/*.mo .setup.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .node .chromium node_modules tests/sdks/node_modules static/vendor locale/*/LC_MESSAGES/*.mo .setup.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,6 +21,9 @@ from ops_platform.embedded.processes import signal_when_parent_dies
 
 BIN = Path(sys.executable).parent
 PATIENCE_S = 30
+# SIGHUP replaces granian's workers one by one: the old one hears no more so long after the new one was started, which
+# needs a few seconds to listen. With granian's own 3.5 a busy machine refuses connections in between.
+RESPAWN_S = 15
 
 
 def free_port() -> int:
@@ -102,6 +105,7 @@ def start_web(children: Children, port: int) -> str:
         "--host", "127.0.0.1",
         "--port", str(port),
         "--workers", "1",
+        "--respawn-interval", str(RESPAWN_S),
         "--log-level", "warning",
         "ops_platform.asgi:application",
         BASE_URL=f"http://127.0.0.1:{port}",

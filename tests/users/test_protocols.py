@@ -54,6 +54,7 @@ def test_the_browser_sdk_gets_its_settings_for_any_key(client):
     told = client.get("/v1/projects/wk_x/settings", headers={"host": "testserver"}).json()
     assert told["integrations"]["Segment.io"]["apiHost"] == "testserver/v1"
     assert told["integrations"]["Segment.io"]["apiKey"] == "wk_x"
+    assert told["metrics"] == {"sampleRate": 0}  # or every page would report to Segment
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

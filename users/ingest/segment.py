@@ -136,11 +136,15 @@ def from_query(query: Mapping[str, str]) -> bytes:
 
 
 def browser_settings(incoming: Incoming) -> Answer:
-    """What Segment's browser SDK asks for before it sends anything. It tells nothing about whether the key is known."""
+    """What Segment's browser SDK asks for before it sends anything. It tells nothing about whether the key is known.
+
+    Without the sample rate each page would report every 30 seconds to Segment how the SDK is used.
+    """
     write_key, host = incoming.path.split("/")[3][:200], incoming.headers.get("host", "")[:255]
     scheme = incoming.headers.get("x-forwarded-proto", "http")
     told = {"apiKey": write_key, "apiHost": f"{host}/v1", "protocol": "https" if scheme == "https" else "http"}
-    return tell(200, {"integrations": {"Segment.io": told}, "plan": {"track": {"__default": {"enabled": True}}}})
+    plan = {"track": {"__default": {"enabled": True}}}
+    return tell(200, {"integrations": {"Segment.io": told}, "plan": plan, "metrics": {"sampleRate": 0}})
 
 
 def read_item(raw: bytes, kind: str | None, request: SegmentRequest, received_at: datetime, currency: str) -> Reading:
