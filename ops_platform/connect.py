@@ -85,7 +85,7 @@ def live(request: HttpRequest) -> dict[str, Any]:
     query = {name: value for name, value in given.items() if value}
     return {
         "asked": asked,
-        "rows": [row | {"key": key_of(row), "brief": brief(row["properties"])} for row in rows],
+        "rows": [row | {"key": key_of(row)} for row in rows],
         "query": urlencode(query),
         "poll": urlencode({**query, "seen": seen}),
         "paused": "paused" in request.GET,
@@ -96,11 +96,6 @@ def live(request: HttpRequest) -> dict[str, Any]:
 def key_of(row: dict[str, Any]) -> str:
     """The event's key as its address carries it."""
     return urlencode({"person": row["person"], "at": row["client_at"].isoformat(), "event": row["event"]})
-
-
-def brief(properties: Any) -> str:
-    text = json.dumps(properties, ensure_ascii=False) if properties else ""
-    return text if len(text) <= 90 else f"{text[:89]}…"
 
 
 @require_safe

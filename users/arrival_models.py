@@ -7,10 +7,21 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from workspaces.models import TenantModel
+from workspaces.models import TenantModel, Workspace
 
 
-class Arrival(TenantModel):
+class ArrivalModel(TenantModel):
+    """Base of both: no foreign key to check and no second index, because every request writes here."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    class Meta(TenantModel.Meta):
+        abstract = True
+
+
+class Arrival(ArrivalModel):
     """Which events one SDK sent in one transaction, by their keys in the event table; a ring of the last few hundred."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -22,12 +33,12 @@ class Arrival(TenantModel):
     events = ArrayField(models.UUIDField())
     names = ArrayField(models.IntegerField())
 
-    class Meta(TenantModel.Meta):
+    class Meta(ArrivalModel.Meta):
         db_table = "arrival"
         indexes = [models.Index(fields=["workspace", "-at"], name="arrival_recent")]
 
 
-class ArrivalHour(TenantModel):
+class ArrivalHour(ArrivalModel):
     """How many items arrived in an hour and what became of them. Several slots, so that writers do not wait for each other."""
 
     pk = models.CompositePrimaryKey("workspace", "hour", "slot")
@@ -37,5 +48,5 @@ class ArrivalHour(TenantModel):
     duplicate = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
 
-    class Meta(TenantModel.Meta):
+    class Meta(ArrivalModel.Meta):
         db_table = "arrival_hour"

@@ -3,7 +3,7 @@
 -- Indexes: arrival_recent, then the key of each event: nothing else of the event table is read.
 -- Not the ORM: lists of keys taken apart, and events found also under the person an id was merged into.
 select
-    r.at as received_at, r.library, r.person, r.client_at, r.event, n.name, e.at, e.properties, e.message_id,
+    r.at as received_at, r.library, r.person, r.client_at, r.event, n.name, e.at, e.brief,
     coalesce(o.id, u.id) as owner, coalesce(o.external_id, u.external_id) as external_id,
     coalesce(nullif(o.name, ''), nullif(u.name, ''), '') as person_name, coalesce(o.identified, u.identified) as identified
 from (
@@ -24,7 +24,7 @@ join event_name n on n.workspace_id = %(workspace)s and n.id = r.name_id
 join end_user u on u.workspace_id = %(workspace)s and u.id = r.person
 left join end_user o on o.workspace_id = %(workspace)s and o.id = u.merged_into
 join lateral (
-    select e.at, e.properties, e.message_id from event e
+    select e.at, left(e.properties::text, 90) as brief from event e
     where e.workspace_id = %(workspace)s and e.end_user_id in (u.id, u.merged_into)
         and e.client_at = r.client_at and e.event_id = r.event
     limit 1

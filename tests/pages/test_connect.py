@@ -110,7 +110,8 @@ def test_the_list_renews_itself_only_when_something_arrived(world: Any, as_role:
 
 
 def test_refused_items_are_told_by_sdk_with_an_example_and_what_to_do(world: Any, as_role: Any) -> None:
-    send(world, {"event": ""}, {"event": "", "properties": {"x": "<img src=x onerror=alert(1)>"}})
+    bad = {"event": "", "properties": {"x": "<img src=x onerror=alert(1)>"}}
+    send(world, bad, bad)
     client = as_role("analyst")
     body = json.dumps({"event": "x", "properties": {"token": world.acme_write_key}})
     assert Client().post("/capture/", data=body, content_type="application/json").status_code == 200
@@ -121,8 +122,7 @@ def test_refused_items_are_told_by_sdk_with_an_example_and_what_to_do(world: Any
     assert found["analytics-node", "missing_event"]["advice"] == "Give the event a name."
     text = page.content.decode()
     assert ("PostHog", "missing_identifier") in found
-    assert "<img src=x" not in text, text[text.index("<img src=x") - 300 :][:400]
-    assert "&lt;img src=x" in text
+    assert "<img src=x" not in text and "&lt;img src=x" in text
     assert world.acme_write_key not in text, "keys inside examples are masked"
 
 

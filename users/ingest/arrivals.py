@@ -25,7 +25,7 @@ from workspaces.sql import run_sql
 logger = logging.getLogger(__name__)
 # Rows in the ring; and of one transaction's events and SDKs so many, the newest.
 KEPT = 300
-KEPT_EVENTS = 50
+KEPT_EVENTS = 20
 KEPT_LIBRARIES = 20
 KEPT_HOURS = timedelta(days=32)
 # Old rows are let go in one of so many transactions: the ring is a little longer for it, and nobody pays each time.

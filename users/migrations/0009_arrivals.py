@@ -13,7 +13,13 @@ MANAGERS = [("objects", django.db.models.manager.Manager()), ("unscoped", django
 
 
 def workspace():
-    return models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace")
+    return models.ForeignKey(
+        db_constraint=False,
+        db_index=False,
+        on_delete=django.db.models.deletion.CASCADE,
+        related_name="+",
+        to="workspaces.workspace",
+    )
 
 
 def array(of):
