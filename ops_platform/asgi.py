@@ -14,4 +14,10 @@ from users.ingest.asgi import application as ingest  # noqa: E402
 
 async def application(scope, receive, send):  # type: ignore[no-untyped-def]
     """Hand each request to who answers for its address."""
-    await (ingest if scope["type"] == "http" and is_ours(scope["path"]) else pages)(scope, receive, send)
+
+    async def take():  # type: ignore[no-untyped-def]
+        """The server's own awaitable is no coroutine, which a2wsgi asks for."""
+        return await receive()
+
+    ours = scope["type"] == "http" and is_ours(scope["path"])
+    await (ingest(scope, receive, send) if ours else pages(scope, take, send))

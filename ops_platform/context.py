@@ -47,7 +47,7 @@ PLACES = (
         "settings",
         "workspaces:thresholds",
         ",",
-        ("workspaces", "nights", "users:mapping"),
+        ("workspaces", "nights", "connect", "users:mapping"),
     ),
 )
 # On a phone: the first four, and a sheet with the rest.

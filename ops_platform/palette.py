@@ -34,6 +34,7 @@ def pages() -> list[tuple[str, str, str, str]]:
         ("database-import", _("Data imports"), "users:imports", "imports.view"),
         ("list-details", _("Event meaning"), "users:mapping", "events.view"),
         ("moon-stars", _("Daily update"), "nights:list", "nights.view"),
+        ("plug", _("Connect"), "connect:show", "connect.view"),
         ("settings", _("Settings"), "workspaces:thresholds", "settings.view"),
         ("users-group", _("Members"), "workspaces:members", "settings.view"),
         ("key", _("Keys"), "workspaces:keys", "keys.manage"),

@@ -16,6 +16,7 @@ workspace_pages = [
     path("tiers/", include("ops_platform.tiers")),
     path("nights/", include("ops_platform.nights")),
     path("events/", include("ops_platform.events")),
+    path("connect/", include("ops_platform.connect")),
     path("", include("users.urls")),
     path("", include("segmentation.urls")),
     path("", include("campaigns.urls")),

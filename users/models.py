@@ -9,11 +9,14 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from users.arrival_models import Arrival, ArrivalHour
 from users.identity_models import ConsentWord, IdentityLink, IdentityMerge
 from users.person_model import PersonModel, event_id, person_id, to_person
 from workspaces.models import TenantModel, WorkspaceManager
 
 __all__ = [
+    "Arrival",
+    "ArrivalHour",
     "Consent",
     "ConsentWord",
     "EndUser",

@@ -20,6 +20,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "imports.view": _from[ANALYST],
     "nights.view": _from[ANALYST],
     "settings.view": _from[ANALYST],
+    "connect.view": _from[ANALYST],
     # an operator's work
     "users.edit": _from[OPERATOR],
     "segments.edit": _from[OPERATOR],
@@ -33,6 +34,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "settings.edit": _from[ADMIN],
     "channels.edit": _from[ADMIN],
     "keys.manage": _from[ADMIN],
+    "connect.test": _from[ADMIN],
     "members.manage": _from[OWNER],
     "audit.view": _from[ADMIN],
     "inbox.view": _from[ANALYST],

@@ -18,6 +18,7 @@ import msgspec
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from users.ingest.arrivals import Taken, note_arrivals
 from users.ingest.body import BadRequest, inflated
 from users.ingest.normal import Reading, Refused, Result, refused
 from users.ingest.protocol import Answer, Incoming, Request, tell
@@ -106,6 +107,10 @@ def store(batch: list[Opened]) -> list[list[Result]]:
             for opened, results in zip(writes, found, strict=True):
                 bad = [(raw_of(opened.request.items[n]), r) for n, r in enumerate(results) if r.status == "rejected"]
                 keep_rejects(opened.key.workspace, bad, opened.request.library, received_at)
+            taken = zip(writes, found, strict=True)
+            note_arrivals(
+                writes[0].key.workspace, [Taken(o.request.library, o.readings, r) for o, r in taken], received_at
+            )
             return found
 
         stored = iter(in_scope(writes[0].key.workspace, work))

@@ -22,7 +22,9 @@ from users.ingest.protocol import (
     as_dict,
     check_items,
     decode,
+    first_of,
     lenient_time,
+    short_text,
     split,
     tell,
     texts,
@@ -58,6 +60,16 @@ class Captured(msgspec.Struct):
     set_once: dict[str, object] | None = msgspec.field(default=None, name="$set_once")
 
 
+class NamedProperties(msgspec.Struct):
+    lib: object = msgspec.field(default=None, name="$lib")
+
+
+class Named(msgspec.Struct):
+    """Of an event, the name of the SDK that made it."""
+
+    properties: NamedProperties | None = None
+
+
 class PosthogRequest(Request):
     """A batch, a single event, or an array of events; plain, gzipped, or as base64 in a form."""
 
@@ -70,6 +82,7 @@ class PosthogRequest(Request):
             body = from_base64(told.get("data", body))
         envelope, items = split(body, Envelope, arrays=True)
         self.items = check_items([body] if items is None else items)
+        self.library = library_of(self.items)
         self.history = envelope.historical_migration is True
         self.sent_at = lenient_time(envelope.sent_at) or lenient_time(number_of(incoming.query.get("_")))
         self.secrets = keys_of(envelope, self.items, incoming.query)
@@ -85,6 +98,13 @@ class PosthogRequest(Request):
         """200 whatever became of single events; the SDKs look at nothing else."""
         told = msgspec.json.decode(super().answer(results).body)
         return tell(200, {"status": 1} | told)
+
+
+def library_of(items: list[bytes | Refused]) -> str:
+    """The SDK as the first event names it; the browser's calls itself just "web"."""
+    named = first_of(items, Named)
+    told = short_text(named.properties.lib) if named and named.properties else ""
+    return "posthog-js" if told == "web" else told or PosthogRequest.library
 
 
 def keys_of(envelope: Envelope, items: list[bytes | Refused], query: Mapping[str, str]) -> tuple[str, ...]:

@@ -195,6 +195,22 @@ def decode(raw: bytes, kind: type[Struct]) -> Struct:
         raise Refused("invalid_json", "The item is not JSON in UTF-8.") from error
 
 
+def first_of(items: list[Item], kind: type[Struct]) -> Struct | None:
+    """The first item as `kind`; None when it cannot be read, which its own reading will say."""
+    try:
+        return decode(items[0], kind) if items and isinstance(items[0], bytes) else None
+    except Refused:
+        return None
+
+
+def short_text(value: Any, limit: int = 40) -> str:
+    """A clean short text, "" for anything else."""
+    try:
+        return normal.clean_text(value, "", limit)
+    except Refused:
+        return ""
+
+
 def lenient_time(value: Any) -> datetime | None:
     """A time that only serves to correct another one: when it cannot be read, nothing is corrected."""
     try:

@@ -26,8 +26,10 @@ from users.ingest.protocol import (
     as_dict,
     check_items,
     decode,
+    first_of,
     lenient_time,
     look_up,
+    short_text,
     split,
     summary,
     tell,
@@ -70,6 +72,20 @@ class Message(msgspec.Struct, rename="camel"):
     previous_id: str | int | None = None
 
 
+class Library(msgspec.Struct):
+    name: object = None
+
+
+class NamedContext(msgspec.Struct):
+    library: Library | None = None
+
+
+class Named(msgspec.Struct):
+    """Of an item, the name of the SDK that made it."""
+
+    context: NamedContext | None = None
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a context tells: about the event, about the device's owner, and what `context.traits` say of the person.
 
@@ -96,7 +112,7 @@ class SegmentRequest(Request):
         self.secrets = texts(envelope.write_key)
         self.sent_at = lenient_time(envelope.sent_at) if self.kind is None else None
         self.context = msgspec.json.encode(envelope.context) if self.kind is None and envelope.context else b""
-        self.library = look_up(as_dict(envelope.context), "library", "name")
+        self.library = look_up(as_dict(envelope.context), "library", "name") or library_of(self.items)
 
     def read(self, item: bytes, received_at: datetime, currency: str) -> Reading:
         return read_item(item, self.kind, self, received_at, currency)
@@ -119,6 +135,13 @@ class PixelRequest(SegmentRequest):
 
     def answer(self, results: list[Result]) -> Answer:
         return Answer(200, GIF, "image/gif")
+
+
+def library_of(items: list[Item]) -> str:
+    """The SDK as the first item names it: servers say it in every item, not around them."""
+    named = first_of(items, Named)
+    library = named and named.context and named.context.library
+    return short_text(library.name) if library else ""
 
 
 def from_query(query: Mapping[str, str]) -> bytes:

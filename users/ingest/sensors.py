@@ -23,7 +23,9 @@ from users.ingest.protocol import (
     as_dict,
     check_items,
     decode,
+    first_of,
     lenient_time,
+    short_text,
     split,
     tell,
     texts,
@@ -62,6 +64,16 @@ class Envelope(msgspec.Struct):
     token: object = None
 
 
+class NamedLib(msgspec.Struct):
+    lib: object = msgspec.field(default=None, name="$lib")
+
+
+class Named(msgspec.Struct):
+    """Of a record, the name of the SDK that made it."""
+
+    lib: NamedLib | None = None
+
+
 class SensorsRequest(Request):
     """The data may stand in the form, in the address, or be the body itself."""
 
@@ -72,6 +84,9 @@ class SensorsRequest(Request):
         data = told.get("data_list") or told.get("data")
         envelope, items = split(from_base64(data) if data else incoming.body, Envelope, arrays=True)
         self.items = check_items([from_base64(data) if data else incoming.body] if items is None else items)
+        named = first_of(self.items, Named)
+        lib = short_text(named.lib.lib) if named and named.lib else ""
+        self.library = f"{self.library} {lib}".strip()
         self.secrets = texts(incoming.query.get("token"), incoming.query.get("project"), envelope.token)
         self.dry_run = check and incoming.headers.get("dry-run", "").lower() == "true"
         self.check = check
