@@ -6,12 +6,17 @@ to them as it does to the product.
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from django.core.management.commands import flush
 from django.db import connection
 from django.test import Client
+from playwright.sync_api import Browser, sync_playwright
 
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import workspace_scope
@@ -92,3 +97,20 @@ def as_role(world, client):  # type: ignore[no-untyped-def]
         return client
 
     return login
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or the one `make test` names in CHROMIUM. One for all: Playwright runs once in a process."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not path or not Path(path).exists():
+        pytest.skip("NO BROWSER: install Debian's chromium; the browser part of the suite did not run")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = (
+        "true"  # Playwright's sync API keeps an event loop; our threads do not use it
+    )
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield running
+        running.close()

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ops_platform.serving import Children
-from tests.browser.conftest import browser  # noqa: F401 - a fixture
 
 from .lab import Program, Server, Tab, install, serve_pages
 

@@ -122,7 +122,7 @@ def play(items: list[Any], said: list[tuple[PersonKey, datetime, bool]], dice: r
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
     st.lists(st.one_of(tracks, identifies, news, aliases), max_size=14),
@@ -154,7 +154,7 @@ def judged(items: list[Any]) -> tuple[dict, dict]:
     return {names[pk]: names[owner] for pk, owner in answer.owners.items()}, oracle.owners(ids, told)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(identifies, aliases), max_size=20))
 def test_who_is_who_is_the_oracles(items):
     found, wanted = judged(items)
