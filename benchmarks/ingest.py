@@ -27,7 +27,7 @@ from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import create_key, create_workspace
 
-RUNS = 1
+RUNS = 5
 ROWS, ROWS_ONE = 400_000, 3_000
 BATCHES, SINGLES = 1_500, 20_000
 WORKERS = 2
