@@ -32,8 +32,8 @@ class Fault:
 
     at: the step: connect, mail, rcpt, data, after_data for mail; send or token for HTTP. `after_data` and `send` with
     cut=True keep the message and hang up without an answer. reply: an SMTP reply; status, body, headers: an HTTP
-    answer instead of the right one. delay: seconds before the answer. address: only for this recipient. times: how
-    often.
+    answer instead of the right one. delay: seconds before the answer. address: only for this recipient. after: how
+    many pass first. times: how often.
     """
 
     at: str
@@ -44,6 +44,7 @@ class Fault:
     delay: float = 0.0
     cut: bool = False
     address: str = ""
+    after: int = 0
     times: int = 1
 
 
@@ -68,6 +69,9 @@ class Faults:
             waiting = self._waiting.get(channel, [])
             for fault in waiting:
                 if fault.at == at and fault.address in ("", address):
+                    if fault.after:
+                        fault.after -= 1
+                        continue
                     fault.times -= 1
                     if fault.times <= 0:
                         waiting.remove(fault)

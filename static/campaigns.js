@@ -14,6 +14,7 @@
   // Each look gets a frame of its own: a frame's first page leaves no trace in the history of the window, and the old
   // one stays in sight until the new one is there.
   function show() {
+    if (leaving) return;
     const fresh = holder.querySelector("iframe").cloneNode(false);
     fresh.name = button.formTarget = `preview-frame-${looked += 1}`;
     fresh.classList.add("is-loading");
@@ -59,9 +60,12 @@
   }
 
   // ---- what was typed is not left by accident ----
+  // A form goes to one place at a time: a look that is due while the form is being saved would call off the saving.
   let dirty = false;
+  let leaving = false;
   desk.addEventListener("input", () => { dirty = true; });
-  desk.addEventListener("submit", (event) => { if (event.submitter !== button) dirty = false; });
+  desk.addEventListener("submit", (event) => { if (event.submitter !== button) { dirty = false; leaving = true; } });
+  addEventListener("pageshow", () => { leaving = false; });
   addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
 
   show();

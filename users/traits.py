@@ -8,10 +8,9 @@ function of the set of messages, and not of their order.
 from __future__ import annotations
 
 import uuid
-import zoneinfo
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,6 +21,7 @@ from users.ingest.people import People
 from users.models import EndUser, Touched
 from workspaces.scoping import current_workspace
 from workspaces.sql import run_sql
+from workspaces.zones import known_zones
 
 MAX_ATTRIBUTES = 500
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -210,8 +210,3 @@ def parse_phone(text: str, region: str) -> str:
 def region_of(currency: str) -> str:
     """The country whose phone numbers come without a code: a currency begins with its country, CNY with CN."""
     return currency[:2]
-
-
-@cache
-def known_zones() -> set[str]:
-    return zoneinfo.available_timezones()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import zoneinfo
 from datetime import date
 from typing import Any
 
@@ -18,6 +17,7 @@ from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Works
 from workspaces.permissions import OWNER, ROLES
 from workspaces.rules import PRESETS
 from workspaces.scoping import current_workspace, workspace_scope
+from workspaces.zones import known_zones
 
 INVITATION = signing.TimestampSigner(salt="workspaces.invitation")
 INVITATION_SECONDS = 7 * 86400
@@ -40,7 +40,7 @@ def create_workspace(
     """Make a workspace. Raises DomainError naming the field that is wrong, Conflict when the slug is taken."""
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", slug):
         raise DomainError("invalid", _("A slug is lower-case letters, digits and hyphens."), "slug")
-    if zone not in zoneinfo.available_timezones():
+    if zone not in known_zones():
         raise DomainError("invalid", _("This time zone is not known."), "zone")
     if not re.fullmatch(r"[A-Z]{3}", currency):
         raise DomainError("invalid", _("A currency is three capital letters, such as CNY."), "currency")

@@ -80,6 +80,9 @@ def write_campaign(page: Page, base: str) -> None:
     panel.locator("[name$=subject]").fill("{{ user.name }}，好久不见")
     panel.locator("[name$=body_html]").fill('<p>{{ user.name }}</p><p><a href="https://shop.test/">看看</a></p>')
     page.fill("#control_percent", "25")
+
+
+def save_campaign(page: Page) -> None:
     page.click("button[name=review]")
     page.wait_for_url("**/review/")
 
@@ -93,6 +96,7 @@ def test_an_operator_walks_from_the_login_to_a_report(watched: Any, shop: Any, l
     expect(page.locator("h1")).to_contain_text(words["home"])
     build_segment(page, base)
     write_campaign(page, base)
+    save_campaign(page)
     page.locator("form.launch button.btn-primary").click()
     page.wait_for_url(re.compile(r"/campaigns/[0-9a-f-]{36}/$"))
     send_campaigns(str(shop.acme.pk))  # what the worker does when the doorbell rings
@@ -106,6 +110,30 @@ def test_an_operator_walks_from_the_login_to_a_report(watched: Any, shop: Any, l
     assert states.count("sent") == len(received) > 0
     assert states.count("sent") + states.count("control") == BUYERS
     assert "好久不见" in received[0]["subject"] and "List-Unsubscribe" in str(received[0]["headers"])
+
+
+@pytest.mark.parametrize("watched", ["en"], indirect=True)
+def test_a_preview_that_is_due_does_not_call_off_the_saving(watched: Any, shop: Any, live_server: Any) -> None:
+    page, base = watched.page, live_server.url
+    log_in(page, base, "en")
+    build_segment(page, base)
+    write_campaign(page, base)
+    page.wait_for_load_state("networkidle")
+    posted: list[str] = []
+
+    def hold(route: Any) -> None:
+        posted.append(route.request.url.removeprefix(base))
+        page.wait_for_timeout(900)
+        route.continue_()
+
+    page.route("**/campaigns/new/", hold)
+    page.route("**/campaigns/preview/", hold)
+    page.evaluate("""() => {
+        document.querySelector("[name$=subject]").dispatchEvent(new Event("input", {bubbles: true}));
+        document.querySelector("button[name=review]").click();
+    }""")
+    page.wait_for_url("**/review/")
+    assert posted == ["/w/acme/campaigns/new/"]
 
 
 PAGES = [

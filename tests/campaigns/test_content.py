@@ -156,7 +156,6 @@ def growth(work: Callable[[int], None], size: int) -> float:
 
     def cost(of: int) -> float:
         compile_template.cache_clear()
-        gc.collect()
         gc.disable()  # a collection walks everything the suite has ever made, which says nothing about this work
         try:
             started = time.thread_time()
