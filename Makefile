@@ -29,7 +29,7 @@ serve: setup  ## the dashboard, worker and beat on PORT=8000
 	@$(WITH_SERVERS) -- $(PY) manage.py serve --port $(PORT)
 
 test: setup  ## the whole suite; PYTEST_ARGS="-k name" for a part
-	@CHROMIUM="$$($(PY) scripts/find_chromium.py)" $(TEST_SERVERS) -- $(PY) -m pytest -n 3 -q --durations=10 $(PYTEST_ARGS)
+	@CHROMIUM="$$($(PY) scripts/find_chromium.py)" $(TEST_SERVERS) -- $(PY) -m pytest -n 3 --dist worksteal -q --durations=10 $(PYTEST_ARGS)
 
 check: setup  ## format, lint, types, import direction, migrations, settings, translations
 	$(PY) -m ruff format --check .

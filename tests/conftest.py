@@ -6,11 +6,13 @@ to them as it does to the product.
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.management.commands import flush
@@ -71,9 +73,34 @@ def make_world() -> SimpleNamespace:
     return world
 
 
+class Recording:
+    """The world as it was made the first time, and the statements that made it: once more in one round trip."""
+
+    script = ""
+    world: SimpleNamespace
+
+    @classmethod
+    def make(cls) -> SimpleNamespace:
+        if cls.script:
+            with connection.cursor() as cursor:
+                cursor.execute(cls.script)
+        else:
+            said: list[str] = []
+
+            def listen(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+                answer = execute(sql, params, many, context)
+                said.append(context["cursor"].query.decode())
+                return answer
+
+            with connection.execute_wrapper(listen):
+                cls.world = make_world()
+            cls.script = ";".join(line for line in said if not line.startswith(("SAVEPOINT", "RELEASE", "SELECT")))
+        return copy.deepcopy(cls.world)
+
+
 @pytest.fixture
 def world(db) -> SimpleNamespace:  # type: ignore[no-untyped-def]
-    return make_world()
+    return Recording.make()
 
 
 @pytest.fixture

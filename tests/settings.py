@@ -13,3 +13,6 @@ CELERY_TASK_ALWAYS_EAGER = False
 DATABASES["default"]["TEST"]["NAME"] = f"test_uop_{os.environ.get('TEST_DB', 'main')}"  # noqa: F405
 # A live server's threads wait on kept-alive sockets until the end; with a connection each, the database could not be dropped.
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
+WHITENOISE_AUTOREFRESH = (
+    True  # assets are looked up when asked for, not listed anew for each of a thousand test clients
+)

@@ -6,11 +6,13 @@ import contextlib
 import logging
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -72,6 +74,12 @@ class Deadline:
                     sock.shutdown(socket.SHUT_RDWR)
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """The authorities we believe, read once: a session each chunk of messages would read the file again, some 25 ms."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class HttpSession:
     """One kept connection to a provider. No redirects, no proxies from the environment, no second tries."""
 
@@ -79,7 +87,11 @@ class HttpSession:
         self._deadline = Deadline(timeout)
         self._socket: socket.socket | None = None
         self._client = httpx.Client(
-            timeout=timeout, follow_redirects=False, trust_env=False, limits=httpx.Limits(max_connections=1)
+            verify=trusted(),
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=1),
         )
 
     def __enter__(self) -> HttpSession:

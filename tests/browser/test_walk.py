@@ -118,7 +118,6 @@ def test_a_preview_that_is_due_does_not_call_off_the_saving(watched: Any, shop: 
     log_in(page, base, "en")
     build_segment(page, base)
     write_campaign(page, base)
-    page.wait_for_load_state("networkidle")
     posted: list[str] = []
 
     def hold(route: Any) -> None:
@@ -133,7 +132,7 @@ def test_a_preview_that_is_due_does_not_call_off_the_saving(watched: Any, shop: 
         document.querySelector("button[name=review]").click();
     }""")
     page.wait_for_url("**/review/")
-    assert posted == ["/w/acme/campaigns/new/"]
+    assert posted[-1:] == ["/w/acme/campaigns/new/"], "no preview after it, and none instead of it"
 
 
 PAGES = [
