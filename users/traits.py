@@ -17,9 +17,8 @@ import msgspec
 import phonenumbers
 
 from users.ingest.normal import NormalProfile, clean_email
-from users.ingest.people import People
-from users.models import EndUser, Touched
-from workspaces.scoping import current_workspace
+from users.ingest.people import People, touch
+from users.models import EndUser
 from workspaces.sql import run_sql
 from workspaces.zones import known_zones
 
@@ -54,10 +53,10 @@ def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) 
     news: dict[uuid.UUID, list[NormalProfile]] = {}
     for profile in profiles:
         if profile.traits or profile.firsts:
-            news.setdefault(told.ids[profile.person], []).append(profile)
+            news.setdefault(uuid.UUID(told.ids[profile.person]), []).append(profile)
     if not news:
         return 0
-    wanted = {pk for own in news for pk in (own, told.owner(own))}
+    wanted = {pk for own in news for pk in (own, uuid.UUID(told.owner(own.hex)))}
     seen = EndUser.objects.filter(pk__in=wanted).only(
         "attributes", "attribute_times", "attributes_at", "own", "merged_into"
     )
@@ -69,9 +68,8 @@ def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) 
         fill_columns(person, region)
     write_profiles(changed)
     # Merged since this batch began to look: the next merge brings these news to the person they are about.
-    late = [person for pk in news if (person := people[pk]).merged_into and person.merged_into not in people]
-    workspace = current_workspace()
-    Touched.objects.bulk_create([Touched(workspace=workspace, end_user_id=person.pk) for person in late])
+    late = [pk for pk in news if (owner := people[pk].merged_into) and owner not in people]
+    touch(late)
     return len(changed)
 
 

@@ -24,9 +24,10 @@ from users.ingest.normal import Reading, Refused, Result, refused
 from users.ingest.protocol import Answer, Incoming, Request, tell
 from users.ingest.rejects import keep_rejects
 from users.ingest.write import write
-from users.services import in_scope, sqlstate
+from users.services import in_scope
 from workspaces.authentication import find_key, touch_key
 from workspaces.models import AccessKey
+from workspaces.sql import sqlstate
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5
