@@ -1,6 +1,7 @@
 """What arrived, kept where a developer watches it: the last few hundred events by their keys, and counts per hour.
 
-One small row per transaction and SDK, however many events it held. Whatever goes wrong here is logged and costs no event.
+One small row per transaction and SDK, however many events it held; a busy process notes once a second and may take its
+last second along when it is killed. Whatever goes wrong here is logged and costs no event.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import random
+import time
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +23,7 @@ from users.ingest.normal import NormalEvent, Reading, Result
 from users.ingest.write import find_names
 from users.person_model import event_id, person_id
 from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
 from workspaces.sql import run_sql
 
 logger = logging.getLogger(__name__)
@@ -28,6 +32,7 @@ KEPT = 300
 KEPT_EVENTS = 20
 KEPT_LIBRARIES = 20
 KEPT_HOURS = timedelta(days=32)
+NOTE_EVERY_S = 1.0
 # Old rows are let go in one of so many transactions: the ring is a little longer for it, and nobody pays each time.
 FORGET_EVERY = 20
 
@@ -40,24 +45,70 @@ class Taken(msgspec.Struct):
     results: Sequence[Result]
 
 
+class Noted(msgspec.Struct):
+    """What is to be remembered of some requests: how many items of each status, and the newest events of each SDK."""
+
+    counts: Counter[str]
+    newest: dict[str, list[NormalEvent]]
+    at: datetime
+
+
+def look_at(taken: Sequence[Taken], at: datetime) -> Noted:
+    return Noted(Counter(result.status for one in taken for result in one.results), newest_events(taken), at)
+
+
 def note_arrivals(workspace: Workspace, taken: Sequence[Taken], at: datetime) -> None:
     """Remember what was stored in the open scope."""
+    write_noted(workspace, look_at(taken, at))
+
+
+def write_noted(workspace: Workspace, noted: Noted) -> None:
     try:
-        counts = Counter(result.status for one in taken for result in one.results)
-        newest = newest_events(taken)
         with transaction.atomic():
-            ids = find_names(workspace, {event.name for events in newest.values() for event in events})
-            rows = [row_of(workspace, library, events, ids, at) for library, events in newest.items()]
+            ids = find_names(workspace, {event.name for events in noted.newest.values() for event in events})
+            rows = [row_of(workspace, library, events, ids, noted.at) for library, events in noted.newest.items()]
             run_sql(
                 "users/note_arrivals",
-                at=at,
+                at=noted.at,
                 rows=json.dumps(rows),
-                **{status: counts[status] for status in ("accepted", "duplicate", "rejected")},
+                **{status: noted.counts[status] for status in ("accepted", "duplicate", "rejected")},
             )
             if random.randrange(FORGET_EVERY) == 0:  # noqa: S311 - which transaction tidies up is no secret
-                run_sql("users/forget_arrivals", kept=KEPT, since=at - KEPT_HOURS)
+                run_sql("users/forget_arrivals", kept=KEPT, since=noted.at - KEPT_HOURS)
     except Exception:
         logger.exception("ingest: what arrived could not be noted")
+
+
+class Held:
+    """For a process that stores many times a second: holds what arrived, so that it is noted once a second. One thread."""
+
+    def __init__(self) -> None:
+        self.noted: dict[uuid.UUID, tuple[Workspace, Noted]] = {}
+        self.due = 0.0
+
+    def hold(self, workspace: Workspace, taken: Sequence[Taken], at: datetime) -> None:
+        """As `note_arrivals`, once the transaction has ended well."""
+        transaction.on_commit(lambda: self.add(workspace, look_at(taken, at)))
+
+    def add(self, workspace: Workspace, noted: Noted) -> None:
+        if workspace.pk in self.noted:
+            older = self.noted[workspace.pk][1]
+            noted.counts += older.counts
+            for library, events in older.newest.items():
+                noted.newest[library] = (events + noted.newest.get(library, []))[-KEPT_EVENTS:]
+        self.noted[workspace.pk] = workspace, noted
+
+    def flush(self) -> None:
+        """Note what is held, unless that was done less than NOTE_EVERY_S ago."""
+        if not self.noted or time.monotonic() < self.due:
+            return
+        held, self.noted, self.due = self.noted, {}, time.monotonic() + NOTE_EVERY_S
+        for workspace, noted in held.values():
+            try:
+                with workspace_scope(workspace):
+                    write_noted(workspace, noted)
+            except Exception:
+                logger.exception("ingest: what arrived could not be noted")
 
 
 def newest_events(taken: Sequence[Taken]) -> dict[str, list[NormalEvent]]:

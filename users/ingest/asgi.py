@@ -72,7 +72,7 @@ async def take(incoming: Incoming, receive: Receive) -> Answer:
     key = await find_key(door.secrets_of(incoming, request))
     if key is None:
         return door.unauthenticated()
-    results = await asyncio.wrap_future(WRITER.submit(door.read_all(key, request)))
+    results = await WRITER.submit(door.read_all(key, request))
     return request.answer(results)
 
 
