@@ -25,6 +25,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 # So long may a revoked key still be taken.
 REMEMBER_S = 5.0
 MAX_REMEMBERED = 10_000
+# So long a request that was read may wait for the database, be it stopped or only slow; then its client comes back.
+ANSWER_S = 8.0
 _keys: dict[str, tuple[AccessKey, float]] = {}
 WRITER = Writer()
 
@@ -69,10 +71,11 @@ async def take(incoming: Incoming, receive: Receive) -> Answer:
     assert address is not None
     incoming.body = await read_body(receive, incoming.headers.get("content-length", ""))
     request = door.open_request(address, incoming)
-    key = await find_key(door.secrets_of(incoming, request))
-    if key is None:
-        return door.unauthenticated()
-    results = await asyncio.wrap_future(WRITER.submit(door.read_all(key, request)))
+    async with asyncio.timeout(ANSWER_S):
+        key = await find_key(door.secrets_of(incoming, request))
+        if key is None:
+            return door.unauthenticated()
+        results = await asyncio.wrap_future(WRITER.submit(door.read_all(key, request)))
     return request.answer(results)
 
 

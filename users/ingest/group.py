@@ -49,7 +49,9 @@ class Writer:
         while True:
             jobs = self.take()
             close_old_connections()
-            by_workspace = sorted(jobs, key=lambda job: job[0].key.workspace_id.bytes)
+            # Whose client has been told to come back is left alone; the others can be called off no more.
+            wanted = [job for job in jobs if job[1].set_running_or_notify_cancel()]
+            by_workspace = sorted(wanted, key=lambda job: job[0].key.workspace_id.bytes)
             for _workspace, group in groupby(by_workspace, key=lambda job: job[0].key.workspace_id):
                 store_group(list(group))
             with self.lock:
