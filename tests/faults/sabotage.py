@@ -1,0 +1,64 @@
+"""Wrong builds of ingest: each puts something else into a place of the product, in the server's own process (planted.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from users.ingest import addresses, asgi, door
+from users.ingest.body import BadRequest
+from users.ingest.normal import Refused, Result
+
+Put = Callable[[Any, str, Any], Any]
+
+
+def answer_first(put: Put) -> None:
+    """F1: the answer leaves at once, the commit follows when it can."""
+
+    async def hasty(incoming: Any, receive: Any) -> Any:
+        address = addresses.find(incoming.path)
+        assert address
+        incoming.body = await asgi.read_body(receive, "")
+        request = door.open_request(address, incoming)
+        key = await asgi.find_key(door.secrets_of(incoming, request))
+        assert key
+        opened = door.read_all(key, request)
+        asyncio.get_running_loop().call_later(0.2, asgi.WRITER.submit, opened)
+        return request.answer([Result("accepted") for _reading in opened.readings])
+
+    put(asgi, "take", hasty)
+
+
+def count_repeats(put: Put) -> None:
+    """F6: the hour's counts, which are an effect of storing, do not look at what was a repeat."""
+    plain = door.note_arrivals
+
+    def blind(workspace: Any, taken: Any, at: Any) -> None:
+        for one in taken:
+            one.results = [Result("accepted") for _result in one.results]
+        plain(workspace, taken, at)
+
+    put(door, "note_arrivals", blind)
+
+
+def all_or_nothing(put: Put) -> None:
+    """F8: one bad item, and its batch is refused for good."""
+
+    def strict(item: Any, request: Any, now: Any, currency: str) -> Any:
+        try:
+            if isinstance(item, Refused):
+                raise item
+            return request.read(item, now, currency)
+        except Refused as reason:
+            raise BadRequest(400, reason.code, str(reason)) from reason
+
+    put(door, "read", strict)
+
+
+SABOTAGE: dict[str, Callable[[Put], None]] = {
+    "none": lambda put: None,
+    "answer_first": answer_first,
+    "count_repeats": count_repeats,
+    "all_or_nothing": all_or_nothing,
+}
