@@ -103,6 +103,28 @@ class Cluster:
         signal_family(self.postgres.process.pid, signal.SIGKILL)
         self.postgres.process.wait()
 
+    def restart(self, number: signal.Signals) -> None:
+        """SIGINT cuts the sessions and writes everything out; SIGQUIT leaves that to the recovery."""
+        assert self.postgres.process
+        self.postgres.process.send_signal(number)
+        self.postgres.process.wait()
+        self.postgres.start()
+
+    def freeze(self, seconds: float) -> None:
+        """Nothing of PostgreSQL moves for a while; its sockets stay open."""
+        assert self.postgres.process
+        signal_family(self.postgres.process.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        signal_family(self.postgres.process.pid, signal.SIGCONT)
+
+    def cut(self) -> None:
+        """End every session but this one."""
+        with self.look() as cursor:
+            cursor.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend'"
+                " and pid <> pg_backend_pid()"
+            )
+
     def accepts(self) -> bool:
         with suppress(psycopg2.Error), self.look() as cursor:
             cursor.execute("select 1")

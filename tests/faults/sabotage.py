@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from users.ingest import addresses, asgi, door
+from django.db import connection
+
+from users.ingest import addresses, asgi, door, group
 from users.ingest.body import BadRequest
 from users.ingest.normal import Refused, Result
 
@@ -28,6 +30,22 @@ def answer_first(put: Put) -> None:
         return request.answer([Result("accepted") for _reading in opened.readings])
 
     put(asgi, "take", hasty)
+
+
+def asynchronous_commit(put: Put) -> None:
+    """F2: PostgreSQL says that it has committed before that is on disk."""
+
+    def hasty(batch: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("set synchronous_commit to off")
+        return door.store(batch)
+
+    put(group, "store", hasty)
+
+
+def endless_patience(put: Put) -> None:
+    """F3: a request waits for the database as long as that takes."""
+    put(asgi, "ANSWER_S", None)
 
 
 def count_repeats(put: Put) -> None:
@@ -59,6 +77,8 @@ def all_or_nothing(put: Put) -> None:
 SABOTAGE: dict[str, Callable[[Put], None]] = {
     "none": lambda put: None,
     "answer_first": answer_first,
+    "asynchronous_commit": asynchronous_commit,
+    "endless_patience": endless_patience,
     "count_repeats": count_repeats,
     "all_or_nothing": all_or_nothing,
 }
