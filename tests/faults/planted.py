@@ -1,6 +1,6 @@
-"""The web application in which something wrong can be planted: GET /planted/NAME, and /planted/none takes it out again.
+"""The web application in which something wrong can be planted: GET /planted/NAME, and /planted/none takes all out again.
 
-/planted/clock/ISO sets its clock. Only tests/faults/web.py starts it; the product knows nothing of it.
+/planted/clock/ISO moves its clock. Only tests/faults/web.py starts it; the product knows nothing of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time_machine
 from ops_platform.asgi import application as product
 from tests.faults.sabotage import SABOTAGE
 
-_planted = ExitStack()
+_planted, _clock = ExitStack(), ExitStack()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -28,8 +28,9 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def plant(what: str, value: str = "") -> None:
-    _planted.close()
+    _clock.close()
     if what == "clock":
-        _planted.enter_context(time_machine.travel(value, tick=True))
+        _clock.enter_context(time_machine.travel(value, tick=True))
     else:
+        _planted.close()
         SABOTAGE[what](lambda *place: _planted.enter_context(mock.patch.object(*place)))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+import redis
+from django.conf import settings
 from django.db import connection
 
-from users.ingest import addresses, asgi, door, group
+from users.ingest import addresses, asgi, body, door, group
 from users.ingest.body import BadRequest
-from users.ingest.normal import Refused, Result
+from users.ingest.normal import NormalEvent, Reading, Refused, Result
+from users.ingest.protocol import tell
 
 Put = Callable[[Any, str, Any], Any]
 
@@ -74,6 +78,51 @@ def all_or_nothing(put: Put) -> None:
     put(door, "read", strict)
 
 
+def wait_for_the_broker(put: Put) -> None:
+    """F5: the request puts a task into the queue and waits until that has taken it."""
+    broker = redis.Redis.from_url(settings.REDIS_URL)
+
+    def chatty(batch: Any) -> Any:
+        with suppress(redis.RedisError):
+            broker.lpush("told", "something arrived")
+        return door.store(batch)
+
+    put(group, "store", chatty)
+
+
+def remember_a_day(put: Put) -> None:
+    """F7: whether a message is known is remembered for a day."""
+
+    def forgetful(key: Any, request: Any) -> Any:
+        opened = plain(key, request)
+        for reading in opened.readings:
+            if isinstance(reading, Reading):
+                for item in reading.items:
+                    if isinstance(item, NormalEvent):
+                        item.message_id += f"@{opened.received_at:%Y-%m-%d}"
+        return opened
+
+    plain = door.read_all
+    put(door, "read_all", forgetful)
+
+
+def overlook_a_full_disk(put: Put) -> None:
+    """F9: the answer is 200 although nothing could be stored."""
+    plain = door.explain
+
+    def hopeful(error: Exception) -> Any:
+        answer = plain(error)
+        return tell(200, {"success": True}) if b"storage_full" in answer.body else answer
+
+    put(door, "explain", hopeful)
+
+
+def take_everything(put: Put) -> None:
+    """F10: bodies of any size, before and after they are inflated."""
+    for place in (asgi, body):
+        put(place, "MAX_BYTES", 2**40)
+
+
 SABOTAGE: dict[str, Callable[[Put], None]] = {
     "none": lambda put: None,
     "answer_first": answer_first,
@@ -81,4 +130,8 @@ SABOTAGE: dict[str, Callable[[Put], None]] = {
     "endless_patience": endless_patience,
     "count_repeats": count_repeats,
     "all_or_nothing": all_or_nothing,
+    "wait_for_the_broker": wait_for_the_broker,
+    "remember_a_day": remember_a_day,
+    "overlook_a_full_disk": overlook_a_full_disk,
+    "take_everything": take_everything,
 }

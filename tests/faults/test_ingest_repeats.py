@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -84,6 +84,37 @@ def test_f6_turns_red_when_effects_do_not_look_at_the_conflict(
     tracks = [message for message in lives(200) if message["type"] == "track"]
     send(planted, shop, repeat_and_shuffle(tracks), 4)
     assert books(cluster, shop, [message["messageId"] for message in tracks])["miscounted"] > 0
+
+
+F7_EVENTS = 10_000 if FULL else 200
+LATER = {"1 h": 1 / 24, "25 h": 25 / 24, "31 d": 31, "399 d": 399}
+
+
+def resend_later(web: Web, shop: SimpleNamespace) -> set[str]:
+    """Send the same at five times, by the clock of the server's own process; the last is now. Half tell no time."""
+    began = datetime.now(UTC) - timedelta(days=LATER["399 d"])
+    began = began.replace(hour=1)  # an hour later is the same day
+    messages = [track("F7", f"u{n % 50}", n, began - timedelta(seconds=n) if n % 2 else None) for n in range(F7_EVENTS)]
+    for days in (0, *LATER.values()):
+        web.plant(f"clock/{(began + timedelta(days=days)).isoformat()}")
+        assert set(send(web, shop, make_batches(messages), 4).statuses()) == {200}
+    return {message["messageId"] for message in messages}
+
+
+def test_f7_a_repeat_is_known_after_an_hour_and_after_a_year(
+    cluster: Cluster, planted: Web, shop: SimpleNamespace
+) -> None:
+    """Full: 10,000 events, the same again after 1 h, 25 h, 31 d and 399 d. Only the clock of the web process is moved
+    (time-machine); PostgreSQL's own is asked for nothing that is stored of an event."""
+    ids = resend_later(planted, shop)
+    assert books(cluster, shop, ids) == CLEAN
+    print(f"F7: {len(ids)} events, sent at five times")
+
+
+def test_f7_turns_red_when_ids_are_remembered_for_a_day(cluster: Cluster, planted: Web, shop: SimpleNamespace) -> None:
+    planted.plant("remember_a_day")
+    ids = resend_later(planted, shop)
+    assert books(cluster, shop, ids)["strange"] > len(ids)
 
 
 POISON: list[Any] = [

@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
@@ -56,7 +57,7 @@ class Web:
 
     def plant(self, what: str) -> None:
         """Make it wrong in one way, or right again with "none"."""
-        with urlopen(f"http://127.0.0.1:{self.port}/planted/{what}", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{self.port}/planted/{quote(what)}", timeout=10) as answer:
             assert answer.status == 200
 
     def worker(self) -> int:
