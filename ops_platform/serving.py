@@ -106,6 +106,7 @@ def start_web(children: Children, port: int) -> str:
         "--port", str(port),
         "--workers", "1",
         "--respawn-interval", str(RESPAWN_S),
+        "--respawn-failed-workers",
         "--log-level", "warning",
         "ops_platform.asgi:application",
         BASE_URL=f"http://127.0.0.1:{port}",

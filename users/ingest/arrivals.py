@@ -1,7 +1,7 @@
 """What arrived, kept where a developer watches it: the last few hundred events by their keys, and counts per hour.
 
-One small row per transaction and SDK, however many events it held; a busy process notes once a second and may take its
-last second along when it is killed. Whatever goes wrong here is logged and costs no event.
+Counts are exact and belong to the transaction. Of the newest events there is one small row per SDK and transaction, of a
+busy process one a second: when it is killed, the page misses its last second.
 """
 
 from __future__ import annotations
@@ -45,68 +45,66 @@ class Taken(msgspec.Struct):
     results: Sequence[Result]
 
 
-class Noted(msgspec.Struct):
-    """What is to be remembered of some requests: how many items of each status, and the newest events of each SDK."""
+class Newest(msgspec.Struct):
+    """The last events of each SDK, and when they came."""
 
-    counts: Counter[str]
-    newest: dict[str, list[NormalEvent]]
+    events: dict[str, list[NormalEvent]]
     at: datetime
 
 
-def look_at(taken: Sequence[Taken], at: datetime) -> Noted:
-    return Noted(Counter(result.status for one in taken for result in one.results), newest_events(taken), at)
-
-
 def note_arrivals(workspace: Workspace, taken: Sequence[Taken], at: datetime) -> None:
-    """Remember what was stored in the open scope."""
-    write_noted(workspace, look_at(taken, at))
+    """Count and remember what was stored in the open scope."""
+    count_arrivals(taken, at)
+    write_newest(workspace, Newest(newest_events(taken), at))
 
 
-def write_noted(workspace: Workspace, noted: Noted) -> None:
+def count_arrivals(taken: Sequence[Taken], at: datetime) -> None:
+    counts = Counter(result.status for one in taken for result in one.results)
+    told = {status: counts[status] for status in ("accepted", "duplicate", "rejected")}
+    run_sql("users/count_arrivals", at=at, **told)
+
+
+def write_newest(workspace: Workspace, newest: Newest) -> None:
+    """Whatever goes wrong here is logged and costs no event."""
     try:
         with transaction.atomic():
-            ids = find_names(workspace, {event.name for events in noted.newest.values() for event in events})
-            rows = [row_of(workspace, library, events, ids, noted.at) for library, events in noted.newest.items()]
-            run_sql(
-                "users/note_arrivals",
-                at=noted.at,
-                rows=json.dumps(rows),
-                **{status: noted.counts[status] for status in ("accepted", "duplicate", "rejected")},
-            )
+            ids = find_names(workspace, {event.name for events in newest.events.values() for event in events})
+            rows = [row_of(workspace, library, events, ids, newest.at) for library, events in newest.events.items()]
+            run_sql("users/note_arrivals", at=newest.at, rows=json.dumps(rows))
             if random.randrange(FORGET_EVERY) == 0:  # noqa: S311 - which transaction tidies up is no secret
-                run_sql("users/forget_arrivals", kept=KEPT, since=noted.at - KEPT_HOURS)
+                run_sql("users/forget_arrivals", kept=KEPT, since=newest.at - KEPT_HOURS)
     except Exception:
         logger.exception("ingest: what arrived could not be noted")
 
 
 class Held:
-    """For a process that stores many times a second: holds what arrived, so that it is noted once a second. One thread."""
+    """For a thread that stores many times a second: counts each time, and remembers the newest events once a second."""
 
     def __init__(self) -> None:
-        self.noted: dict[uuid.UUID, tuple[Workspace, Noted]] = {}
+        self.newest: dict[uuid.UUID, tuple[Workspace, Newest]] = {}
         self.due = 0.0
 
-    def hold(self, workspace: Workspace, taken: Sequence[Taken], at: datetime) -> None:
-        """As `note_arrivals`, once the transaction has ended well."""
-        transaction.on_commit(lambda: self.add(workspace, look_at(taken, at)))
+    def note(self, workspace: Workspace, taken: Sequence[Taken], at: datetime) -> None:
+        """As `note_arrivals`."""
+        count_arrivals(taken, at)
+        newest = Newest(newest_events(taken), at)
+        transaction.on_commit(lambda: self.hold(workspace, newest))
 
-    def add(self, workspace: Workspace, noted: Noted) -> None:
-        if workspace.pk in self.noted:
-            older = self.noted[workspace.pk][1]
-            noted.counts += older.counts
-            for library, events in older.newest.items():
-                noted.newest[library] = (events + noted.newest.get(library, []))[-KEPT_EVENTS:]
-        self.noted[workspace.pk] = workspace, noted
+    def hold(self, workspace: Workspace, newest: Newest) -> None:
+        if workspace.pk in self.newest:
+            for library, events in self.newest[workspace.pk][1].events.items():
+                newest.events[library] = (events + newest.events.get(library, []))[-KEPT_EVENTS:]
+        self.newest[workspace.pk] = workspace, newest
 
     def flush(self) -> None:
-        """Note what is held, unless that was done less than NOTE_EVERY_S ago."""
-        if not self.noted or time.monotonic() < self.due:
+        """Write what is held, unless that was done less than NOTE_EVERY_S ago."""
+        if not self.newest or time.monotonic() < self.due:
             return
-        held, self.noted, self.due = self.noted, {}, time.monotonic() + NOTE_EVERY_S
-        for workspace, noted in held.values():
+        held, self.newest, self.due = self.newest, {}, time.monotonic() + NOTE_EVERY_S
+        for workspace, newest in held.values():
             try:
                 with workspace_scope(workspace):
-                    write_noted(workspace, noted)
+                    write_newest(workspace, newest)
             except Exception:
                 logger.exception("ingest: what arrived could not be noted")
 

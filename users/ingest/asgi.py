@@ -25,6 +25,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 # So long may a revoked key still be taken.
 REMEMBER_S = 5.0
 MAX_REMEMBERED = 10_000
+# So long a request that was read may wait for the database, be it stopped or only slow; then its client comes back.
+ANSWER_S = 8.0
+# So long a body may take to arrive, however slow the line: what has come of it is held in memory.
+BODY_S = 60.0
 _keys: dict[str, tuple[AccessKey, float]] = {}
 WRITER = Writer()
 
@@ -67,12 +71,17 @@ async def take(incoming: Incoming, receive: Receive) -> Answer:
     if answer := door.without_key(address, incoming):
         return answer
     assert address is not None
-    incoming.body = await read_body(receive, incoming.headers.get("content-length", ""))
+    try:
+        async with asyncio.timeout(BODY_S):
+            incoming.body = await read_body(receive, incoming.headers.get("content-length", ""))
+    except TimeoutError as error:
+        raise BadRequest(408, "too_slow", f"The body took longer than {BODY_S:.0f} seconds.") from error
     request = door.open_request(address, incoming)
-    key = await find_key(door.secrets_of(incoming, request))
-    if key is None:
-        return door.unauthenticated()
-    results = await WRITER.submit(door.read_all(key, request))
+    async with asyncio.timeout(ANSWER_S):
+        key = await find_key(door.secrets_of(incoming, request))
+        if key is None:
+            return door.unauthenticated()
+        results = await WRITER.submit(door.read_all(key, request))
     return request.answer(results)
 
 

@@ -146,6 +146,9 @@ def explain(error: Exception) -> Answer:
     """What an SDK is told when nothing was stored: it comes back after a 503, and gives up on a 400."""
     if isinstance(error, BadRequest):
         answer = problem(error.status, error.code, str(error))
+    elif isinstance(error, TimeoutError):
+        logger.warning("ingest: the database did not answer in time")
+        answer = problem(503, "unavailable", "Perhaps nothing was stored. Send the same again later.")
     elif isinstance(error, OperationalError | InterfaceError):
         logger.warning("ingest: the database is not available: %s", error)
         full = sqlstate(error) in STORAGE_FULL

@@ -57,8 +57,10 @@ class Writer:
         while True:
             jobs = self.take()
             close_old_connections()
-            jobs.sort(key=lambda job: job.opened.key.workspace_id.bytes)
-            for _workspace, group in groupby(jobs, key=lambda job: job.opened.key.workspace_id):
+            # Whose client hung up or was told to come back is left alone.
+            wanted = [job for job in jobs if not job.answered.done()]
+            wanted.sort(key=lambda job: job.opened.key.workspace_id.bytes)
+            for _workspace, group in groupby(wanted, key=lambda job: job.opened.key.workspace_id):
                 self.store(list(group))
             self.held.flush()
             with self.lock:
@@ -67,7 +69,7 @@ class Writer:
     def take(self) -> list[Job]:
         """Everything that waits, up to MAX_ITEMS; waits for the first, though not for ever: something may be held."""
         try:
-            jobs = [self.queue.get(timeout=NOTE_EVERY_S if self.held.noted else None)]
+            jobs = [self.queue.get(timeout=NOTE_EVERY_S if self.held.newest else None)]
         except Empty:
             return []
         size = len(jobs[0].opened.readings)
@@ -81,7 +83,7 @@ class Writer:
 
     def store(self, jobs: list[Job]) -> None:
         try:
-            answer(jobs, store([job.opened for job in jobs], self.held.hold))
+            answer(jobs, store([job.opened for job in jobs], self.held.note))
         except Exception as error:
             if len(jobs) > 1 and not isinstance(error, OperationalError | InterfaceError):
                 for job in jobs:
