@@ -125,6 +125,7 @@ def test_f18_a_sender_that_dies_at_a_named_place(
     unknown, arrived = FAILPOINTS[failpoint]
     prepare(shop, 30)
     assert senders.wait(senders.start(shop, failpoint=failpoint)) == -signal.SIGKILL
+    wait_until(lambda: len(inbox.arrived) >= arrived)  # the server writes down what it has accepted a moment later
     assert len(inbox.arrived) == arrived
     assert senders.wait(senders.start(shop)) == 0
     assert accounting(shop, inbox) == {
