@@ -101,6 +101,7 @@ ACTIONS: dict[str, Name] = {
     "channel.save": pgettext_lazy("audit", "Changed a channel"),
     "channel.test": pgettext_lazy("audit", "Tested a channel"),
     "key.create": pgettext_lazy("audit", "Made a key"),
+    "key.limit": pgettext_lazy("audit", "Limited a key"),
     "key.revoke": pgettext_lazy("audit", "Revoked a key"),
     "member.add": pgettext_lazy("audit", "Added a member"),
     "member.invite": pgettext_lazy("audit", "Invited a colleague"),

@@ -200,6 +200,25 @@ class KeyForm(forms.Form):
     role = forms.ChoiceField(label=_("Role of an API key"), choices=ROLE_CHOICES, initial="analyst")
 
 
+class LimitForm(forms.Form):
+    """How much a write key may send."""
+
+    events_per_second = forms.IntegerField(
+        label=_("Events per second"),
+        min_value=1,
+        max_value=100_000,
+        required=False,
+        help_text=_("Empty for no limit. What is more is answered with 429; SDKs keep it and send it again."),
+    )
+    burst = forms.IntegerField(
+        label=_("Events at once"),
+        min_value=1,
+        max_value=1_000_000,
+        required=False,
+        help_text=_("So many may come in one moment. Empty for ten seconds' worth, and no fewer than 2,500."),
+    )
+
+
 class JoinForm(forms.Form):
     """Name and password of somebody who is new to the product."""
 

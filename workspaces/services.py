@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from workspaces.errors import Conflict, DomainError
-from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace
+from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace, usual_burst
 from workspaces.permissions import OWNER, ROLES
 from workspaces.rules import PRESETS
 from workspaces.scoping import current_workspace, workspace_scope
@@ -69,6 +69,23 @@ def create_key(kind: str, name: str, role: str = "analyst", by: Operator | None 
     )
     audit("key.create", str(key.pk), by, kind=kind, name=key.name, role=role)
     return key, secret
+
+
+def limit_key(key: AccessKey, events_per_second: int | None, burst: int | None, by: Operator | None = None) -> None:
+    """Let a write key send so many events per second, and so many at once; None for any number. Holds within seconds.
+
+    Raises DomainError for an API key.
+    """
+    if key.kind != "write":
+        raise DomainError("invalid", _("Only write keys send events."))
+    if events_per_second is None:
+        burst = None
+    elif burst is None:
+        burst = usual_burst(events_per_second)
+    if (key.events_per_second, key.burst) == (events_per_second, burst):
+        return
+    AccessKey.objects.filter(pk=key.pk).update(events_per_second=events_per_second, burst=burst)
+    audit("key.limit", str(key.pk), by, name=key.name, events_per_second=events_per_second, burst=burst)
 
 
 def revoke_key(key: AccessKey, by: Operator | None = None) -> None:
