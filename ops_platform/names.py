@@ -100,6 +100,7 @@ ACTIONS: dict[str, Name] = {
     "campaign.test": pgettext_lazy("audit", "Sent a test message"),
     "channel.save": pgettext_lazy("audit", "Changed a channel"),
     "channel.test": pgettext_lazy("audit", "Tested a channel"),
+    "events.expire": pgettext_lazy("audit", "Deleted events that are kept no longer"),
     "key.create": pgettext_lazy("audit", "Made a key"),
     "key.limit": pgettext_lazy("audit", "Limited a key"),
     "key.revoke": pgettext_lazy("audit", "Revoked a key"),

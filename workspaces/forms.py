@@ -15,7 +15,7 @@ from django.utils.translation import pgettext_lazy
 from workspaces.currencies import decimals_of
 from workspaces.models import Operator, Workspace
 from workspaces.permissions import ROLES
-from workspaces.rules import Rules
+from workspaces.rules import LEAST_MONTHS, MOST_MONTHS, Rules
 
 ROLE_NAMES = {
     "owner": pgettext_lazy("role", "Owner"),
@@ -151,6 +151,17 @@ class RulesForm(forms.Form):
         label=_("Write only to people who agreed"),
         required=False,
         help_text=_("Otherwise to everybody who has not opted out."),
+    )
+
+    keep_events_months = forms.IntegerField(
+        label=_("Keep events for"),
+        min_value=LEAST_MONTHS,
+        max_value=MOST_MONTHS,
+        required=False,
+        help_text=_(
+            "Months before this one; empty to keep all. Older events are deleted every night, for good. Metrics, orders and"
+            " stages stay; conditions on single events and the history of a person see only what is kept."
+        ),
     )
 
     def __init__(self, data: Any = None, *, workspace: Workspace) -> None:

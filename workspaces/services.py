@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace, usual_burst
 from workspaces.permissions import OWNER, ROLES
-from workspaces.rules import PRESETS
+from workspaces.rules import LEAST_MONTHS, MOST_MONTHS, PRESETS
 from workspaces.scoping import current_workspace, workspace_scope
 from workspaces.zones import known_zones
 
@@ -214,5 +214,10 @@ def check_setting(key: str, value: Any) -> None:
         raise DomainError("invalid", _("A whole number from 1 to 30."), key)
     if key == "rfm_window" and not (value is None or (isinstance(value, int) and 1 <= value <= 3650)):
         raise DomainError("invalid", _("A whole number of days, or empty for all of history."), key)
+    if key == "keep_events_months" and not (
+        value is None or (isinstance(value, int) and LEAST_MONTHS <= value <= MOST_MONTHS)
+    ):
+        text = _("A whole number of months from %(least)s, or empty to keep all.") % {"least": LEAST_MONTHS}
+        raise DomainError("invalid", text, key)
     if key in CHOICES and value not in CHOICES[key]:
         raise DomainError("invalid", _("Choose one of: %(names)s.") % {"names": ", ".join(CHOICES[key])}, key)

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from users.ingest.normal import NormalEvent, NormalProfile, Result, Told
 from users.ingest.people import People, add_people, array, tell_links
 from users.models import EventName
+from users.months import oldest_sure
 from users.traits import region_of, save_profiles
 from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
@@ -153,7 +154,8 @@ def find_names(workspace: Workspace, names: set[str]) -> dict[str, int]:
 
 def ensure_months(months: set[tuple[int, int]]) -> None:
     """Make the partitions of these (year, month) that do not exist yet."""
-    if missing := sorted(months - _months):
+    sure = oldest_sure()
+    if missing := sorted(month for month in months if month not in _months or month < (sure.year, sure.month)):
         with connection.cursor() as cursor:
             for year, month in missing:
                 cursor.execute("select ensure_event_month(%s)", [date(year, month, 1)])
