@@ -53,7 +53,8 @@ select 'materialised view', c.relname from pg_class c join pg_namespace n on n.o
 where n.nspname = 'public' and c.relkind = 'm'
 union all
 select 'security definer', p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-where n.nspname = 'public' and p.prosecdef and p.proname not in ('ensure_event_month', 'refresh_statistics')
+where n.nspname = 'public' and p.prosecdef
+  and p.proname not in ('drop_empty_event_month', 'ensure_event_month', 'refresh_statistics')
 union all
 select 'foreign key without workspace', con.conname from pg_constraint con
 where con.contype = 'f' and con.conrelid in (select oid from tenant) and con.confrelid in (select oid from tenant)

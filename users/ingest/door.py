@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from users.ingest.arrivals import Taken, note_arrivals
 from users.ingest.body import BadRequest, inflated
+from users.ingest.limits import take
 from users.ingest.normal import Reading, Refused, Result, refused
 from users.ingest.protocol import Answer, Incoming, Request, tell
 from users.ingest.rejects import keep_rejects
@@ -95,6 +96,16 @@ def read(item: bytes | Refused, request: Request, now: datetime, currency: str) 
         return request.read(item, now, currency)
     except Refused as reason:
         return refused(reason)
+
+
+def over_limit(key: AccessKey, request: Request) -> Answer | None:
+    """What is told to a key that sends more than it may; it waits, and sends the same again. None when all may pass."""
+    wait = 0 if request.dry_run else take(key, len(request.items))
+    if not wait:
+        return None
+    answer = problem(429, "rate_limited", f"This key may send {key.events_per_second} events per second.")
+    answer.headers |= {"Retry-After": str(wait), "Access-Control-Expose-Headers": "Retry-After"}
+    return answer
 
 
 def store(batch: list[Opened], note: Note = note_arrivals) -> list[list[Result]]:

@@ -17,6 +17,7 @@ from django.db import IntegrityError, connection, transaction
 from users.ingest.normal import NormalEvent, NormalProfile, Result, Told
 from users.ingest.people import People, add_people, array, hashed, tell_links, touch
 from users.models import EventName
+from users.months import oldest_sure
 from users.traits import region_of, save_profiles
 from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
@@ -146,7 +147,8 @@ def find_names(workspace: Workspace, names: set[str]) -> dict[str, int]:
 
 def ensure_months(months: set[str]) -> None:
     """Make the partitions of these months, each as "2026-08", that do not exist yet."""
-    if missing := sorted(months - _months):
+    sure = f"{oldest_sure():%Y-%m}"
+    if missing := sorted(month for month in months if month not in _months or month < sure):
         with connection.cursor() as cursor:
             for month in missing:
                 cursor.execute("select ensure_event_month(%s)", [f"{month}-01"])

@@ -60,7 +60,7 @@ GATHER = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("users", "0009_arrivals")]
+    dependencies = [("users", "0011_retention")]
     operations = [
         migrations.SeparateDatabaseAndState(
             database_operations=[migrations.RunSQL(GATHER)], state_operations=[migrations.DeleteModel("Touched")]
