@@ -38,13 +38,9 @@ def kill_and_go_on(web: Web, clients: Clients, kills: int) -> tuple[float, int]:
             gave_up += web.process.poll() is not None
             web.kill()
             web.start()
-        wait_for(lambda began=began: answered_since(clients.journal, began), 30, "nobody answers")
+        wait_for(lambda began=began: clients.answered_since(began), 30, "nobody answers")
         longest = max(longest, clients.journal.first_after(began))
     return longest, gave_up
-
-
-def answered_since(journal: Journal, moment: float) -> bool:
-    return any(a.status == 200 and a.at > moment for a in list(journal.attempts[-50:]))
 
 
 def test_f1_killed_web_processes_lose_nothing_and_store_nothing_twice(
@@ -86,7 +82,7 @@ def kill_postgres(cluster: Cluster, clients: Clients) -> float:
     cluster.kill()
     cluster.postgres.start()
     accepts = time.monotonic()
-    wait_for(lambda: answered_since(clients.journal, accepts), 20, "nothing is acknowledged after the start")
+    wait_for(lambda: clients.answered_since(accepts), 20, "nothing is acknowledged after the start")
     return clients.journal.first_after(accepts)
 
 
@@ -138,7 +134,7 @@ def strike(cluster: Cluster, web: Web, shop: SimpleNamespace, what: str, times: 
             time.sleep(1)
             STRIKES[what](cluster, frozen_s)
             since = time.monotonic()
-            wait_for(lambda since=since: answered_since(clients.journal, since), 20, "nobody answers any more")
+            wait_for(lambda since=since: clients.answered_since(since), 20, "nobody answers any more")
         clients.stop_feeding()
         return clients.finish()
 
