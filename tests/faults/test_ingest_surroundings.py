@@ -27,8 +27,8 @@ F10_SECONDS = 75 if FULL else 5
 MIB_MORE = 64
 
 
-def without_valkey(cluster: Cluster, web: Web, shop: SimpleNamespace) -> tuple[Journal, list[float]]:
-    """Valkey there, then stopped, then gone, each for F5_SECONDS; the 99th percentile of the answers of each."""
+def without_valkey(cluster: Cluster, web: Web, shop: SimpleNamespace, seconds: float) -> tuple[Journal, list[float]]:
+    """Valkey there, then stopped, then gone, each for so many seconds; the 99th percentile of the answers of each."""
     valkey = cluster.valkey
     assert valkey.process
     batches = make_batches(events("F5"), 5)
@@ -37,7 +37,7 @@ def without_valkey(cluster: Cluster, web: Web, shop: SimpleNamespace) -> tuple[J
         marks = [time.monotonic()]
         for number in (0, signal.SIGSTOP, signal.SIGKILL):
             os.kill(valkey.process.pid, number)
-            time.sleep(F5_SECONDS)
+            time.sleep(seconds)
             marks.append(time.monotonic())
         valkey.process.wait()
         valkey.start()
@@ -48,7 +48,7 @@ def without_valkey(cluster: Cluster, web: Web, shop: SimpleNamespace) -> tuple[J
 
 def test_f5_ingest_does_not_know_whether_the_broker_is_there(cluster: Cluster, web: Web, shop: SimpleNamespace) -> None:
     """Full: Valkey stopped for 60 s, then gone for 60 s, after 60 s for comparison; 150 requests a second."""
-    journal, (usual, stopped, gone) = without_valkey(cluster, web, shop)
+    journal, (usual, stopped, gone) = without_valkey(cluster, web, shop, F5_SECONDS)
     print(f"F5: {journal.statuses()}, p99 {usual:.3f} s, stopped {stopped:.3f} s, gone {gone:.3f} s")
     assert books(cluster, shop, journal.acked) == CLEAN
     assert set(journal.statuses()) == {200}
@@ -59,7 +59,7 @@ def test_f5_turns_red_when_a_request_waits_for_the_broker(
     cluster: Cluster, planted: Web, shop: SimpleNamespace
 ) -> None:
     planted.plant("wait_for_the_broker")
-    journal, (usual, stopped, _gone) = without_valkey(cluster, planted, shop)
+    journal, (usual, stopped, _gone) = without_valkey(cluster, planted, shop, 3)
     assert set(journal.statuses()) != {200} or stopped > max(2 * usual, 0.5)
 
 
@@ -124,13 +124,13 @@ def test_f9_full_logs_stop_nothing(cluster: Cluster, shop: SimpleNamespace) -> N
     assert set(journal.statuses()) == {200, 503}
 
 
-def under_attack(web: Web, shop: SimpleNamespace) -> tuple[Journal, float, Strangers]:
+def under_attack(web: Web, shop: SimpleNamespace, seconds: float) -> tuple[Journal, float, Strangers]:
     """Usual clients beside strangers who send too slowly and too much; how many MiB the worker grew by at most."""
     with Clients(web.port, shop.key, make_batches(events("F10"), 10), clients=2, pace_s=0.05) as clients:
         wait_for(lambda: len(clients.journal.acked) > 500, 20, "nothing is acknowledged")
         before, most = web.rss_mib(), 0.0
         with Strangers(web.port, shop.key) as strangers:
-            until = time.monotonic() + F10_SECONDS
+            until = time.monotonic() + seconds
             while time.monotonic() < until:
                 most = max(most, web.rss_mib())
                 time.sleep(0.02)
@@ -142,7 +142,7 @@ def test_f10_slow_and_monstrous_requests_harm_nobody_else(cluster: Cluster, web:
     """Full: 75 s of 200 connections that drip, gzip bombs of 64 MiB, chunked bodies of 100 MiB, 4 million brackets within one
     another, a million items."""
     worker = web.worker()
-    journal, grown, strangers = under_attack(web, shop)
+    journal, grown, strangers = under_attack(web, shop, F10_SECONDS)
     usual = journal.percentile(0.99)
     print(f"F10: {journal.statuses()}, p99 {usual:.2f} s, {grown:.0f} MiB more, strangers: {strangers.told}")
     assert books(cluster, shop, journal.acked) == CLEAN
@@ -154,5 +154,5 @@ def test_f10_slow_and_monstrous_requests_harm_nobody_else(cluster: Cluster, web:
 
 def test_f10_turns_red_when_bodies_have_no_limit(cluster: Cluster, planted: Web, shop: SimpleNamespace) -> None:
     planted.plant("take_everything")
-    _journal, grown, _strangers = under_attack(planted, shop)
+    _journal, grown, _strangers = under_attack(planted, shop, 5)
     assert grown > MIB_MORE
