@@ -36,7 +36,8 @@ def in_scope(workspace: Workspace, work: Callable[[], Answer], tries: int = 3) -
         tries = 1
     for attempt in range(1, tries + 1):
         try:
-            with workspace_scope(workspace):
+            # COPY goes past Django's cursor: without this its errors would be the driver's, which nobody looks for.
+            with connection.wrap_database_errors, workspace_scope(workspace):
                 return work()
         except OperationalError as error:
             if attempt == tries or sqlstate(error) not in TRY_AGAIN:

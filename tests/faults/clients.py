@@ -90,6 +90,10 @@ class Clients:
         with self.lock:
             self.feeding = False
 
+    def answered_since(self, moment: float) -> bool:
+        """Whether a request that was sent after this moment has been acknowledged."""
+        return any(a.status == 200 and a.at > moment for a in self.journal.attempts[-50:])
+
     def finish(self, seconds: float = 300) -> Journal:
         """Wait until everything is acknowledged or refused. Fails after so many seconds."""
         deadline = time.monotonic() + seconds

@@ -15,14 +15,20 @@ SLOW, MIB = 200, 2**20
 
 
 class Strangers:
-    """200 slow connections and three threads of monstrous requests; all end with the block. `told`: what they got."""
+    """200 slow connections and four threads of monstrous requests; all end with the block. `told`: what they got."""
 
     def __init__(self, port: int, key: str) -> None:
         self.port, self.told, self.over = port, Counter[tuple[str, int]](), threading.Event()
         self.head = f"POST /v1/batch HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n".encode()
-        self.bomb = gzip.compress(bytes(64 * MIB))
-        deeds = (self.drip, self.send_bombs, self.send_chunks, self.send_depths)
-        self.threads = [threading.Thread(target=deed, daemon=True) for deed in deeds]
+        self.threads = [threading.Thread(target=deed, daemon=True) for deed in (self.drip, self.send_chunks)]
+        # What fits into the limit, and is a hundred times as large to whoever reads it without care.
+        monsters = {
+            "bomb": (gzip.compress(bytes(64 * MIB)), b"Content-Encoding: gzip\r\n"),
+            "deep": (b'{"batch":[' + b"[" * (4 * MIB - 100),),
+            "many": (b'{"batch":[NaN' + b",{}" * MIB + b"]}",),
+        }
+        for kind, sent in monsters.items():
+            self.threads.append(threading.Thread(target=self.send_body, args=(kind, *sent), daemon=True))
 
     def __enter__(self) -> Strangers:
         for thread in self.threads:
@@ -61,11 +67,11 @@ class Strangers:
                     send(line)
                 with suppress(OSError, ValueError):
                     self.told[kind, int((line.recv(64).split() or [b"", b"0"])[1])] += 1
-            time.sleep(0.2)
+            time.sleep(0.5)
 
-    def send_bombs(self) -> None:
-        length = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(self.bomb)
-        self.repeat("bomb", lambda line: line.sendall(self.head + length + self.bomb))
+    def send_body(self, kind: str, body: bytes, header: bytes = b"") -> None:
+        head = self.head + header + b"Content-Length: %d\r\n\r\n" % len(body)
+        self.repeat(kind, lambda line: line.sendall(head + body))
 
     def send_chunks(self) -> None:
         """100 MiB, which no header announces."""
@@ -77,8 +83,3 @@ class Strangers:
             line.sendall(b"0\r\n\r\n")
 
         self.repeat("chunks", send)
-
-    def send_depths(self) -> None:
-        deep = b"[" * (4 * MIB - 100)
-        length = b"Content-Length: %d\r\n\r\n" % len(deep)
-        self.repeat("deep", lambda line: line.sendall(self.head + length + deep))

@@ -19,7 +19,7 @@ from .web import Web
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
-F1_KILLS = 80 if FULL else 1
+F1_KILLS = 50 if FULL else 1
 
 
 def kill_and_go_on(web: Web, clients: Clients, kills: int) -> tuple[float, int]:
@@ -38,19 +38,15 @@ def kill_and_go_on(web: Web, clients: Clients, kills: int) -> tuple[float, int]:
             gave_up += web.process.poll() is not None
             web.kill()
             web.start()
-        wait_for(lambda began=began: answered_since(clients.journal, began), 30, "nobody answers")
+        wait_for(lambda began=began: clients.answered_since(began), 30, "nobody answers")
         longest = max(longest, clients.journal.first_after(began))
     return longest, gave_up
-
-
-def answered_since(journal: Journal, moment: float) -> bool:
-    return any(a.status == 200 and a.at > moment for a in list(journal.attempts[-50:]))
 
 
 def test_f1_killed_web_processes_lose_nothing_and_store_nothing_twice(
     cluster: Cluster, web: Web, shop: SimpleNamespace
 ) -> None:
-    """Full: 80 kills, half of them of the worker, half of everything, 0.5-2 s after the last was overcome; 4 clients
+    """Full: 50 kills, half of them of the worker, half of everything, 0.5-2 s after the last was overcome; 4 clients
     send batches of 50 as fast as they can all the while."""
     with Clients(web.port, shop.key, make_batches(events("F1")), pace_s=0 if FULL else 0.02) as clients:
         longest, gave_up = kill_and_go_on(web, clients, F1_KILLS)
@@ -64,6 +60,7 @@ def test_f1_killed_web_processes_lose_nothing_and_store_nothing_twice(
     assert set(journal.statuses()) == {0, 200}
 
 
+@only_in_the_lab
 def test_f1_turns_red_when_the_answer_leaves_before_the_commit(
     cluster: Cluster, planted: Web, shop: SimpleNamespace
 ) -> None:
@@ -86,7 +83,7 @@ def kill_postgres(cluster: Cluster, clients: Clients) -> float:
     cluster.kill()
     cluster.postgres.start()
     accepts = time.monotonic()
-    wait_for(lambda: answered_since(clients.journal, accepts), 20, "nothing is acknowledged after the start")
+    wait_for(lambda: clients.answered_since(accepts), 20, "nothing is acknowledged after the start")
     return clients.journal.first_after(accepts)
 
 
@@ -114,6 +111,7 @@ def test_f2_a_killed_postgres_loses_nothing_that_was_acknowledged(
     assert journal.statuses()[503] and max(waits) <= 10
 
 
+@only_in_the_lab
 def test_f2_turns_red_when_commits_are_not_waited_for(cluster: Cluster, planted: Web, shop: SimpleNamespace) -> None:
     planted.plant("asynchronous_commit")
     with Clients(planted.port, shop.key, make_batches(events("F2"))) as clients:
@@ -138,7 +136,7 @@ def strike(cluster: Cluster, web: Web, shop: SimpleNamespace, what: str, times: 
             time.sleep(1)
             STRIKES[what](cluster, frozen_s)
             since = time.monotonic()
-            wait_for(lambda since=since: answered_since(clients.journal, since), 20, "nobody answers any more")
+            wait_for(lambda since=since: clients.answered_since(since), 20, "nobody answers any more")
         clients.stop_feeding()
         return clients.finish()
 

@@ -25,11 +25,21 @@ class Planting(Children):
         return super().start(*[PLANTED if part == PRODUCT else part for part in command], **environment)
 
 
-class Web:
-    """The server on one port for all its lives; ends with the block. `planted`: the one that can be made wrong."""
+class Muting(Children):
+    """Children whose log is full."""
 
-    def __init__(self, url: str, redis_url: str, planted: bool = False) -> None:
-        self.children = Planting() if planted else Children()
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        return super().start("sh", "-c", 'exec "$@" >/dev/full 2>&1', "sh", *command, **environment)
+
+
+class Web:
+    """The server on one port for all its lives; ends with the block.
+
+    `planted`: the one that can be made wrong. `mute`: there is no room for its log.
+    """
+
+    def __init__(self, url: str, redis_url: str, planted: bool = False, mute: bool = False) -> None:
+        self.children = Planting() if planted else Muting() if mute else Children()
         self.port = free_port()
         self.environment = {"DATABASE_URL": url, "DATABASE_ROLE": "app", "REDIS_URL": redis_url}
         self.environment |= {"DJANGO_SETTINGS_MODULE": "ops_platform.settings"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -23,6 +23,9 @@ from users.ingest.normal import Reading, Refused, Result
 MAX_ITEMS = 2_500
 # Deeper than any item may be, and far from where decoders give up.
 READ_DEPTH = 100
+PIECE = 256 * 1024
+MANY_COMMAS = 50_000
+TOO_MANY = (400, "too_many_items", f"At most {MAX_ITEMS} items in a batch.")
 ESCAPED = re.compile(rb"\\.", re.DOTALL)
 OPENING, CLOSING = list(b"[{"), list(b"]}")
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -109,6 +112,8 @@ def split(body: bytes, envelope: type[Struct], arrays: bool = False) -> tuple[St
 def divide(body: bytes, envelope: type[Struct], arrays: bool) -> tuple[Struct, list[Item] | None]:
     """As `split`; raises RecursionError for what is nested too deeply."""
     listed = arrays and body.lstrip()[:1] == b"["
+    if is_crowded(body, listed):
+        raise BadRequest(*TOO_MANY)
     try:
         if listed:
             return envelope(), [bytes(item) for item in decoder(list[msgspec.Raw]).decode(body)]
@@ -121,19 +126,43 @@ def divide(body: bytes, envelope: type[Struct], arrays: bool) -> tuple[Struct, l
         return reread(body, envelope, listed)
 
 
+def pieces(body: bytes) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Stretches of a body: where each begins, its bytes (0 for those inside of texts), and how deep one is after each.
+
+    In stretches, because arrays for all of it would be many times as large.
+    """
+    plain = np.frombuffer(ESCAPED.sub(b"__", body), np.uint8)
+    depth, inside = 0, False
+    for start in range(0, len(body), PIECE):
+        marks = plain[start : start + PIECE]
+        quoted = np.logical_xor.accumulate(marks == ord('"')) ^ inside
+        marks = np.where(quoted, 0, marks)
+        after = depth + np.cumsum(np.isin(marks, OPENING).astype(int) - np.isin(marks, CLOSING))
+        yield start, marks, after
+        depth, inside = int(after[-1]), bool(quoted[-1])
+
+
 def without_depths(body: bytes) -> bytes:
     """The body with whatever is nested deeper than READ_DEPTH cut out, which a decoder could not even skip.
 
     The item it was in is still deeper than an item may be, and is refused for that; its neighbours are not.
     """
-    marks = np.frombuffer(ESCAPED.sub(b"__", body), np.uint8)
-    outside = np.cumsum(marks == ord('"')) % 2 == 0
-    steps = np.where(outside & np.isin(marks, OPENING), 1, 0) - np.where(outside & np.isin(marks, CLOSING), 1, 0)
-    after = np.cumsum(steps)
-    before = after - steps
-    first = (before == READ_DEPTH) & (after > READ_DEPTH)
-    text = np.where(first, ord("0"), np.frombuffer(body, np.uint8)).astype(np.uint8)
-    return text[first | (np.maximum(before, after) <= READ_DEPTH)].tobytes()
+    kept: list[bytes] = []
+    for start, marks, after in pieces(body):
+        first = (after == READ_DEPTH + 1) & np.isin(marks, OPENING)
+        text = np.frombuffer(body, np.uint8, len(marks), start).copy()
+        text[first] = ord("0")
+        kept.append(text[first | (after + np.isin(marks, CLOSING) <= READ_DEPTH)].tobytes())
+    return b"".join(kept)
+
+
+def is_crowded(body: bytes, listed: bool) -> bool:
+    """Whether there are far too many items, as a glance at the commas between them tells: a million objects, each of two
+    characters, would be a hundred times their size in memory."""
+    if body.count(b",") <= MANY_COMMAS:
+        return False
+    level = 1 if listed else 2
+    return sum(int(((marks == ord(",")) & (after == level)).sum()) for _, marks, after in pieces(body)) > 2 * MAX_ITEMS
 
 
 def reread(body: bytes, envelope: type[Struct], listed: bool) -> tuple[Struct, list[Item] | None]:
@@ -175,7 +204,7 @@ def check_items(items: list[Item]) -> list[Item]:
     if not items:
         raise BadRequest(400, "empty_batch", "The batch holds no items.")
     if len(items) > MAX_ITEMS:
-        raise BadRequest(400, "too_many_items", f"At most {MAX_ITEMS} items in a batch.")
+        raise BadRequest(*TOO_MANY)
     return items
 
 

@@ -1,0 +1,55 @@
+"""What waits to be stored: nobody waits for ever, whoever gave up stops nobody, and a monster is not even read."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from users.ingest import door, group
+from users.ingest.normal import Result
+
+
+def opened() -> Any:
+    return SimpleNamespace(readings=[None], key=SimpleNamespace(workspace_id=uuid.uuid4()))
+
+
+def test_a_request_that_is_called_off_is_left_out_and_the_writer_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered, go_on, stored = threading.Event(), threading.Event(), []
+
+    def store(batch: list[Any]) -> list[list[Result]]:
+        entered.set()
+        assert go_on.wait(10)
+        stored.extend(batch)
+        return [[Result("accepted")] for _opened in batch]
+
+    monkeypatch.setattr(group, "store", store)
+    writer, (first, second, third) = group.Writer(), [opened() for _ in range(3)]
+    being_stored = writer.submit(first)
+    assert entered.wait(10)
+    assert not being_stored.cancel(), "it is being stored already"
+    assert writer.submit(second).cancel()
+    go_on.set()
+    assert being_stored.result(10) == writer.submit(third).result(10) == [Result("accepted")]
+    assert stored == [first, third]
+
+
+def test_a_database_that_does_not_answer_in_time_is_a_503() -> None:
+    answer = door.explain(TimeoutError())
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+
+
+@pytest.mark.parametrize("first", [b"NaN", b"{}"])
+def test_a_body_of_far_too_many_items_is_refused_unread(send: Any, first: bytes) -> None:
+    answer = send("batch", body=b'{"batch":[' + first + b",{}" * 60_000 + b"]}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "too_many_items")
+
+
+def test_commas_within_items_are_no_items(send: Any) -> None:
+    """A thousand items of a hundred numbers each have far more commas than items."""
+    item = b'{"type":"track","userId":"u","event":"e","messageId":"m%d","properties":{"x":[' + b"1," * 99 + b"1]}}"
+    answer = send("batch", body=b'{"batch":[' + b",".join(item % n for n in range(1000)) + b"]}")
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 1000)
