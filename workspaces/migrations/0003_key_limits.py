@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
             "accesskey",
             models.CheckConstraint(
                 condition=models.Q(("events_per_second", None))
-                | models.Q(("events_per_second__gte", 1), ("burst__gte", 1)),
+                | models.Q(("burst__gte", 1), ("events_per_second__gte", 1)),
                 name="access_key_limit",
             ),
         ),
