@@ -154,7 +154,7 @@ class RulesForm(forms.Form):
     )
 
     keep_events_months = forms.IntegerField(
-        label=_("Keep events for"),
+        label=_("Keep events, in months"),
         min_value=LEAST_MONTHS,
         max_value=MOST_MONTHS,
         required=False,
