@@ -6,6 +6,7 @@ people, and stores the rows under ids of its own; ROWS_PER_COMMIT as in benchmar
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -109,10 +110,8 @@ def import_file(workspace: Workspace, path: Path) -> tuple[list[float], dict]:
     )
     seen: list[float] = []
     while child.poll() is None:
-        try:
+        with contextlib.suppress(OSError, StopIteration):
             seen.append(pss_of(child.pid) / 1024)
-        except (OSError, StopIteration):
-            pass
         time.sleep(0.25)
     assert child.stdout is not None
     told = json.loads(child.stdout.read())

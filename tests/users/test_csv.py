@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from users import csv_files
-from users.csv_files import BadFile, guess_layout, read_rows, repeated_rows
+from users.csv_files import BadFile, Occurrences, fingerprints, guess_layout, read_rows
 from users.csv_mapping import Mapping, RowReader, as_value, guess_mapping, guess_time_format, read_amount, read_time
 from users.exports import csv_lines, safe_cell
 from users.ingest.normal import NormalEvent, NormalProfile, Refused
@@ -114,9 +114,13 @@ def test_a_bad_row_costs_only_itself_and_has_its_line(file):
     ]
 
 
-def test_only_truly_identical_rows_are_counted(file):
-    path = file("id,n\n" + "".join(f"u{n},{n}\n" for n in range(1000)) + "u5,5\nu5,5\nu7,7\nu7 ,7\n")
-    assert len(repeated_rows(read_rows(path, guess_layout(path)))) == 2
+def test_identical_rows_are_counted_in_the_order_of_the_file_however_it_is_cut():
+    rows = [f"u{n}" for n in range(1000)] + ["u5", "u5", "u7", "u7 ", "u5"]
+    for size in (1, 3, 400, 2000):
+        counted, occurrences = [], Occurrences()
+        for start in range(0, len(rows), size):
+            counted += occurrences.count(fingerprints(rows[start : start + size]))
+        assert counted == [0] * 1000 + [1, 2, 1, 0, 3]
 
 
 @settings(max_examples=100, deadline=None)
