@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import blake2b, sha1
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from users.csv_mapping import RowReader, read_amount, read_value
 from users.ingest import normal
@@ -41,6 +41,18 @@ class Cells(dict[str, Any]):
 
     def of(self, column: Sequence[str]) -> list[Any]:
         return list(map(self.__getitem__, column))
+
+
+class Columns(NamedTuple):
+    """Rows of one width, read: `rests` is the rest of their COPY lines, `bad` the places of those that were refused."""
+
+    people: list[Any]
+    ids: Sequence[str]
+    times: list[Any]
+    names: list[Any]
+    events: list[str]
+    rests: list[str]
+    bad: set[int]
 
 
 class ColumnReader:
@@ -97,7 +109,7 @@ class ColumnReader:
     def column(self, role: str, columns: Sequence[Sequence[str]], rows: int) -> Sequence[str]:
         return columns[self.place[role]] if role in self.place else [""] * rows
 
-    def read(self, rows: list[list[str]], joined: list[str], counts: list[int]) -> dict[str, list[Any]]:
+    def read(self, rows: list[list[str]], joined: list[str], counts: list[int]) -> Columns:
         """Rows of equal width as columns: their ids, times and names, and the rest of a COPY line. None where refused."""
         columns, size = list(zip(*rows, strict=True)), len(rows)
         people = self.people.of(columns[self.place["external_id"]])
@@ -117,15 +129,15 @@ class ColumnReader:
             for message, text, amount, number in zip(messages, texts, money, order, strict=True)
         ]
         times = self.times.of(columns[self.place["time"]])
-        return {
-            "people": people,
-            "ids": columns[self.place["external_id"]],
-            "times": times,
-            "names": names,
-            "events": [self.event_hex(message or "") for message in messages],
-            "texts": rest,
-            "bad": self.refused(size, people, times, names, messages, *pieces),
-        }
+        return Columns(
+            people,
+            columns[self.place["external_id"]],
+            times,
+            names,
+            [self.event_hex(message or "") for message in messages],
+            rest,
+            self.refused(size, people, times, names, messages, *pieces),
+        )
 
     def message_ids(
         self, columns: Sequence[Sequence[str]], names: list[Any], joined: list[str], counts: list[int]

@@ -105,11 +105,11 @@ class ChunkReader:
         if not batch:
             return []
         told = self.columns.read([cells for _line, _done, cells in batch], joined, counts)  # type: ignore[misc]
-        bad = told["bad"] | {n for n, text in enumerate(told["texts"]) if len(text) > normal.MAX_ITEM_BYTES // 4}
+        bad = told.bad | {n for n, text in enumerate(told.rests) if len(text) > normal.MAX_ITEM_BYTES // 4}
         names, first, numbers = chunk.names, chunk.people, []
-        for name in told["names"]:
+        for name in told.names:
             numbers.append(0 if name is None else names.setdefault(name, len(names) + 1))
-        rows = zip(told["people"], told["times"], told["events"], numbers, told["texts"], strict=True)
+        rows = zip(told.people, told.times, told.events, numbers, told.rests, strict=True)
         if bad:
             rows = (row for n, row in enumerate(rows) if n not in bad)  # type: ignore[assignment]
         text = chunk.text
@@ -120,8 +120,8 @@ class ChunkReader:
         kept = [n for n in range(len(batch)) if n not in bad] if bad else range(len(batch))
         chunk.lines += [batch[n][0] for n in kept]
         chunk.numbers += [numbers[n] for n in kept]
-        chunk.months.update(at[:7] for at in told["times"] if at)
-        chunk.external.update(zip(told["people"], told["ids"], strict=True))
+        chunk.months.update(told.times[n][:7] for n in kept)
+        chunk.external.update(zip(told.people, told.ids, strict=True))
         return [places[n] for n in bad]
 
     def read_row(self, chunk: Chunk, row: FileRow, count: int) -> None:
