@@ -74,6 +74,9 @@ JOB_STATES: dict[str, Name] = {
     "failed": _("Failed"),
     "skipped": _("Skipped"),
     "cancelled": _("Cancelled"),
+    "paused": _("Paused"),
+    "undoing": _("Taking back"),
+    "undone": _("Taken back"),
 }
 ROLES: dict[str, Name] = {
     "owner": pgettext_lazy("role", "Owner"),
@@ -160,7 +163,7 @@ KINDS: dict[str, dict[str, Name]] = {
 }
 MOODS = {
     "good": {"sent", "done", "finished"},
-    "busy": {"running", "sending", "claimed", "scheduled", "due"},
+    "busy": {"running", "sending", "claimed", "scheduled", "due", "undoing"},
     "bad": {"failed", "unknown"},
     "warn": {"paused", "deferred"},
 }

@@ -9,10 +9,9 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -171,17 +170,45 @@ def split_rows(text: Iterable[str], delimiter: str) -> Iterator[Row]:
                 raise BadFile("malformed_csv", line) from error
             yield line, Refused("malformed_csv", "A quote is out of place, or a cell is too long.")
             continue
-        if any(cell.strip() for cell in cells):
+        if cells and (cells[0].strip() or any(map(str.strip, cells))):
             yield line, cells
 
 
-def fingerprint(cells: list[str]) -> int:
-    """64 bits of a row's content, whatever its delimiter and encoding."""
-    return int.from_bytes(blake2b("\x1f".join(cells).encode(), digest_size=8).digest(), "big")
+def fingerprints(rows: list[str]) -> list[int]:
+    """64 bits of each row's content; the same within one process only."""
+    return [mark & 0xFFFF_FFFF_FFFF_FFFF for mark in map(hash, rows)]
 
 
-def repeated_rows(rows: Iterable[tuple[int, int, list[str] | Refused]]) -> set[int]:
-    """Fingerprints that occur more than once: only those need counting, so that a million rows cost 8 MB here."""
-    prints = array("Q", (fingerprint(cells) for _line, _done, cells in rows if isinstance(cells, list)))
-    values, counts = np.unique(np.frombuffer(prints, dtype=np.uint64), return_counts=True)
-    return set(values[counts > 1].tolist())
+class Occurrences:
+    """How often each row of a file came before in it, told chunk by chunk while the file is read once.
+
+    Rows are their fingerprints: 8 bytes a row, and a count only for those that repeat.
+    """
+
+    def __init__(self) -> None:
+        self.known = np.empty(0, dtype=np.uint64)
+        self.counts: Counter[int] = Counter()
+
+    def count(self, prints: list[int]) -> list[int]:
+        """For each of the next rows, how often the very same came before."""
+        told = np.array(prints, dtype=np.uint64)
+        fresh, _first, each = np.unique(told, return_index=True, return_counts=True)
+        places = np.searchsorted(self.known, fresh)
+        again = np.zeros(len(fresh), dtype=bool)
+        inside = places < len(self.known)
+        again[inside] = self.known[places[inside]] == fresh[inside]
+        answer = [0] * len(prints)
+        if repeated := set(fresh[again | (each > 1)].tolist()):
+            self.number(prints, repeated, set(fresh[again].tolist()), answer)
+        self.known = np.insert(self.known, places[~again], fresh[~again])
+        return answer
+
+    def number(self, prints: list[int], repeated: set[int], known: set[int], answer: list[int]) -> None:
+        seen = set(known)
+        for place, mark in enumerate(prints):
+            if mark not in repeated:
+                continue
+            if mark in seen:
+                self.counts[mark] += 1
+            seen.add(mark)
+            answer[place] = self.counts[mark]

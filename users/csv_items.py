@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
 
-from users.csv_files import fingerprint
 from users.csv_mapping import Mapping, read_amount
 from users.ingest.normal import Refused
 
@@ -34,7 +33,7 @@ def sum_items(rows: Iterable[FileRow], mapping: Mapping, columns: Sequence[str])
         if isinstance(cells, Refused) or not isinstance(found, tuple):
             yield line, done, cells
             continue
-        mark = fingerprint(list(found))
+        mark = hash(found)
         if mark in closed:
             yield line, done, Refused("order_apart", "The rows of one order do not stand together.", columns[order])
             continue

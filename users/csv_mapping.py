@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -54,6 +53,7 @@ TIME_FORMATS = (
 )
 NOON = time(12)
 AMOUNT = re.compile(r"([¥￥$€£]?\s*)?([+-]?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,10})?)\s*元?", re.ASCII)
+SHORT = 40
 PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?", re.ASCII)
 
 
@@ -122,9 +122,8 @@ def reads(value: str, time_format: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=10_000)
 def read_time(text: str, time_format: str, zone: str) -> datetime:
-    """A cell as a UTC time. Raises Refused; dates repeat in files, so answers are remembered."""
+    """A cell as a UTC time. Raises Refused."""
     text = text.strip()
     try:
         if time_format == EPOCH:
@@ -167,18 +166,31 @@ class RowReader:
         self.place = {role: self.columns.index(c) for c, role in mapping.roles.items() if role in ROLES}
         given = [(n, c, mapping.roles.get(c, PROPERTY).partition(":")) for n, c in enumerate(self.columns)]
         self.kept = [(n, name or column) for n, column, (role, _colon, name) in given if role == PROPERTY]
+        self.traits = [(trait, self.place[trait]) for trait in TRAITS if trait in self.place]
+        self.has_money = "amount" in self.place or any(name in normal.AMOUNT_KEYS for _n, name in self.kept)
+        self.has_order = "order_id" in self.place or any(name == "order_id" for _n, name in self.kept)
+        # Files repeat their people, names and days: what a cell was read as is remembered for a while.
+        self.person = lru_cache(50_000)(self.read_person)
+        self.name = lru_cache(5_000)(lambda text: normal.clean_name(text.strip() or mapping.event))
+        self.at = lru_cache(10_000)(self.read_at)
 
     def read(self, cells: list[str], occurrence: int) -> list[NormalEvent | NormalProfile]:
         """A row as an event, and what it tells about the person. Raises Refused whose path is the column.
 
         `occurrence` counts truly identical rows: two of them in a file are two events, the file again adds none.
         """
-        person = PersonKey(self.checked("external_id", cells, self.read_id))
-        at = self.checked("time", cells, lambda text: self.read_at(text))
-        name = self.checked("event", cells, lambda text: normal.clean_name(text or self.mapping.event))
+        role, place = "external_id", self.place
+        try:
+            person = self.person(cells[place["external_id"]] if "external_id" in place else "")
+            role = "time"
+            at = self.at(cells[place["time"]] if "time" in place else "")
+            role = "event"
+            name = self.name(cells[place["event"]] if "event" in place else "")
+        except Refused as problem:
+            raise Refused(problem.code, problem.message, self.mapping.column_of(role) or "") from problem
         properties = self.read_properties(cells)
         text = normal.encode(properties)
-        if len(text.encode()) > normal.MAX_ITEM_BYTES:
+        if len(text) > normal.MAX_ITEM_BYTES // 4 and len(text.encode()) > normal.MAX_ITEM_BYTES:
             raise Refused("event_too_large", "At most 32 KiB a row.")
         event = NormalEvent(
             person,
@@ -187,10 +199,10 @@ class RowReader:
             at,
             at,
             text,
-            normal.read_money(properties, self.currency),
-            normal.read_order_id(properties),
+            normal.read_money(properties, self.currency) if self.has_money else None,
+            normal.read_order_id(properties) if self.has_order else None,
         )
-        traits = self.read_traits(cells)
+        traits = self.read_traits(cells) if self.traits else {}
         return [event, NormalProfile(person, at, traits)] if traits else [event]
 
     def cell(self, role: str, cells: list[str]) -> str:
@@ -203,28 +215,29 @@ class RowReader:
             column = self.mapping.column_of(role) or ""
             raise Refused(problem.code, problem.message, column) from problem
 
-    def read_id(self, text: str) -> str:
+    def read_person(self, text: str) -> PersonKey:
+        text = text.strip()
         if self.mapping.id_numbers and text.isdecimal() and text.isascii():
             text = str(int(text))
         if not text:
             raise Refused("missing_identifier", "The row names no person.")
-        return normal.clean_id(text, "external_id")
+        return PersonKey(normal.clean_id(text, "external_id"))
 
     def read_at(self, text: str) -> datetime:
         return normal.check_history(read_time(text, self.mapping.time_format, self.zone), self.received_at)
 
     def read_properties(self, cells: list[str]) -> dict[str, Any]:
         """Kept columns by their names, numbers as numbers; the amount as `total`, the order number as `order_id`."""
-        told = {column: as_value(cells[n].strip()) for n, column in self.kept if cells[n].strip()}
+        told = {column: read_value(text) for n, column in self.kept if (text := cells[n].strip())}
         if "amount" in self.place and self.cell("amount", cells):
             told["total"] = self.checked("amount", cells, read_amount)
-        if order := self.cell("order_id", cells):
+        if self.has_order and (order := self.cell("order_id", cells)):
             told["order_id"] = order
         return normal.clean_properties(told)
 
     def read_traits(self, cells: list[str]) -> dict[str, Any]:
         """Attributes of the person. An address that is none refuses the row, so that somebody looks at it."""
-        told = {trait: text for trait in TRAITS if (text := self.cell(trait, cells))}
+        told = {trait: text for trait, place in self.traits if (text := cells[place].strip())}
         for trait, usable in (("email", normal.clean_email), ("phone", self.is_phone)):
             if trait in told and not usable(told[trait]):
                 raise Refused(f"invalid_{trait}", "This is no address.", self.mapping.column_of(trait) or "")
@@ -234,11 +247,18 @@ class RowReader:
         return clean_phone(text, region_of(self.currency))
 
     def read_message_id(self, cells: list[str]) -> str:
+        if "message_id" not in self.place:
+            return ""
         return self.checked("message_id", cells, lambda text: normal.clean_text(text, "message_id"))
 
     def make_message_id(self, name: str, cells: list[str], occurrence: int) -> str:
-        content = json.dumps([name, cells, occurrence], ensure_ascii=False)
+        content = "\x1f".join((name, str(occurrence), *cells))
         return "csv-" + blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def read_value(text: str) -> Any:
+    """`as_value`, remembered for short texts: the values of a column repeat."""
+    return short_value(text) if len(text) < SHORT else as_value(text)
 
 
 def as_value(text: str) -> Any:
@@ -246,3 +266,6 @@ def as_value(text: str) -> Any:
     if not PLAIN_NUMBER.fullmatch(text):
         return text
     return Decimal(text) if "." in text else int(text)
+
+
+short_value = lru_cache(10_000)(as_value)

@@ -5,42 +5,43 @@ A chunk of rows, its errors and its progress commit together.
 
 from __future__ import annotations
 
+import gc
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
-from users.csv_files import BadFile, fingerprint, read_rows, repeated_rows
-from users.csv_items import sum_items
+from users.csv_files import BadFile
 from users.csv_mapping import RowReader
 from users.differences import refresh_statistics
+from users.import_rows import Chunk, ChunkReader, one_ahead
+from users.import_store import Stored, store_chunk
+from users.import_undo import undo_import
 from users.imports import ACTIVE, layout_of, mapping_of
-from users.ingest.normal import NormalEvent, NormalProfile, Refused
-from users.ingest.write import write
-from users.models import EndUser, Import, ImportRowError, person_id
+from users.ingest import write
+from users.ingest.normal import Refused
+from users.models import Import, ImportRowError
 from users.services import in_scope
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
-CHUNK_ROWS = 2_000
+CHUNK_ROWS = 40_000
 KEPT_ERRORS = 10_000
 # A worker that did not commit a chunk for so long is taken for dead.
 SILENCE = timedelta(minutes=2)
-# Line number, bytes read so far, cells or why there are none, and how often the very same row came before.
-FileRow = tuple[int, int, list[str] | Refused, int]
+TOO_MANY_NAMES = Refused(write.TOO_MANY_NAMES.code, write.TOO_MANY_NAMES.message)
 
 
 def due_imports(now: datetime) -> list[uuid.UUID]:
     """Imports that nobody works on, in the open scope: just queued, or left behind by a worker that died."""
-    queued = Import.objects.filter(state="due")
-    silent = Import.objects.filter(state="running", heartbeat_at__lt=now - SILENCE)
+    queued = Import.objects.filter(Q(state="due") | Q(state="undoing", heartbeat_at=None))
+    silent = Import.objects.filter(state__in=["running", "undoing"], heartbeat_at__lt=now - SILENCE)
     return list((queued | silent).order_by("created_at").values_list("pk", flat=True))
 
 
@@ -52,9 +53,11 @@ def run_import(workspace: Workspace, pk: uuid.UUID) -> Import | None:
 
 
 def work_through(workspace: Workspace, file: Import) -> Import:
-    """Work through a claimed import to its end; returns it as it then is."""
+    """Work through a claimed import to its end, or take it back; returns it as it then is."""
     try:
-        Run(workspace, file).work()
+        if file.state == "running":
+            Run(workspace, file).work()
+        undo_import(workspace, file.pk)  # also when somebody asked for it while it ran
     except (BadFile, OSError) as problem:
         code = problem.code if isinstance(problem, BadFile) else "file_gone"
         line = problem.line if isinstance(problem, BadFile) else 0
@@ -68,9 +71,11 @@ def claim(pk: uuid.UUID) -> Import | None:
     if pk not in due_imports(now):
         return None
     file = Import.objects.select_for_update(skip_locked=True).filter(pk=pk, state__in=ACTIVE).first()
-    if file is None or (file.state == "running" and file.heartbeat_at > now - SILENCE):
+    if file is None or (file.heartbeat_at and file.heartbeat_at > now - SILENCE):
         return None
-    file.state, file.heartbeat_at, file.started_at = "running", now, file.started_at or now
+    if file.state == "due":
+        file.state = "running"
+    file.heartbeat_at, file.started_at = now, file.started_at or now
     file.save(update_fields=["state", "heartbeat_at", "started_at"])
     return file
 
@@ -82,97 +87,78 @@ def finish(workspace: Workspace, file: Import, state: str, error: str = "") -> N
         refresh_statistics(Import.objects.get(pk=file.pk).accepted, "event", "end_user")
 
 
+@contextmanager
+def no_cycles() -> Iterator[None]:
+    """Without the collector of cyclic garbage: it would look through every row of every chunk and find none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 class Run:
     """One worker's way through one file."""
 
     def __init__(self, workspace: Workspace, file: Import) -> None:
         self.workspace, self.file = workspace, file
-        self.path, layout = Path(file.path), layout_of(file)
-        self.layout = layout
+        self.layout = layout_of(file)
         self.now = timezone.now()
-        self.reader = RowReader(mapping_of(file), layout.columns, workspace.zone, workspace.currency, self.now)
+        self.reader = RowReader(mapping_of(file), self.layout.columns, workspace.zone, workspace.currency, self.now)
         # People a dry run has already counted as new, which it took back from the database.
-        self.counted: set[uuid.UUID] = set()
+        self.counted: set[str] = set()
 
     def work(self) -> None:
-        """Chunk by chunk to the end, or until the row says that somebody cancelled or took over."""
-        rows = self.numbered_rows()
-        skipped = sum(1 for _ in islice(rows, self.file.rows))  # only counted again: they are stored
-        position = skipped
-        while chunk := list(islice(rows, CHUNK_ROWS)):
-            if not in_scope(self.workspace, partial(self.take, chunk, position)):
-                return
-            position += len(chunk)
-            self.counted |= self.new
-        finish(self.workspace, self.file, "done" if position else "failed", "" if position else "no_rows")
+        """Chunk by chunk to the end, or until the row says that somebody stopped it or took over."""
+        rows = self.file.rows
+        chunks = ChunkReader(self.workspace, Path(self.file.path), self.layout, self.reader, CHUNK_ROWS, rows)
+        with no_cycles():
+            for chunk in one_ahead(iter(chunks)):
+                if not in_scope(self.workspace, partial(self.take, chunk)):
+                    return
+                rows = chunk.position + chunk.rows
+        finish(self.workspace, self.file, "done" if rows else "failed", "" if rows else "no_rows")
 
-    def rows(self) -> Iterator[tuple[int, int, list[str] | Refused]]:
-        rows, mapping = read_rows(self.path, self.layout), self.reader.mapping
-        return sum_items(rows, mapping, self.layout.columns) if mapping.sum_items else rows
+    def take(self, chunk: Chunk) -> bool:
+        """Store a chunk with its errors and progress in the open scope; False when this run is no longer ours.
 
-    def numbered_rows(self) -> Iterator[FileRow]:
-        """Rows with how often the very same row came before in this file."""
-        repeated = repeated_rows(self.rows())
-        seen: Counter[int] = Counter()
-        for line, done, cells in self.rows():
-            occurrence = 0
-            if repeated and isinstance(cells, list) and (mark := fingerprint(cells)) in repeated:
-                occurrence = seen[mark]
-                seen[mark] += 1
-            yield line, done, cells, occurrence
-
-    def take(self, chunk: list[FileRow], position: int) -> bool:
-        """Store a chunk with its errors and progress in the open scope; False when this run is no longer ours."""
-        current = Import.objects.select_for_update().get(pk=self.file.pk)
-        if current.state != "running" or current.rows != position:
+        The row is locked only for the last moment, so that whoever wants to stop the import need not wait for a chunk.
+        """
+        mine = Import.objects.filter(pk=self.file.pk, state="running", rows=chunk.position)
+        current = mine.first()
+        if current is None:
             return False
-        errors: list[ImportRowError] = []
-        items: list[NormalEvent | NormalProfile] = []
-        lines: list[int] = []
-        for line, _done, cells, occurrence in chunk:
-            try:
-                if isinstance(cells, Refused):
-                    raise cells
-                read = self.reader.read(cells, occurrence)
-                items += read
-                lines += [line] * len(read)
-            except Refused as problem:
-                errors.append(self.error(line, problem, cells))
-        self.new = self.find_new(items)
-        counts = self.store(items, lines, errors)
-        room = max(0, KEPT_ERRORS - current.rejected)
-        ImportRowError.objects.bulk_create(errors[:room], batch_size=1000)
-        Import.objects.filter(pk=self.file.pk).update(
-            rows=F("rows") + len(chunk),
-            done_bytes=chunk[-1][1],
-            accepted=F("accepted") + counts["accepted"],
-            duplicates=F("duplicates") + counts["duplicate"],
-            rejected=F("rejected") + len(errors),
-            new_people=F("new_people") + len(self.new),
-            heartbeat_at=timezone.now(),
-        )
-        return True
-
-    def store(
-        self, items: list[NormalEvent | NormalProfile], lines: list[int], errors: list[ImportRowError]
-    ) -> Counter[str]:
-        """Write the items; a dry run does the same and takes it back, so that it counts what a run would."""
         with transaction.atomic():
-            results = write(items, self.now)
+            stored = self.store(chunk)
+            errors = [self.error(*told) for told in chunk.errors]
+            errors += [self.error(line, TOO_MANY_NAMES, []) for line in stored.refused]
+            room = max(0, KEPT_ERRORS - current.rejected)
+            ImportRowError.objects.bulk_create(errors[:room], batch_size=1000)
+            still = mine.update(
+                rows=F("rows") + chunk.rows,
+                done_bytes=chunk.done_bytes,
+                accepted=F("accepted") + stored.accepted,
+                duplicates=F("duplicates") + stored.duplicates,
+                rejected=F("rejected") + len(errors),
+                new_people=F("new_people") + len(stored.new_people),
+                heartbeat_at=timezone.now(),
+            )
+            if not still:
+                transaction.set_rollback(True)
+        return bool(still)
+
+    def store(self, chunk: Chunk) -> Stored:
+        """Write the chunk; a dry run does the same and takes it back, so that it counts what a run would."""
+        with transaction.atomic():
+            stored = store_chunk(self.workspace, self.file, chunk, self.reader)
             if self.file.dry_run:
                 transaction.set_rollback(True)
-        counts: Counter[str] = Counter()
-        for item, result, line in zip(items, results, lines, strict=True):
-            if isinstance(item, NormalEvent):
-                counts[result.status] += 1
-                if result.status == "rejected":
-                    errors.append(self.error(line, Refused(result.code, result.message), []))
-        return counts
-
-    def find_new(self, items: Iterable[NormalEvent | NormalProfile]) -> set[uuid.UUID]:
-        keys = {item.person for item in items}
-        ids = {person_id(self.workspace.pk, key.external_id, key.kind) for key in keys} - self.counted
-        return ids - set(EndUser.objects.filter(pk__in=list(ids)).values_list("pk", flat=True))
+        if self.file.dry_run:
+            stored.new_people = [pk for pk in stored.new_people if pk not in self.counted]
+            self.counted.update(stored.new_people)
+        return stored
 
     def error(self, line: int, problem: Refused, cells: list[str] | Refused) -> ImportRowError:
         column = problem.path.removeprefix("properties.")

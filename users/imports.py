@@ -1,4 +1,5 @@
-"""Taking in files of orders or events: receive one, look at it, say what its columns mean, check or run it, cancel it.
+"""Taking in files of orders or events: receive one, look at it, say what its columns mean, check or run it, pause,
+cancel or undo it.
 
 The work itself is in users.import_run; here rows are left that say what is due.
 """
@@ -17,14 +18,19 @@ from django.utils import timezone
 from users.csv_files import SAMPLE_LINES, BadFile, Layout, guess_layout, read_rows
 from users.csv_mapping import Mapping, guess_mapping
 from users.import_words import sentence
-from users.models import Import, ImportRowError
+from users.models import Import, ImportBatch, ImportRowError
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator
 from workspaces.services import audit
 
 MAX_FILE_BYTES = 200 * 1024 * 1024
 KEPT_FILES = timedelta(days=7)
-ACTIVE = ("due", "running")
+ACTIVE = ("due", "running", "undoing")
+STOPPABLE = ("due", "running")
+ENDED = ("new", "done", "failed", "cancelled", "undone")
+UNDOABLE = ("done", "failed", "cancelled")
+# What an undo needs is kept for so long.
+UNDO_DAYS = 30
 
 
 def bad_upload(problem: BadFile) -> DomainError:
@@ -88,7 +94,7 @@ def sample_rows(path: Path, layout: Layout, rows: int = 50) -> list[list[str]]:
 
 def change_layout(file: Import, **choices: Any) -> None:
     """Read the file again in another way (delimiter, header, encoding); the mapping is guessed anew. Raises DomainError."""
-    require_state(file, "new", "done", "failed", "cancelled")
+    require_state(file, *ENDED)
     try:
         layout = guess_layout(Path(file.path), **choices)
     except BadFile as problem:
@@ -101,7 +107,7 @@ def change_layout(file: Import, **choices: Any) -> None:
 
 def start_import(file: Import, mapping: Mapping, dry_run: bool, by: Operator | None = None) -> None:
     """Queue the file with a mapping; a dry run only counts. Raises DomainError naming what is missing, Conflict when active."""
-    require_state(file, "new", "done", "failed", "cancelled")
+    require_state(file, *ENDED)
     layout = layout_of(file)
     if problem := mapping.problem(layout.columns):
         raise DomainError(problem[0], sentence(problem[0]), problem[1])
@@ -121,6 +127,8 @@ def start_import(file: Import, mapping: Mapping, dry_run: bool, by: Operator | N
         started_at=None,
         finished_at=None,
         heartbeat_at=None,
+        undone=0,
+        undone_people=0,
     )
     ImportRowError.objects.filter(file=file).delete()
     if not dry_run:
@@ -134,18 +142,57 @@ def require_state(file: Import, *states: str) -> None:
         raise Conflict("import_active", sentence("import_active"))
 
 
+def pause_import(file: Import, by: Operator | None = None) -> bool:
+    """Stop after the chunks that are stored, to go on later. Returns False when there was nothing to stop."""
+    return change_state(file, ("due", "running"), by, "import.pause", state="paused")
+
+
+def resume_import(file: Import, by: Operator | None = None) -> bool:
+    """Go on where it was paused. Returns False when it is not."""
+    return change_state(file, ("paused",), by, "import.resume", state="due", heartbeat_at=None)
+
+
 def cancel_import(file: Import, by: Operator | None = None) -> bool:
-    """Stop after the chunk in hand; what is stored stays. Returns False when there was nothing to stop."""
-    stopped = Import.objects.filter(pk=file.pk, state__in=ACTIVE).update(state="cancelled", finished_at=timezone.now())
-    if stopped:
+    """Stop, and take back what this run stored so far. Returns False when there was nothing to stop."""
+    states = (*STOPPABLE, "paused")
+    ended = {"state": "cancelled", "finished_at": timezone.now()}
+    if file.dry_run:
+        return change_state(file, states, by, "import.cancel", **ended)
+    waiting = Import.objects.filter(pk=file.pk, state="due", started_at=None)
+    if waiting.update(**ended):
         audit("import.cancel", file.name, by, file=str(file.pk))
-    return bool(stopped)
+        return True
+    return change_state(file, states, by, "import.cancel", state="undoing", heartbeat_at=None)
+
+
+def undo_import(file: Import, by: Operator | None = None) -> bool:
+    """Take back what a finished import stored. Returns False when there is nothing to take back (any more)."""
+    if not can_undo(file):
+        return False
+    return change_state(file, UNDOABLE, by, "import.undo", state="undoing", heartbeat_at=None)
+
+
+def can_undo(file: Import) -> bool:
+    return file.state in UNDOABLE and ImportBatch.objects.filter(file=file.pk).exists()
+
+
+def change_state(file: Import, states: tuple[str, ...], by: Operator | None, action: str, **values: Any) -> bool:
+    done = Import.objects.filter(pk=file.pk, state__in=states).update(**values)
+    if done:
+        audit(action, file.name, by, file=str(file.pk))
+    return bool(done)
 
 
 def forget_files(now: datetime) -> int:
-    """Delete uploaded files a week after their import ended, in the open scope; rows, counts and errors stay."""
+    """Delete uploaded files a week after their import ended, in the open scope; rows, counts and errors stay.
+
+    So does what an undo needs, for UNDO_DAYS. Returns how many files went.
+    """
+    ImportBatch.objects.filter(at__lt=now - timedelta(days=UNDO_DAYS)).exclude(file__state__in=ACTIVE).delete()
     old = (
-        Import.objects.filter(created_at__lt=now - KEPT_FILES).exclude(state__in=ACTIVE).values_list("path", flat=True)
+        Import.objects.filter(created_at__lt=now - KEPT_FILES)
+        .exclude(state__in=(*ACTIVE, "paused"))
+        .values_list("path", flat=True)
     )
     gone = [path for path in map(Path, old) if path.parent == folder() and path.exists()]
     for path in gone:

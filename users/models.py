@@ -12,6 +12,7 @@ from django.utils import timezone
 from users.arrival_models import Arrival, ArrivalHour
 from users.change_models import ProfileChange
 from users.identity_models import ConsentWord, IdentityLink, IdentityMerge
+from users.import_models import Import, ImportBatch, ImportRowError
 from users.person_model import PersonModel, event_id, person_id, to_person
 from workspaces.models import TenantModel, WorkspaceManager
 
@@ -27,6 +28,7 @@ __all__ = [
     "IdentityLink",
     "IdentityMerge",
     "Import",
+    "ImportBatch",
     "ImportRowError",
     "IngestError",
     "PersonDay",
@@ -286,52 +288,3 @@ class IngestError(TenantModel):
     class Meta(TenantModel.Meta):
         db_table = "ingest_error"
         indexes = [models.Index(fields=["workspace", "-at"], name="ingest_error_recent")]
-
-
-class Import(TenantModel):
-    """One CSV taken in: its mapping, its progress, and what could not be read."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=200)
-    path = models.CharField(max_length=300)
-    kind = models.CharField(max_length=10, default="events")
-    mapping = models.JSONField(default=dict)
-    dry_run = models.BooleanField(default=False)
-    state = models.CharField(max_length=10, default="new")
-    total_bytes = models.BigIntegerField(default=0)
-    done_bytes = models.BigIntegerField(default=0)
-    rows = models.IntegerField(default=0)
-    accepted = models.IntegerField(default=0)
-    duplicates = models.IntegerField(default=0)
-    rejected = models.IntegerField(default=0)
-    new_people = models.IntegerField(default=0)
-    error = models.CharField(max_length=300, blank=True)
-    created_by = models.UUIDField(null=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    heartbeat_at = models.DateTimeField(null=True)
-
-    class Meta(TenantModel.Meta):
-        db_table = "import_file"
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(state__in=["new", "due", "running", "done", "failed", "cancelled"]),
-                name="import_state",
-            )
-        ]
-
-
-class ImportRowError(TenantModel):
-    """A line of an import that was refused, with the reason: the error file is made of these."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    file = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="+", db_constraint=False)
-    line = models.IntegerField()
-    column = models.CharField(max_length=200, blank=True)
-    code = models.CharField(max_length=60)
-    message = models.CharField(max_length=300)
-    value = models.CharField(max_length=200, blank=True)
-
-    class Meta(TenantModel.Meta):
-        db_table = "import_error"

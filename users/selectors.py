@@ -16,7 +16,7 @@ from users.csv_files import SAMPLE_LINES, read_rows
 from users.csv_items import sum_items
 from users.csv_mapping import Mapping, RowReader
 from users.import_words import sentence
-from users.imports import layout_of, mapping_of
+from users.imports import ACTIVE, STOPPABLE, layout_of, mapping_of
 from users.ingest.normal import NormalEvent, Refused
 from users.models import EventName, Import, ImportRowError, IngestError
 from workspaces.models import Workspace
@@ -103,14 +103,18 @@ def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:
     left = None
     if file.state == "running" and file.done_bytes and seconds > 1:
         left = round((file.total_bytes - file.done_bytes) * seconds / file.done_bytes)
+    undoing = file.state in ("undoing", "undone")
+    done, total = (file.undone, file.accepted) if undoing else (file.done_bytes, file.total_bytes)
     return {
         "title": file.name,
         "state": file.state,
-        "done": file.done_bytes if file.state != "done" else file.total_bytes,
-        "total": file.total_bytes,
+        "done": total if file.state == "done" else done,
+        "total": total,
+        "undoing": undoing,
         "rows_per_second": round(file.rows / seconds) if seconds > 0.1 else None,
         "seconds_left": left,
-        "active": file.state in ("due", "running"),
+        "active": file.state in ACTIVE,
+        "stoppable": file.state in (*STOPPABLE, "paused"),
     }
 
 

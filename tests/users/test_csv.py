@@ -6,16 +6,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from users import csv_files
-from users.csv_files import BadFile, guess_layout, read_rows, repeated_rows
+from users.csv_files import BadFile, Layout, Occurrences, fingerprints, guess_layout, read_rows
 from users.csv_mapping import Mapping, RowReader, as_value, guess_mapping, guess_time_format, read_amount, read_time
 from users.exports import csv_lines, safe_cell
+from users.import_rows import ChunkReader
 from users.ingest.normal import NormalEvent, NormalProfile, Refused
+from workspaces.models import Workspace
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -114,9 +117,13 @@ def test_a_bad_row_costs_only_itself_and_has_its_line(file):
     ]
 
 
-def test_only_truly_identical_rows_are_counted(file):
-    path = file("id,n\n" + "".join(f"u{n},{n}\n" for n in range(1000)) + "u5,5\nu5,5\nu7,7\nu7 ,7\n")
-    assert len(repeated_rows(read_rows(path, guess_layout(path)))) == 2
+def test_identical_rows_are_counted_in_the_order_of_the_file_however_it_is_cut():
+    rows = [f"u{n}" for n in range(1000)] + ["u5", "u5", "u7", "u7 ", "u5"]
+    for size in (1, 3, 400, 2000):
+        counted, occurrences = [], Occurrences()
+        for start in range(0, len(rows), size):
+            counted += occurrences.count(fingerprints(rows[start : start + size]))
+        assert counted == [0] * 1000 + [1, 2, 1, 0, 3]
 
 
 @settings(max_examples=100, deadline=None)
@@ -294,3 +301,51 @@ def test_cells_that_a_spreadsheet_would_run_are_made_text(text):
 def test_numbers_and_plain_text_stay_and_excel_sees_utf_8():
     assert [safe_cell(value) for value in (-5, 2.5, None, "张三", "a=b")] == [-5, 2.5, None, "张三", "a=b"]
     assert "".join(csv_lines(["名"], [['a,"b"'], [-1]])) == '\ufeff名\r\n"a,""b"""\r\n-1\r\n'
+
+
+ODD = [
+    "",
+    " ",
+    "u1",
+    "null",
+    "0",
+    "NaN",
+    "-1",
+    "007",
+    "1.50",
+    "¥1,000.5",
+    "a\tb",
+    "c:\\n",
+    'q"',
+    "美妆",
+    "e\u0301",
+    "x" * 300,
+]
+TIMES = ["2026-08-01", "2026-08-01T10:00:00+08:00", "2026-08-01 10:00:00.5", "soon", "1969-01-01", ""]
+EVENTS = ["", "Bought", " Bought ", "x" * 201, "看"]
+
+
+@pytest.mark.parametrize("extra", [{}, {"m": "message_id"}, {"m": "amount"}, {"m": "order_id"}, {"m": "skip"}])
+@given(st.lists(st.tuples(*map(st.sampled_from, (ODD, TIMES, EVENTS, ODD, ODD))), min_size=1, max_size=30))
+@settings(max_examples=40, deadline=None)
+def test_rows_read_by_columns_are_what_they_are_one_by_one(extra, rows):
+    columns = ["uid", "at", "what", "m", "p"]
+    roles = {"uid": "external_id", "at": "time", "what": "event"} | extra
+    layout = Layout("utf-8", "comma", True, tuple(columns))
+    workspace = Workspace(id=UUID(int=7))
+
+    def read(by_columns: bool) -> Any:
+        reader = ChunkReader(workspace, Path(), layout, RowReader(Mapping(roles), columns, "UTC", "CNY", NOW), 50, 0)
+        assert reader.columns.possible
+        reader.columns.possible = by_columns
+        batch = [(n, n, list(cells)) for n, cells in enumerate(rows)]
+        joined = ["\x1f".join(cells) for cells in rows]
+        chunk = reader.read(0, batch, joined, Occurrences().count(fingerprints(joined)))  # type: ignore[arg-type]
+        names = {number: name for name, number in chunk.names.items()}
+        told = [line.split("\t") for line in chunk.text]
+        events = sorted((*line[:3], names[int(line[3])], *line[4:]) for line in told)
+        errors = sorted((line, problem.code, problem.path) for line, problem, _cells in chunk.errors)
+        people = {pk: (at, reader.reader.person(chunk.external[pk])) for pk, at in chunk.people.items()}
+        return events, errors, people, sorted(chunk.lines), chunk.months
+
+    assert read(True) == read(False)

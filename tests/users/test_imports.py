@@ -17,7 +17,7 @@ from tests.users.conftest import stored, track
 from users import import_run
 from users.csv_mapping import Mapping
 from users.import_run import Run, claim, due_imports, run_import, work_through
-from users.imports import cancel_import, change_layout, forget_files, open_file, start_import
+from users.imports import change_layout, forget_files, open_file, pause_import, resume_import, start_import
 from users.mapping import roles_now
 from users.models import Consent, EndUser, Event, EventName, Import, ImportRowError, Touched, person_id
 from users.services import set_consent
@@ -115,9 +115,7 @@ def test_a_worker_that_died_is_followed_by_one_that_goes_on_where_it_stopped(acm
         assert claim(queued.pk) is None  # somebody has it
     assert file is not None
     taken = Run.take
-    monkeypatch.setattr(
-        Run, "take", lambda self, chunk, position: taken(self, chunk, position) if position < 40 else 1 / 0
-    )
+    monkeypatch.setattr(Run, "take", lambda self, chunk: taken(self, chunk) if chunk.position < 40 else 1 / 0)
     with pytest.raises(ZeroDivisionError):
         work_through(acme, file)
     monkeypatch.setattr(Run, "take", taken)
@@ -140,22 +138,28 @@ def test_a_worker_that_was_only_slow_stops_when_another_took_over(acme, tmp_path
     assert counts(work_through(acme, slow)) == ("done", 100, 100, 0, 0, 30)
 
 
-def test_a_cancelled_import_keeps_what_it_took_and_can_go_on_later(acme, tmp_path, small_chunks, monkeypatch):
-    queued = queue(acme, write_file(tmp_path, ROWS))
+def stop_at(monkeypatch: Any, position: int, stop: Any) -> Any:
+    """`stop(file)` is called before the chunk at `position` is stored; returns what undoes that."""
     taken = Run.take
 
-    def cancel_after_two(self: Run, chunk: Any, position: int) -> bool:
-        if position == 20:
-            cancel_import(self.file)
-        return taken(self, chunk, position)
+    def take(self: Run, chunk: Any) -> bool:
+        if chunk.position == position:
+            stop(self.file)
+        return taken(self, chunk)
 
-    monkeypatch.setattr(Run, "take", cancel_after_two)
-    assert counts(run_import(acme, queued.pk))[:3] == ("cancelled", 20, 20)
-    monkeypatch.setattr(Run, "take", taken)
+    monkeypatch.setattr(Run, "take", take)
+    return lambda: monkeypatch.setattr(Run, "take", taken)
+
+
+def test_a_paused_import_keeps_what_it_took_and_goes_on_where_it_stopped(acme, tmp_path, small_chunks, monkeypatch):
+    queued = queue(acme, write_file(tmp_path, [*ROWS, *ROWS[:5]]))
+    as_it_was = stop_at(monkeypatch, 20, pause_import)
+    assert counts(run_import(acme, queued.pk))[:3] == ("paused", 20, 20)
+    as_it_was()
     with workspace_scope(acme):
-        assert not cancel_import(queued)
-        start_import(queued, Mapping(ROLES), False)
-    assert counts(run_import(acme, queued.pk))[:4] == ("done", 100, 80, 20)
+        assert not pause_import(queued) and due_imports(timezone.now()) == []
+        assert resume_import(queued)
+    assert counts(run_import(acme, queued.pk)) == ("done", 105, 105, 0, 0, 30)
 
 
 def test_one_import_is_started_once(acme, tmp_path):

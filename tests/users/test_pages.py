@@ -98,6 +98,25 @@ def test_what_is_missing_is_said_at_the_column_and_nothing_typed_is_lost(uploade
     assert answer.status_code == 422 and "is-invalid" in answer.content.decode()
 
 
+def test_an_import_is_paused_gone_on_with_and_undone_from_its_page(uploaded, world):
+    uploaded.post(f"{uploaded.url}start/", chosen(verb="run"))
+    uploaded.post(f"{uploaded.url}pause/")
+    assert the_import(world).state == "paused"
+    assert f"{uploaded.url}resume/" in uploaded.get(uploaded.url).content.decode()
+    uploaded.post(f"{uploaded.url}resume/")
+    assert run_import(world.acme, the_import(world).pk).state == "done"
+    assert "undo-import" in uploaded.get(uploaded.url).content.decode()
+    uploaded.post(f"{uploaded.url}undo/")
+    assert the_import(world).state == "undoing"
+    assert run_import(world.acme, the_import(world).pk).state == "undone"
+    with workspace_scope(world.acme):
+        assert Event.objects.count() == 0
+        actions = AuditEntry.objects.filter(action__startswith="import.").values_list("action", flat=True)
+        assert sorted(actions) == ["import.pause", "import.resume", "import.run", "import.undo"]
+    uploaded.post(f"{uploaded.url}undo/")
+    assert the_import(world).state == "undone"
+
+
 def test_a_running_import_refuses_a_second_start_and_can_be_cancelled(uploaded, world):
     uploaded.post(f"{uploaded.url}start/", chosen(verb="run"))
     assert uploaded.post(f"{uploaded.url}start/", chosen(verb="run")).status_code == 422

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha1
@@ -85,6 +86,13 @@ def remember(met: dict[str, tuple[datetime, float]]) -> None:
     if len(_seen) > MAX_REMEMBERED:
         _seen.clear()
     _seen.update(met)
+
+
+def forget(people: Iterable[uuid.UUID]) -> None:
+    """These are gone. Another process may take them to be there for REMEMBER_S more only if it wrote about them itself,
+    and then something of it is stored and nobody would have removed them."""
+    for pk in people:
+        _seen.pop(pk.hex, None)
 
 
 def look_up(people: People, first: dict[PersonKey, datetime], keys: list[PersonKey]) -> None:

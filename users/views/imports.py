@@ -86,6 +86,7 @@ def import_page(
         "job": job,
         "failure": selectors.failure_of(file),
         "errors": selectors.list_row_errors(file, SHOWN_ERRORS),
+        "can_undo": imports.can_undo(file),
         "problem": problem,
     }
     if request.htmx and request.method == "GET":
@@ -161,11 +162,38 @@ def start_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @action("imports.run")
+def pause_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    imports.pause_import(find(pk), request.user)
+    return redirect("users:import", request.workspace.slug, pk)
+
+
+@require_POST
+@action("imports.run")
+def resume_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    if imports.resume_import(find(pk), request.user):
+        run_imports.ring(request.workspace)
+    return redirect("users:import", request.workspace.slug, pk)
+
+
+@require_POST
+@action("imports.run")
 def cancel_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    file = find(pk)
-    if imports.cancel_import(file, request.user):
-        messages.info(request, _("Stopped. What was taken in so far stays; the same file again goes on from there."))
-    return redirect("users:import", request.workspace.slug, file.pk)
+    """Stop, and take back what was stored so far."""
+    if imports.cancel_import(find(pk), request.user):
+        messages.info(request, _("Stopped. What was taken in so far is taken back."))
+        run_imports.ring(request.workspace)
+    return redirect("users:import", request.workspace.slug, pk)
+
+
+@require_POST
+@action("imports.run")
+def undo_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Take back everything that a finished import stored."""
+    if imports.undo_import(find(pk), request.user):
+        run_imports.ring(request.workspace)
+    else:
+        messages.warning(request, _("There is nothing of this import left to take back."))
+    return redirect("users:import", request.workspace.slug, pk)
 
 
 @require_safe

@@ -1,0 +1,119 @@
+"""A file of events taken in by the real command, against raw COPY of the same rows, in one run on one machine.
+
+Both end in the same partitioned and indexed table. COPY goes past every check, knows ids and money already, makes no
+people, and stores the rows under ids of its own; ROWS_PER_COMMIT as in benchmarks.ingest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import secrets
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from benchmarks.ingest import pss_of, superuser
+from benchmarks.load import EVENTS, PEOPLE
+from users.ingest.write import ensure_months
+from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
+from workspaces.services import create_workspace
+
+ROWS, ROWS_PER_COMMIT = 1_000_000, 400_000
+DAYS = 365
+CATEGORIES = ("美妆", "数码", "家居", "服饰", "食品")
+HEADER = ("user_id", "event", "time", "category", "price", "sku", "position")
+MAPPED = ("--map", "external_id=user_id", "--map", "event=event", "--map", "time=time")
+
+
+def run() -> None:
+    """Print rows a second of COPY and of the import, their ratio, and what the import's process held at most."""
+    workspace = create_workspace(f"bench-{secrets.token_hex(3)}", "Bench", zone="UTC")
+    end = datetime.now(UTC).replace(microsecond=0)
+    with workspace_scope(workspace):
+        ensure_months({(day.year, day.month) for day in (end - timedelta(days=n) for n in range(DAYS + 2))})
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "events.csv"
+        with path.open("w", newline="", encoding="utf-8") as out:
+            csv.writer(out).writerow(HEADER)
+            csv.writer(out).writerows(rows(end))
+        base = copy_rate(workspace, end)
+        peak, told = import_file(workspace, path)
+        print(f"COPY, one connection     {base:,.0f} rows/s at {ROWS_PER_COMMIT:,} per commit")
+        rate = told["rows"] / told["seconds"]
+        print(
+            f"import of a CSV file     {rate:,.0f} rows/s = {rate / base:.2f} x COPY; {told['accepted']:,} events,"
+            f" {told['new_people']:,} new people, {path.stat().st_size / 1e6:.0f} MB"
+        )
+        print(f"memory of the import     {' '.join(f'{mb:.0f}' for mb in peak)} MB (PSS by tenths of the way)")
+        again = import_file(workspace, path)[1]
+        rate = again["rows"] / again["seconds"]
+        print(f"the same file again      {rate:,.0f} rows/s; {again['accepted']:,} events")
+
+
+def rows(end: datetime) -> Iterator[tuple[object, ...]]:
+    """Rows as a shop's export has them: in order of time over a year, the shape of benchmarks.load's events."""
+    rng = Random(11)
+    for n in range(ROWS):
+        at = end - timedelta(days=DAYS) + timedelta(days=DAYS) * (n / ROWS)
+        yield (
+            f"user-{rng.randrange(PEOPLE)}",
+            rng.choice(EVENTS),
+            at.isoformat(timespec="seconds"),
+            rng.choice(CATEGORIES),
+            rng.randrange(10_000) / 100,
+            f"s{rng.randrange(5000)}",
+            rng.randrange(1, 20),
+        )
+
+
+def copy_rate(workspace: Workspace, end: datetime) -> float:
+    """Rows a second by COPY as a superuser. What is timed has its lines made already."""
+    connection, seconds, left = superuser(), 0.0, rows(end)
+    rng = Random(13)
+    while chunk := list(islice(left, ROWS_PER_COMMIT)):
+        lines = io.StringIO("".join(copy_line(workspace, rng, row) for row in chunk))
+        began = time.perf_counter()
+        with connection, connection.cursor() as cursor:
+            cursor.copy_expert("copy event from stdin", lines)
+        seconds += time.perf_counter() - began
+    connection.close()
+    return ROWS / seconds
+
+
+def copy_line(workspace: Workspace, rng: Random, row: tuple[object, ...]) -> str:
+    user, event, at, category, price, sku, position = row
+    event_id, message = (uuid.UUID(int=rng.getrandbits(128), version=5) for _ in range(2))
+    person = uuid.uuid5(workspace.pk, f"copied:{user}")
+    properties = f'{{"category":"{category}","price":{price},"sku":"{sku}","position":{position}}}'
+    name = EVENTS.index(str(event)) + 1
+    fields = (workspace.pk, person, at, event_id, at, at, name, f"csv-{message.hex}", properties, *["\\N"] * 3)
+    return "\t".join(map(str, fields)) + "\n"
+
+
+def import_file(workspace: Workspace, path: Path) -> tuple[list[float], dict]:
+    """(the most memory in each tenth of the way, the command's summary); timed by the command itself, start to end."""
+    child = subprocess.Popen(
+        [sys.executable, "manage.py", "import_events", str(path), "--workspace", workspace.slug, *MAPPED],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    seen: list[float] = []
+    while child.poll() is None:
+        with contextlib.suppress(OSError, StopIteration):
+            seen.append(pss_of(child.pid) / 1024)
+        time.sleep(0.25)
+    assert child.stdout is not None
+    told = json.loads(child.stdout.read())
+    size = max(1, len(seen) // 10)
+    return [max(seen[n : n + size]) for n in range(0, len(seen), size)][:11], told

@@ -1,0 +1,71 @@
+"""What an import changed of people who stay: kept with its batch, and put back by an undo.
+
+It is about what was told under one id, merged or not; the profile of a person with several ids is folded from that.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from users.identity_profiles import read_before, words_of
+from users.models import EndUser
+from users.words import EPOCH, MICROSECOND, Own, Told
+
+
+class Change(msgspec.Struct, omit_defaults=True):
+    """One id before and after a batch. `keys`: attribute → [its time now, its value before, its time before or null]."""
+
+    id: uuid.UUID
+    created_before: datetime | None = None
+    created: datetime | None = None
+    keys: dict[str, tuple[int, Any, int | None]] = {}
+
+
+def own_profiles(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Own]:
+    """The words that are known under each id alone."""
+    return {person.pk: words_of(read_before(person).own) for person in EndUser.objects.filter(pk__in=set(ids))}
+
+
+def note_profiles(before: dict[uuid.UUID, Own], changes: dict[uuid.UUID, Change]) -> None:
+    """Add to `changes` what differs from `before` by now."""
+    for pk, now in own_profiles(before).items():
+        was = before[pk]
+        keys = {
+            key: (rank, was.attributes.get(key), was.attribute_times.get(key))
+            for key, rank in now.attribute_times.items()
+            if rank != was.attribute_times.get(key) or now.attributes.get(key) != was.attributes.get(key)
+        }
+        if keys:
+            changes.setdefault(pk, Change(pk)).keys = keys
+
+
+def put_back(own: Told, change: Change) -> None:
+    """Give attributes their value of before, except those that somebody told since."""
+    for key, (now, value, rank) in change.keys.items():
+        if own.attribute_times.get(key) != now:
+            continue
+        own.attributes.pop(key, None)
+        own.attribute_times.pop(key, None)
+        if value is not None:
+            own.attributes[key] = value
+        if rank is not None:
+            own.attribute_times[key] = rank
+    if change.keys:
+        own.attributes_at = newest(own)
+
+
+def newest(own: Told) -> datetime | None:
+    """When the newest attribute was told; those that only fill a gap (below zero) do not count."""
+    told = [rank for rank in own.attribute_times.values() if rank >= 0]
+    return EPOCH + max(told) * MICROSECOND if told else None
+
+
+def earliest(own: Told) -> datetime | None:
+    """The first moment from which an attribute is known."""
+    told = [rank if rank >= 0 else -rank - 1 for rank in own.attribute_times.values()]
+    return EPOCH + min(told) * MICROSECOND if told else None

@@ -1,0 +1,145 @@
+"""Taking an import back: the events it stored, the people it made, what it changed of others. Batch by batch, newest first.
+
+A batch and the note that it is gone commit together, so whoever goes on does so where the last one stopped. What others
+sent about the same people in between stays; the next night finds everybody touched and makes the numbers anew.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+
+import msgspec
+from django.db.models import F, Q
+from django.utils import timezone
+
+from users.changes import lay_on, read_changes
+from users.identity import lock
+from users.identity_profiles import SETTLED, settle_profiles
+from users.import_ledger import Change, earliest, put_back
+from users.ingest.people import array, forget, touch
+from users.models import EndUser, Import, ImportBatch
+from users.person_tables import registered
+from users.services import in_scope
+from users.traits import fill_columns, region_of
+from users.words import Own, bare
+from workspaces.models import Workspace
+from workspaces.sql import run_sql
+
+
+def undo_import(workspace: Workspace, pk: uuid.UUID) -> None:
+    """Take back every batch of an import whose state is `undoing`, opening its own scopes."""
+    while in_scope(workspace, partial(undo_newest, workspace, pk)):
+        pass
+
+
+def undo_newest(workspace: Workspace, pk: uuid.UUID) -> bool:
+    """Take back the newest batch that is left; False when there is none any more, and the import is at its end."""
+    mine = Import.objects.filter(pk=pk, state="undoing")
+    lock(workspace)
+    file = mine.first()
+    if file is None:
+        return False
+    left = ImportBatch.objects.filter(file=pk)
+    if file.finished_at is None and file.started_at:
+        left = left.filter(at__gte=file.started_at)  # cancelled: an earlier run of the same file stays
+    batch = left.order_by("-at").first()
+    if batch is None:
+        ended = "undone" if file.finished_at else "cancelled"
+        mine.update(state=ended, finished_at=file.finished_at or timezone.now())
+        return False
+    gone = run_sql("users/undo_events", batch=batch.pk)[0]["gone"]
+    people = undo_people(workspace, batch)
+    batch.delete()
+    mine.update(undone=F("undone") + gone, undone_people=F("undone_people") + people, heartbeat_at=timezone.now())
+    return True
+
+
+def undo_people(workspace: Workspace, batch: ImportBatch) -> int:
+    """Put profiles back and remove people whom nothing else knows; returns how many were removed."""
+    changes = {change.id: change for change in msgspec.convert(batch.changes, list[Change])}
+    wanted = {*changes, *batch.new_people}
+    people = {person.pk: person for person in EndUser.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
+    firsts = {row["id"]: row["at"] for row in run_sql("users/undo_first_events", ids=array(people))} if people else {}
+    new = set(batch.new_people)
+    for person in people.values():
+        change = changes.get(person.pk) or Change(person.pk)
+        restore(person, change, firsts.get(person.pk), region_of(workspace.currency), is_new=person.pk in new)
+    gone = {pk for pk in new & people.keys() if pk not in firsts and is_bare(people[pk])}
+    gone -= referred_to(gone)
+    rows = [
+        {"id": pk} | {name: getattr(person, name) for name in SETTLED}
+        for pk, person in people.items()
+        if pk not in gone
+    ]
+    if rows:
+        run_sql("users/settle_people", people=msgspec.json.encode(rows).decode())
+        settle_families(workspace, [person for pk, person in people.items() if pk not in gone])
+    touch([row["id"] for row in rows])
+    remove(gone)
+    return len(gone)
+
+
+def restore(person: EndUser, change: Change, first: datetime | None, region: str, *, is_new: bool) -> None:
+    """What was told under one id, as if the batch had never been."""
+    own = msgspec.convert(person.own, Own) if person.own is not None else None
+    told = own or person
+    counted = told.bases is not None
+    put_back(bare(told), change)
+    if counted:
+        lay_on(told, read_changes([person.pk]).get(person.pk, []))
+    if own:
+        person.own = msgspec.to_builtins(own)
+    elif change.keys:
+        fill_columns(person, region)
+    created = person.own_created_at or person.created_at
+    known = [at for at in (first, earliest(told), change.created_before) if at is not None]
+    if (is_new and known) or (change.created_before is not None and created == change.created):
+        if person.own_created_at is not None:
+            person.own_created_at = min(known)
+        else:
+            person.created_at = min(known)
+
+
+def is_bare(person: EndUser) -> bool:
+    """Whether a row says nothing of the person but that there is one."""
+    told = person.attribute_times or person.tags or person.excluded or person.merged_into or person.own is not None
+    return not told
+
+
+def referred_to(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the people whom something knows that the night does not make by itself, and that is no mere history."""
+    wanted = list(ids)
+    found = set(EndUser.objects.filter(merged_into__in=wanted).values_list("merged_into", flat=True))
+    for model, on_merge in registered().items():
+        if on_merge in ("moves", "own") and model is not EndUser:
+            told = Q(end_user__in=wanted)
+            found |= set(model.objects.filter(told).values_list("end_user_id", flat=True))
+            for name in ("known_id", "into_id", "origin_id"):
+                if name in {field.attname for field in model._meta.fields}:
+                    others = model.objects.filter(**{f"{name}__in": wanted})
+                    found |= set(others.values_list(name, flat=True))
+    return found
+
+
+def settle_families(workspace: Workspace, people: list[EndUser]) -> None:
+    """Fold the profiles of people with several ids anew, since one of them changed."""
+    owners = {person.merged_into or person.pk for person in people if person.merged_into or person.own is not None}
+    if not owners:
+        return
+    family = EndUser.objects.select_for_update().filter(Q(pk__in=owners) | Q(merged_into__in=owners)).order_by("pk")
+    everybody = {person.pk: person for person in family}
+    now = {pk: person.merged_into or pk for pk, person in everybody.items()}
+    settle_profiles(everybody, now, everybody, region_of(workspace.currency))
+
+
+def remove(ids: set[uuid.UUID]) -> None:
+    """Delete people with everything that was ever computed about them."""
+    wanted = list(ids)
+    for model, on_merge in registered().items():
+        if on_merge in ("night", "stays"):
+            model.objects.filter(end_user__in=wanted)._raw_delete("default")
+    EndUser.objects.filter(pk__in=wanted)._raw_delete("default")
+    forget(wanted)
