@@ -20,7 +20,7 @@ from users.identity import lock
 from users.identity_profiles import SETTLED, settle_profiles
 from users.import_ledger import Change, earliest, put_back
 from users.ingest.people import array, forget, touch
-from users.models import EndUser, Import, ImportBatch
+from users.models import EndUser, Import, ImportBatch, Touched
 from users.person_tables import registered
 from users.services import in_scope
 from users.traits import fill_columns, region_of
@@ -139,7 +139,7 @@ def remove(ids: set[uuid.UUID]) -> None:
     """Delete people with everything that was ever computed about them."""
     wanted = list(ids)
     for model, on_merge in registered().items():
-        if on_merge in ("night", "stays"):
+        if on_merge in ("night", "stays") and model is not Touched:  # the night passes over those who are gone
             model.objects.filter(end_user__in=wanted)._raw_delete("default")
     EndUser.objects.filter(pk__in=wanted)._raw_delete("default")
     forget(wanted)
