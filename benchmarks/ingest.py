@@ -39,7 +39,7 @@ def run() -> None:
     with workspace_scope(workspace):
         _key, secret = create_key("write", "bench")
         now = datetime.now(UTC)
-        ensure_months({(day.year, day.month) for day in (now - timedelta(days=n) for n in range(32))})
+        ensure_months({f"{day:%Y-%m}" for day in (now - timedelta(days=n) for n in range(32))})
     many, one = copy_rate(workspace, ROWS, RUNS), copy_rate(workspace, ROWS_ONE, RUNS, per_commit=1)
     print(f"COPY, one connection     {many:,.0f} rows/s at {ROWS:,} per commit; {one:,.0f} at one per commit")
     with Children() as children:

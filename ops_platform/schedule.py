@@ -16,6 +16,8 @@ from workspaces.scoping import workspace_scope
 from workspaces.sql import run_sql
 
 NIGHT_HOUR = time(3)
+# After the night, so that what is let go has been counted.
+TIDY_HOUR = time(4)
 # Older missed nights are not made up: the next one counts their events, only the day-by-day history has a hole.
 CATCH_UP_NIGHTS = 7
 # A slot that was taken and whose work is still due belongs to a worker that died; a night refuses to run beside itself.
@@ -72,11 +74,19 @@ def always(workspace: Workspace, now: datetime) -> list[tuple[datetime, list[str
     return [(datetime(2000, 1, 1, tzinfo=UTC), [])]
 
 
+def once_a_day(workspace: Workspace, now: datetime) -> list[tuple[datetime, list[str]]]:
+    """The last 04:00 in the workspace's zone. A frozen workspace has none."""
+    local = now.astimezone(workspace.tzinfo)
+    day = local.date() if local.time() >= TIDY_HOUR else local.date() - timedelta(days=1)
+    return [] if workspace.frozen_on else [(datetime.combine(day, TIDY_HOUR, workspace.tzinfo), [])]
+
+
 EVERY_MINUTE = timedelta(seconds=55)
 JOBS: tuple[Job, ...] = (
     Job("night", "03:00 in the workspace's zone", "ops_platform.tasks.run_night", due_nights),
     Job("campaigns", "every minute", "campaigns.tasks.send_campaigns", always, EVERY_MINUTE),
     Job("identities", "every minute", "users.tasks.merge_identities", always, EVERY_MINUTE),
+    Job("retention", "04:00 in the workspace's zone", "users.tasks.tidy_events", once_a_day, timedelta(days=2)),
     Job("imports", "every minute", "users.tasks.run_imports", always, EVERY_MINUTE),
 )
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from django.db import connection
 
-from users.models import EndUser, Event, EventName, Touched, event_id, person_id
+from users.ingest import people
+from users.models import EndUser, Event, EventName, event_id, person_id
 from workspaces.models import Workspace
 from workspaces.rules import PRESETS, ROLES
 from workspaces.scoping import workspace_scope
@@ -120,9 +121,7 @@ def ensure_months(times: Iterable[datetime]) -> None:
 def touch(workspace: Workspace, who: Iterable[str]) -> None:
     """Tell the night that these people's events changed."""
     with workspace_scope(workspace):
-        Touched.objects.bulk_create(
-            [Touched(workspace=workspace, end_user_id=person_id(workspace.pk, external_id)) for external_id in who]
-        )
+        people.touch({person_id(workspace.pk, external_id) for external_id in who})
 
 
 def touch_all(workspace: Workspace) -> None:
@@ -134,7 +133,7 @@ def remove_event(workspace: Workspace, stored: Event) -> None:
     """Delete an event as erasure does: gone, and its person touched."""
     with workspace_scope(workspace):
         Event.objects.filter(end_user_id=stored.end_user_id, event_id=stored.event_id).delete()
-        Touched.objects.create(workspace=workspace, end_user_id=stored.end_user_id)
+        people.touch([stored.end_user_id])
 
 
 def unsaved_people(workspace: Workspace, rows: Iterable[tuple[str, str]]) -> list[EndUser]:

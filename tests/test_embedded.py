@@ -127,6 +127,7 @@ def test_the_servers_answer_and_have_roles_database_and_trigrams(data_dir: Path)
         flags = "rolname, rolcreatedb, rolinherit, rolsuper, rolbypassrls"
         assert query(urls["DATABASE_URL"], f"SELECT {flags} FROM pg_roles WHERE rolname LIKE 'uop_%' ORDER BY 1") == [
             ("uop_app", False, False, False, False),
+            ("uop_ingest", False, False, False, False),
             ("uop_owner", True, False, False, False),
             ("uop_read", False, False, False, False),
         ]
@@ -135,6 +136,8 @@ def test_the_servers_answer_and_have_roles_database_and_trigrams(data_dir: Path)
             urls["DATABASE_URL"], f"SELECT {memberships} FROM pg_auth_members WHERE roleid > 16000 ORDER BY 1, 2"
         ) == [
             ("uop_app", "uop_owner", False, True),
+            ("uop_ingest", "uop_app", False, True),
+            ("uop_ingest", "uop_owner", False, True),
             ("uop_read", "uop_app", False, True),
             ("uop_read", "uop_owner", False, True),
         ]
@@ -293,7 +296,7 @@ def test_roles_on_an_outside_server_can_be_set_up_by_a_modest_login_and_again(fo
     with EmbeddedServers(folder, durable=False) as servers:
         admin = superuser_url(servers, "postgres")
         query(admin, "DROP DATABASE uop")
-        for role in (roles.OWNER, roles.APP, roles.READ):
+        for role in (roles.OWNER, roles.APP, roles.READ, roles.INGEST):
             query(admin, f"DROP ROLE {role}")
         query(admin, "CREATE ROLE chief LOGIN CREATEROLE CREATEDB")
         query(admin, "CREATE DATABASE shop OWNER chief TEMPLATE template0")

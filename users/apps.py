@@ -11,4 +11,5 @@ class UsersConfig(AppConfig):
 
         register("moves", models.Event, move=lambda: run_sql("users/move_events")[0]["rows"])
         register("own", models.EndUser, models.Consent, models.ConsentWord, models.IdentityLink, models.IdentityMerge)
+        register("own", models.ProfileChange)
         register("night", models.Touched, models.PersonDay, models.Purchase, models.Facts)

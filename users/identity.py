@@ -19,8 +19,8 @@ from django.utils.translation import gettext as _
 from users.identity_consent import settle_consents
 from users.identity_profiles import settle_profiles
 from users.identity_rules import Answer, Link, who_is_who
-from users.ingest.people import array
-from users.models import EndUser, IdentityLink, IdentityMerge, Touched
+from users.ingest.people import array, touch
+from users.models import EndUser, IdentityLink, IdentityMerge
 from users.person_tables import find_strays, move_rows
 from users.services import in_scope
 from users.traits import region_of
@@ -131,7 +131,7 @@ def settle(workspace: Workspace, work: Work) -> Settled:
     moving = {(pk, before[pk], owners[pk]) for pk in changed}
     moving |= {(pk, pk, owners[pk]) for pk in work.strays & people.keys() if owners[pk] != pk}
     moving |= {(pk, was, owners[pk]) for pk, was in work.behind if pk in people and owners[pk] != was}
-    moved = move(workspace, moving) if moving else 0
+    moved = move(moving) if moving else 0
     if moving:
         settle_consents(people, owners)
         write_log(people, before, answer, changed, work.by)
@@ -157,14 +157,12 @@ def load_circles(seeds: Iterable[uuid.UUID]) -> tuple[dict[uuid.UUID, EndUser], 
     return {person.pk: person for person in people}, list(links)
 
 
-def move(workspace: Workspace, moving: set[tuple[uuid.UUID, uuid.UUID, uuid.UUID]]) -> int:
+def move(moving: set[tuple[uuid.UUID, uuid.UUID, uuid.UUID]]) -> int:
     """Move rows (id they came under, whose they are, whose they are to be); returns how many. Touches all of them."""
     rows = sorted(moving)
     names = ("ids", "now", "to")
     execute(MOVING, {name: array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)})
-    batch = uuid.uuid4()
-    touched = sorted({pk for row in rows for pk in row[1:]})
-    Touched.objects.bulk_create([Touched(workspace=workspace, end_user_id=pk, batch_id=batch) for pk in touched])
+    touch({pk for row in rows for pk in row[1:]})
     return move_rows()
 
 

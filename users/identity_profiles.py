@@ -12,11 +12,12 @@ from datetime import datetime
 
 import msgspec
 
+from users.changes import Row, lay_on, read_changes
 from users.models import EndUser
-from users.traits import WRITTEN, Own, fill_columns, fold
+from users.traits import TOLD, WRITTEN, fill_columns
+from users.words import Own, bare, fold
 from workspaces.sql import run_sql
 
-TOLD = ("attributes", "attribute_times", "attributes_at")
 BY_HAND = ("tags", "excluded", "excluded_reason")
 SETTLED = (*WRITTEN, *BY_HAND, "created_at", "merged_into", "own_created_at")
 Owners = Mapping[uuid.UUID, uuid.UUID]
@@ -55,12 +56,14 @@ def settle_profiles(
         if before[pk].owner != pk:
             left.setdefault(before[pk].owner, []).append(before[pk])
     affected = changed | {before[pk].owner for pk in changed} | {owners[pk] for pk in (*changed, *again)}
+    changes = read_changes(people)
     rows = []
     for pk in sorted(affected):
         person = people[pk]
         stored = {name: getattr(person, name) for name in SETTLED}
         around = [before[one] for one in members.get(pk, ())]
-        settle_one(person, owners[pk], around, left.get(pk, []), before[pk])
+        told = [row for one in (pk, *members.get(pk, ())) for row in changes.get(one, ())]
+        settle_one(person, owners[pk], around, left.get(pk, []), before[pk], told)
         if person.attributes != stored["attributes"]:
             fill_columns(person, region)
         row = {name: getattr(person, name) for name in SETTLED}
@@ -70,19 +73,34 @@ def settle_profiles(
         run_sql("users/settle_people", people=msgspec.json.encode(rows).decode())
 
 
-def settle_one(person: EndUser, owner: uuid.UUID, members: list[Before], left: list[Before], before: Before) -> None:
-    """One person's row: its own again, or with everybody's news when others are merged into it."""
+def settle_one(
+    person: EndUser,
+    owner: uuid.UUID,
+    members: list[Before],
+    left: list[Before],
+    before: Before,
+    changes: Iterable[Row],
+) -> None:
+    """One person's row: its own again, or with everybody's news and changes when others are merged into it."""
     person.merged_into = None if owner == person.pk else owner
     person.own = msgspec.to_builtins(before.own) if members else None
     person.own_created_at = before.created_at if members else None
     person.created_at = min([before.created_at, *(member.created_at for member in members)])
-    told = Own(dict(before.own.attributes), dict(before.own.attribute_times), before.own.attributes_at)
+    told = words_of(before.own)
     for member in members:
-        fold(told, member.own)
+        fold(told, words_of(member.own))
+    lay_on(told, changes)
     for name in TOLD:
         setattr(person, name, getattr(told, name))
     by_hand = before.own if person.merged_into or before.owner != person.pk else before.shown
     keep_by_hand(person, by_hand, before.own, members, left)
+
+
+def words_of(own: Own) -> Own:
+    """A bare copy."""
+    copied = Own(dict(own.attributes), dict(own.attribute_times), own.attributes_at, own.bases, own.forgotten_at)
+    bare(copied)
+    return copied
 
 
 def keep_by_hand(person: EndUser, shown: Own, own: Own, members: list[Before], left: list[Before]) -> None:

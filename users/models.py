@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from users.arrival_models import Arrival, ArrivalHour
+from users.change_models import ProfileChange
 from users.identity_models import ConsentWord, IdentityLink, IdentityMerge
 from users.person_model import PersonModel, event_id, person_id, to_person
 from workspaces.models import TenantModel, WorkspaceManager
@@ -30,6 +31,7 @@ __all__ = [
     "IngestError",
     "PersonDay",
     "PersonModel",
+    "ProfileChange",
     "Purchase",
     "Touched",
     "event_id",
@@ -70,6 +72,10 @@ class EndUser(PersonModel):
     attributes_at = models.DateTimeField(null=True)
     # The same per attribute, in Unix microseconds, so that news in any order ends in the same profile.
     attribute_times = models.JSONField(default=dict)
+    # The words beneath attributes that changes were applied to (users/changes.py); NULL where none was ever told.
+    bases = models.JSONField(null=True)
+    # What was told before counts for nothing.
+    forgotten_at = models.DateTimeField(null=True)
     tags = models.JSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now)
     # Who they turned out to be: never somebody who is merged themselves. This row then stays as it was told under its id.
@@ -145,18 +151,17 @@ class Event(PersonModel):
 
 
 class Touched(PersonModel):
-    """A person whose events changed since the last night looked.
+    """People whose events changed since the last night looked: one row per transaction that changed any.
 
-    Append-only for writers, so nobody waits; the night takes rows away.
+    Append-only for writers, so nobody waits; the night takes rows away. A row per person would cost ingest a third more.
     """
 
-    pk = models.CompositePrimaryKey("end_user", "workspace", "batch_id")
-    end_user = to_person()
-    batch_id = models.UUIDField(default=uuid.uuid4)
+    pk = models.CompositePrimaryKey("workspace", "id")
+    id = models.UUIDField(default=uuid.uuid4)
+    people = ArrayField(models.UUIDField())
 
     class Meta(PersonModel.Meta):
         db_table = "touched"
-        indexes = [models.Index(fields=["workspace"], name="touched_workspace")]
 
 
 class PersonDay(PersonModel):

@@ -30,7 +30,8 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     if not people:
         return {"folded": 0, "changes": 0}
     execute("analyze taken", {})
-    compute("fold_changed", "users/fold_changed", zone=workspace.zone)
+    sealed = Workspace.objects.values_list("events_from", flat=True).get(pk=workspace.pk)
+    compute("fold_changed", "users/fold_changed", zone=workspace.zone, sealed=sealed)
     changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
     gone = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed where digest is null)"
     # As values, not as a subquery: the planner then leaves out the months that do not matter.

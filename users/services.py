@@ -20,7 +20,7 @@ from users.profiles import add_tag, exclude, include, remove_tag
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import audit
-from workspaces.sql import run_sql
+from workspaces.sql import run_sql, sqlstate
 
 __all__ = ["add_tag", "bulk_load", "exclude", "include", "record_events", "remove_tag", "set_consent", "upsert_people"]
 
@@ -28,11 +28,6 @@ CHUNK = 20_000
 # Deadlock, and a transaction that could not be serialised: the same work may simply be tried again.
 TRY_AGAIN = {"40P01", "40001"}
 Answer = TypeVar("Answer")
-
-
-def sqlstate(error: BaseException) -> str:
-    """The five characters by which PostgreSQL says what went wrong; "" when it did not say."""
-    return getattr(error.__cause__, "pgcode", None) or ""
 
 
 def in_scope(workspace: Workspace, work: Callable[[], Answer], tries: int = 3) -> Answer:

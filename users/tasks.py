@@ -8,6 +8,7 @@ from django.utils import timezone
 from users.identity import merge_pending
 from users.import_run import due_imports, run_import
 from users.imports import forget_files
+from users.retention import tidy_events as tidy
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.task_base import WorkspaceTask
@@ -26,3 +27,9 @@ def run_imports(workspace: Workspace) -> dict[str, int]:
 def merge_identities(workspace: Workspace) -> dict[str, int]:
     """Merge the ids that messages said are one person."""
     return merge_pending(workspace, strays=False)
+
+
+@shared_task(base=WorkspaceTask, by_hand=True)
+def tidy_events(workspace: Workspace) -> dict[str, int]:
+    """Make the months of events to come, and let those go that the workspace keeps no longer."""
+    return tidy(workspace)

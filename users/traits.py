@@ -1,48 +1,31 @@
-"""What is known about a person: merging news into a profile, whatever the order and however often it arrives.
+"""What is known about a person: saving news in any order and however often they arrive, and the columns made of them.
 
-Each attribute remembers when it was told; the newest word wins, at equal times the larger one. What only fills a gap
-(`firsts`) gives way to whatever was told in so many words, and among its like the earliest wins. So a profile is a
-function of the set of messages, and not of their order.
+What a profile comes to is a function of the set of messages: users/words.py says which word counts, users/changes.py what
+counts and lists come to.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 import phonenumbers
 
+from users.changes import is_kept, keep_changes, lay_on, members_of, read_changes
 from users.ingest.normal import NormalProfile, clean_email
-from users.ingest.people import People
-from users.models import EndUser, Touched
+from users.ingest.people import People, touch
+from users.models import EndUser
+from users.words import Own, Told, bare, merge
 from workspaces.scoping import current_workspace
 from workspaces.sql import run_sql
 from workspaces.zones import known_zones
 
-MAX_ATTRIBUTES = 500
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 COLUMNS = ("name", "email", "phone", "push_token", "city", "source", "referred_by", "locale", "zone")
-WRITTEN = (*COLUMNS, "attributes", "attribute_times", "attributes_at", "own")
-IN_ORDER = msgspec.json.Encoder(order="deterministic").encode
-
-
-class Own(msgspec.Struct):
-    """What is known under one id alone, kept in `EndUser.own` while the columns are those of several ids together."""
-
-    attributes: dict[str, Any] = {}
-    attribute_times: dict[str, int] = {}
-    attributes_at: datetime | None = None
-    tags: list[str] = []
-    excluded: bool = False
-    excluded_reason: str = ""
-
-
-Told = EndUser | Own
+TOLD = ("attributes", "attribute_times", "attributes_at", "bases", "forgotten_at")
+WRITTEN = (*COLUMNS, *TOLD, "own")
 
 
 def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) -> int:
@@ -52,43 +35,59 @@ def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) 
     order of ids, read again and merged for good. News under an id that is merged into somebody is news of both.
     """
     news: dict[uuid.UUID, list[NormalProfile]] = {}
-    for profile in profiles:
-        if profile.traits or profile.firsts:
-            news.setdefault(told.ids[profile.person], []).append(profile)
+    for one in profiles:
+        if one.traits or one.firsts or one.change:
+            news.setdefault(uuid.UUID(told.ids[one.person]), []).append(one)
     if not news:
         return 0
-    wanted = {pk for own in news for pk in (own, told.owner(own))}
-    seen = EndUser.objects.filter(pk__in=wanted).only(
-        "attributes", "attribute_times", "attributes_at", "own", "merged_into"
-    )
-    if not tell_all({person.pk: person for person in seen}, news):
-        return 0
+    wanted = {pk for own in news for pk in (own, uuid.UUID(told.owner(own.hex)))}
+    if not any(is_kept(profile) for told_of in news.values() for profile in told_of):
+        seen = EndUser.objects.filter(pk__in=wanted).only(*TOLD, "own", "merged_into")
+        if not tell_all({person.pk: person for person in seen}, news).people:
+            return 0
     people = {person.pk: person for person in EndUser.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
-    changed = tell_all(people, news)
+    workspace = current_workspace()
+    heard = tell_all(people, news, keep_changes(workspace, news))
+    lay_changes_on(heard)
+    changed = [heard.people[pk] for pk in sorted(heard.people)]
     for person in changed:
         fill_columns(person, region)
     write_profiles(changed)
     # Merged since this batch began to look: the next merge brings these news to the person they are about.
-    late = [person for pk in news if (person := people[pk]).merged_into and person.merged_into not in people]
-    workspace = current_workspace()
-    Touched.objects.bulk_create([Touched(workspace=workspace, end_user_id=person.pk) for person in late])
+    touch([pk for pk in news if (owner := people[pk].merged_into) and owner not in people])
     return len(changed)
 
 
-def tell_all(people: dict[uuid.UUID, EndUser], news: dict[uuid.UUID, list[NormalProfile]]) -> list[EndUser]:
-    """Tell everybody their news, also those whom they are merged into; returns who changed, in the order of ids."""
-    changed: dict[uuid.UUID, EndUser] = {}
+class Heard(msgspec.Struct):
+    """Whose profiles changed, and of those who are several ids, what is their own."""
+
+    people: dict[uuid.UUID, EndUser] = {}
+    owns: dict[uuid.UUID, Own] = {}
+
+
+def tell_all(
+    people: dict[uuid.UUID, EndUser], news: dict[uuid.UUID, list[NormalProfile]], fresh: Iterable[uuid.UUID] = ()
+) -> Heard:
+    """Tell everybody their news, also those whom they are merged into; `fresh` ids have new changes stored.
+
+    Attributes are bare afterwards: changes have to be laid on again.
+    """
+    heard = Heard()
     for pk, profiles in news.items():
         person = people[pk]
         owner = people.get(person.merged_into) if person.merged_into else None
         own = msgspec.convert(person.own, Own) if person.own else None
-        targets: list[Told] = [one for one in (person, own, owner) if one is not None]
-        if not any([tell(targets, profile) for profile in profiles]):  # noqa: C419 - each of them must be told
+        targets: list[Told] = [bare(one) for one in (person, own, owner) if one is not None]
+        changed = any([tell(targets, profile) for profile in profiles])  # noqa: C419 - each of them must be told
+        if pk in fresh:
+            for one in targets:
+                one.bases = {}
+        elif not changed:
             continue
         if own:
-            person.own = msgspec.to_builtins(own)
-        changed |= {one.pk: one for one in (person, owner) if one is not None}
-    return [changed[pk] for pk in sorted(changed)]
+            heard.owns[pk] = own
+        heard.people |= {one.pk: one for one in (person, owner) if one is not None}
+    return heard
 
 
 def tell(targets: list[Told], profile: NormalProfile) -> bool:
@@ -101,59 +100,26 @@ def tell(targets: list[Told], profile: NormalProfile) -> bool:
     return any(changed)
 
 
+def lay_changes_on(heard: Heard) -> None:
+    """Bring what was told since to those whose attributes are counted, or were forgotten once."""
+    counted = [
+        person
+        for person in heard.people.values()
+        if any(one.bases is not None or one.forgotten_at for one in (person, heard.owns.get(person.pk)) if one)
+    ]
+    ids = members_of(counted)
+    rows = read_changes(pk for members in ids.values() for pk in members) if counted else {}
+    for person in counted:
+        lay_on(person, [row for pk in ids[person.pk] for row in rows.get(pk, ())])
+        if own := heard.owns.get(person.pk):
+            lay_on(own, rows.get(person.pk, ()))
+    for pk, own in heard.owns.items():
+        heard.people[pk].own = msgspec.to_builtins(own)
+
+
 def write_profiles(people: Iterable[EndUser]) -> None:
     rows = [{"id": person.pk} | {column: getattr(person, column) for column in WRITTEN} for person in people]
     run_sql("users/write_profiles", people=msgspec.json.encode(rows).decode())
-
-
-def merge(person: Told, profile: NormalProfile) -> bool:
-    """Fold one piece of news into the person's attributes; returns whether anything changed. Columns follow later."""
-    moment = (profile.at - EPOCH) // MICROSECOND
-    changed = False
-    for key, value in profile.traits.items():
-        if profile.passing and person.attribute_times.get(key, -1) >= 0 and value == person.attributes.get(key):
-            continue
-        changed |= put(person, key, value, moment)
-    if changed:
-        person.attributes_at = max(profile.at, person.attributes_at or profile.at)
-    for key, value in profile.firsts.items():
-        # Below zero, so that whatever was told as such comes later; and the earlier, the later.
-        if key in person.attribute_times or key not in person.attributes:
-            changed |= put(person, key, value, -moment - 1)
-    return changed
-
-
-def put(person: Told, key: str, value: Any, rank: int) -> bool:
-    """Set an attribute unless what is there ranks as high; a value of None takes it away. Returns whether it changed."""
-    told, known = person.attribute_times.get(key), person.attributes.get(key)
-    if told is None and len(person.attribute_times) >= MAX_ATTRIBUTES:
-        return False
-    if told is not None and (told > rank or (told == rank and not wins(value, known, rank))):
-        return False
-    person.attribute_times[key] = rank
-    if value is None:
-        person.attributes.pop(key, None)
-    else:
-        person.attributes[key] = value
-    return True
-
-
-def wins(value: Any, known: Any, rank: int) -> bool:
-    """Of two values told at the same moment: the larger, of two firsts the smaller."""
-    new, old = IN_ORDER(value), IN_ORDER(known)
-    return new > old if rank >= 0 else new < old
-
-
-def fold(person: Told, other: Told) -> None:
-    """Fold one profile into another: for each attribute the one that ranks higher, whatever the order of folding."""
-    for key in sorted(other.attribute_times.keys() | other.attributes.keys()):
-        rank = other.attribute_times.get(key)
-        if rank is not None:
-            put(person, key, other.attributes.get(key), rank)
-        elif key not in person.attribute_times and key not in person.attributes:
-            person.attributes[key] = other.attributes[key]
-    times = [at for at in (person.attributes_at, other.attributes_at) if at]
-    person.attributes_at = max(times, default=None)
 
 
 def fill_columns(person: EndUser, region: str) -> None:

@@ -15,7 +15,7 @@ from django.utils.translation import pgettext_lazy
 from workspaces.currencies import decimals_of
 from workspaces.models import Operator, Workspace
 from workspaces.permissions import ROLES
-from workspaces.rules import Rules
+from workspaces.rules import LEAST_MONTHS, MOST_MONTHS, Rules
 
 ROLE_NAMES = {
     "owner": pgettext_lazy("role", "Owner"),
@@ -153,6 +153,17 @@ class RulesForm(forms.Form):
         help_text=_("Otherwise to everybody who has not opted out."),
     )
 
+    keep_events_months = forms.IntegerField(
+        label=_("Keep events for"),
+        min_value=LEAST_MONTHS,
+        max_value=MOST_MONTHS,
+        required=False,
+        help_text=_(
+            "Months before this one; empty to keep all. Older events are deleted every night, for good. Metrics, orders and"
+            " stages stay; conditions on single events and the history of a person see only what is kept."
+        ),
+    )
+
     def __init__(self, data: Any = None, *, workspace: Workspace) -> None:
         self.rules = rules = workspace.rules
         cuts = {f"cuts_{axis}": rules.rfm_cuts.get(axis, []) for axis in "rfm"}
@@ -198,6 +209,25 @@ class KeyForm(forms.Form):
         label=_("Kind"), choices=[("write", _("Write key: sends events")), ("api", _("API key: reads and manages"))]
     )
     role = forms.ChoiceField(label=_("Role of an API key"), choices=ROLE_CHOICES, initial="analyst")
+
+
+class LimitForm(forms.Form):
+    """How much a write key may send."""
+
+    events_per_second = forms.IntegerField(
+        label=_("Events per second"),
+        min_value=1,
+        max_value=100_000,
+        required=False,
+        help_text=_("Empty for no limit. What is more is answered with 429; SDKs keep it and send it again."),
+    )
+    burst = forms.IntegerField(
+        label=_("Events at once"),
+        min_value=1,
+        max_value=1_000_000,
+        required=False,
+        help_text=_("So many may come in one moment. Empty for ten seconds' worth, and no fewer than 2,500."),
+    )
 
 
 class JoinForm(forms.Form):

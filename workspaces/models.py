@@ -30,6 +30,8 @@ class Workspace(models.Model):
     frozen_on = models.DateField(null=True, blank=True)
     # The day whose night is published; every page that shows computed numbers says "as of" this day.
     current_day = models.DateField(null=True, blank=True)
+    # Events of days before may be gone; what was made of them is never made again (users/retention.py).
+    events_from = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -137,6 +139,11 @@ class Membership(TenantModel):
         ]
 
 
+def usual_burst(events_per_second: int) -> int:
+    """What SDKs hold back while they are offline, and the largest batch, come through."""
+    return max(2_500, 10 * events_per_second)
+
+
 class AccessKey(TenantModel):
     """A secret that a program presents: `write` keys send events, `api` keys read and manage. Stored as a hash."""
 
@@ -146,6 +153,9 @@ class AccessKey(TenantModel):
     prefix = models.CharField(max_length=12)
     key_hash = models.CharField(max_length=64)
     role = models.CharField(max_length=20, default="analyst")
+    # Of a write key, how much it may send; without a number, whatever it likes.
+    events_per_second = models.PositiveIntegerField(null=True, blank=True)
+    burst = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -155,8 +165,16 @@ class AccessKey(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "key_hash"], name="access_key_once"),
             models.CheckConstraint(condition=models.Q(kind__in=["write", "api"]), name="access_key_kind"),
+            models.CheckConstraint(
+                condition=models.Q(events_per_second=None) | models.Q(events_per_second__gte=1, burst__gte=1),
+                name="access_key_limit",
+            ),
         ]
         indexes = [models.Index(fields=["key_hash"], name="access_key_hash")]
+
+    def events_at_once(self) -> int:
+        """How many events may come in one moment where there is a limit."""
+        return self.burst or usual_burst(self.events_per_second or 1)
 
     @staticmethod
     def hash_of(secret: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+# No shorter: conversions, late events and the pages look back so far.
+LEAST_MONTHS = 3
+MOST_MONTHS = 240
 ROLES = ("core", "habit", "order", "refund", "pay", "passive")
 
 
@@ -39,6 +42,8 @@ class Rules:
     recall_days: tuple[int, ...] = (7, 15, 30)
     conversion_days: int = 7
     consent_required: bool = False
+    # So many months of events before this one are kept; None = all.
+    keep_events_months: int | None = None
 
     @classmethod
     def of(cls, industry: str, overrides: dict[str, Any]) -> Rules:

@@ -39,7 +39,7 @@ def set_local(name: str, value: str) -> None:
 @contextmanager
 def workspace_scope(workspace: Workspace) -> Iterator[Workspace]:
     """Open a transaction that sees this workspace and nothing else; on exit the outer scope, if any, is back."""
-    outer = _current.get()
+    outer, outermost = _current.get(), not connection.in_atomic_block
     with transaction.atomic():
         set_local("app.workspace_id", str(workspace.id))
         token = _current.set(workspace)
@@ -47,8 +47,9 @@ def workspace_scope(workspace: Workspace) -> Iterator[Workspace]:
             yield workspace
         finally:
             _current.reset(token)
-        # Only when all went well: a rollback undoes SET LOCAL, and a doomed transaction takes no statement.
-        if not connection.needs_rollback:
+        # Only when all went well and something follows: a transaction's end undoes SET LOCAL, and a doomed one takes
+        # no statement.
+        if not (outermost or connection.needs_rollback):
             set_local("app.workspace_id", str(outer.id) if outer else "")
 
 

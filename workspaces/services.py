@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from workspaces.errors import Conflict, DomainError
-from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace
+from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace, usual_burst
 from workspaces.permissions import OWNER, ROLES
-from workspaces.rules import PRESETS
+from workspaces.rules import LEAST_MONTHS, MOST_MONTHS, PRESETS
 from workspaces.scoping import current_workspace, workspace_scope
 from workspaces.zones import known_zones
 
@@ -69,6 +69,23 @@ def create_key(kind: str, name: str, role: str = "analyst", by: Operator | None 
     )
     audit("key.create", str(key.pk), by, kind=kind, name=key.name, role=role)
     return key, secret
+
+
+def limit_key(key: AccessKey, events_per_second: int | None, burst: int | None, by: Operator | None = None) -> None:
+    """Let a write key send so many events per second, and so many at once; None for any number. Holds within seconds.
+
+    Raises DomainError for an API key.
+    """
+    if key.kind != "write":
+        raise DomainError("invalid", _("Only write keys send events."))
+    if events_per_second is None:
+        burst = None
+    elif burst is None:
+        burst = usual_burst(events_per_second)
+    if (key.events_per_second, key.burst) == (events_per_second, burst):
+        return
+    AccessKey.objects.filter(pk=key.pk).update(events_per_second=events_per_second, burst=burst)
+    audit("key.limit", str(key.pk), by, name=key.name, events_per_second=events_per_second, burst=burst)
 
 
 def revoke_key(key: AccessKey, by: Operator | None = None) -> None:
@@ -197,5 +214,10 @@ def check_setting(key: str, value: Any) -> None:
         raise DomainError("invalid", _("A whole number from 1 to 30."), key)
     if key == "rfm_window" and not (value is None or (isinstance(value, int) and 1 <= value <= 3650)):
         raise DomainError("invalid", _("A whole number of days, or empty for all of history."), key)
+    if key == "keep_events_months" and not (
+        value is None or (isinstance(value, int) and LEAST_MONTHS <= value <= MOST_MONTHS)
+    ):
+        text = _("A whole number of months from %(least)s, or empty to keep all.") % {"least": LEAST_MONTHS}
+        raise DomainError("invalid", text, key)
     if key in CHOICES and value not in CHOICES[key]:
         raise DomainError("invalid", _("Choose one of: %(names)s.") % {"names": ", ".join(CHOICES[key])}, key)

@@ -26,6 +26,11 @@ def run_sql(path: str, **params: Any) -> list[dict[str, Any]]:
     return execute(read_sql(path), {**params, "workspace": current_workspace().id})
 
 
+def sqlstate(error: BaseException) -> str:
+    """The five characters by which PostgreSQL says what went wrong; "" when it did not say."""
+    return getattr(error.__cause__, "pgcode", None) or ""
+
+
 def execute(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)

@@ -11,6 +11,7 @@ urlpatterns = [
     path("settings/members/<uuid:pk>/", views.change_member, name="change_member"),
     path("settings/keys/", views.list_keys, name="keys"),
     path("settings/keys/create/", views.create_key, name="create_key"),
+    path("settings/keys/<uuid:pk>/limit/", views.limit_key, name="limit_key"),
     path("settings/keys/<uuid:pk>/revoke/", views.revoke_key, name="revoke_key"),
     path("settings/audit/", views.list_audit, name="audit"),
 ]

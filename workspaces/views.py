@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from workspaces import services
 from workspaces.errors import DomainError
-from workspaces.forms import ROLE_CHOICES, InviteForm, KeyForm, RulesForm
+from workspaces.forms import ROLE_CHOICES, InviteForm, KeyForm, LimitForm, RulesForm
 from workspaces.models import AccessKey, AuditEntry, Membership
 from workspaces.permissions import action
 
@@ -132,13 +132,21 @@ def list_keys(request: HttpRequest) -> HttpResponse:
     return keys_page(request, KeyForm())
 
 
-def keys_page(request: HttpRequest, form: KeyForm, secret: str = "", status: int = 200) -> HttpResponse:
+def keys_page(
+    request: HttpRequest,
+    form: KeyForm,
+    secret: str = "",
+    status: int = 200,
+    limits: dict[uuid.UUID, LimitForm] | None = None,
+) -> HttpResponse:
+    """`limits`: forms that came back with errors."""
     keys = list(AccessKey.objects.order_by("revoked_at", "-created_at"))
+    forms = {key.pk: limit_form(key) for key in keys if key.kind == "write" and not key.revoked_at} | (limits or {})
     live = sum(key.revoked_at is None for key in keys)
     context = {
         "title": _("Keys"),
         "summary": ngettext("%(n)s key opens this project", "%(n)s keys open this project", live) % {"n": live},
-        "keys": keys,
+        "keys": [(key, forms.get(key.pk)) for key in keys],
         "form": form,
         "secret": secret,
     }
@@ -160,12 +168,39 @@ def create_key(request: HttpRequest) -> HttpResponse:
     return keys_page(request, KeyForm(), secret)
 
 
-@require_POST
-@action("keys.manage")
-def revoke_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def limit_form(key: AccessKey, data: QueryDict | None = None) -> LimitForm:
+    told = {"events_per_second": key.events_per_second, "burst": key.burst}
+    return LimitForm(data, initial=told, auto_id=f"limit-{key.pk}-%s")
+
+
+def find_key(pk: uuid.UUID) -> AccessKey:
     key = AccessKey.objects.filter(pk=pk).first()
     if key is None:
         raise Http404
+    return key
+
+
+@require_POST
+@action("keys.manage")
+def limit_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """How much a write key may send; an empty field takes the limit away."""
+    key = find_key(pk)
+    form = limit_form(key, request.POST)
+    if form.is_valid():
+        try:
+            services.limit_key(key, **form.cleaned_data, by=request.user)
+        except DomainError as error:
+            form.add_error(None, error.message)
+    if form.errors:
+        return keys_page(request, KeyForm(), status=422, limits={key.pk: form})
+    messages.success(request, _("Saved. It holds within a few seconds."))
+    return back(request, "keys")
+
+
+@require_POST
+@action("keys.manage")
+def revoke_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    key = find_key(pk)
     services.revoke_key(key, request.user)
     messages.success(request, _("“%(name)s” opens nothing any more.") % {"name": key.name})
     return back(request, "keys")

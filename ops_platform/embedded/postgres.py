@@ -152,11 +152,11 @@ class Postgres:
     def _create_database(self) -> None:
         """Make the roles and the database once. pg_trgm goes into the template too, so that test databases have it."""
         with self.superuser("postgres") as connection, connection.cursor() as cursor:
+            roles.create_roles(cursor)
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
             if cursor.fetchone():
                 return
         with self.superuser("template1") as connection, connection.cursor() as cursor:
-            roles.create_roles(cursor)
             cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         with self.superuser("postgres") as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {roles.OWNER} TEMPLATE template1")

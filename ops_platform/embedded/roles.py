@@ -1,8 +1,9 @@
-"""The three database roles, on the embedded server and on one of the outside (PostgreSQL 15 to 18).
+"""The four database roles, on the embedded server and on one of the outside (PostgreSQL 15 to 18).
 
 owner  owns the tables and migrates; row-level security is forced on it as well.
 app    web and workers; owns nothing, sees one workspace at a time.
 read   runs compiled segment queries; SELECT only.
+ingest copies events into the open workspace; it reads nothing.
 
 No role inherits: what a role was granted counts only after SET ROLE. So the policies made for `read` do not widen what
 `app` sees. Where the server is not ours, people log in with a login of their own and settings assume the role.
@@ -12,18 +13,18 @@ import os
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-OWNER, APP, READ = "uop_owner", "uop_app", "uop_read"
+OWNER, APP, READ, INGEST = "uop_owner", "uop_app", "uop_read", "uop_ingest"
 
 
 def create_roles(cursor: Any) -> None:
     """Create the roles that are missing and grant each to the one above it. May run any number of times."""
     cursor.execute("SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")
     createdb = "CREATEDB" if cursor.fetchone()[0] else ""  # only test databases need it
-    for role, rights in ((READ, ""), (APP, ""), (OWNER, createdb)):
+    for role, rights in ((READ, ""), (INGEST, ""), (APP, ""), (OWNER, createdb)):
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
         if not cursor.fetchone():
             cursor.execute(f"CREATE ROLE {role} LOGIN NOINHERIT {rights}")
-    for role, member in ((READ, APP), (READ, OWNER), (APP, OWNER)):
+    for role, member in ((READ, APP), (READ, OWNER), (INGEST, APP), (INGEST, OWNER), (APP, OWNER)):
         _grant(cursor, role, member)
 
 
@@ -44,9 +45,9 @@ def prepare_outside_server(url: str, app_login: str, app_password: str = "") -> 
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [app_login])
             if not cursor.fetchone():
                 cursor.execute(f"CREATE ROLE {_quoted(app_login)} LOGIN NOINHERIT PASSWORD %s", [app_password or None])
-            for role in (OWNER, APP, READ):
+            for role in (OWNER, APP, READ, INGEST):
                 _grant(cursor, role, login)
-            for role in (APP, READ):
+            for role in (APP, READ, INGEST):
                 _grant(cursor, role, app_login)
             _let_owner_build(cursor)
     finally:

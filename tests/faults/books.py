@@ -15,7 +15,7 @@ select count(*) from end_user p join (
 """
 UNTOUCHED = """
 select count(distinct end_user_id) from event e where workspace_id = %(shop)s
-and not exists (select from touched t where t.workspace_id = %(shop)s and t.end_user_id = e.end_user_id)
+and end_user_id not in (select unnest(people) from touched where workspace_id = %(shop)s)
 """
 MISCOUNTED = """
 select (select coalesce(sum(accepted), 0) from arrival_hour where workspace_id = %(shop)s)
@@ -64,7 +64,7 @@ STATE = {
     """,
     "event_name": "select name from event_name where workspace_id = %(shop)s",
     "touched": """
-        select distinct p.external_id, p.identified from touched t join end_user p on p.id = t.end_user_id
+        select distinct p.external_id, p.identified from touched t join end_user p on p.id = any(t.people)
         where t.workspace_id = %(shop)s
     """,
 }

@@ -11,7 +11,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from users.ingest import addresses, asgi, body, door, group
+from users.ingest import addresses, arrivals, asgi, body, door, group
 from users.ingest.body import BadRequest
 from users.ingest.normal import NormalEvent, Reading, Refused, Result
 from users.ingest.protocol import tell
@@ -39,10 +39,10 @@ def answer_first(put: Put) -> None:
 def asynchronous_commit(put: Put) -> None:
     """F2: PostgreSQL says that it has committed before that is on disk."""
 
-    def hasty(batch: Any) -> Any:
+    def hasty(batch: Any, note: Any) -> Any:
         with connection.cursor() as cursor:
             cursor.execute("set synchronous_commit to off")
-        return door.store(batch)
+        return door.store(batch, note)
 
     put(group, "store", hasty)
 
@@ -54,14 +54,14 @@ def endless_patience(put: Put) -> None:
 
 def count_repeats(put: Put) -> None:
     """F6: the hour's counts, which are an effect of storing, do not look at what was a repeat."""
-    plain = door.note_arrivals
+    plain = arrivals.count_arrivals
 
-    def blind(workspace: Any, taken: Any, at: Any) -> None:
+    def blind(taken: Any, at: Any) -> None:
         for one in taken:
             one.results = [Result("accepted") for _result in one.results]
-        plain(workspace, taken, at)
+        plain(taken, at)
 
-    put(door, "note_arrivals", blind)
+    put(arrivals, "count_arrivals", blind)
 
 
 def all_or_nothing(put: Put) -> None:
@@ -82,10 +82,10 @@ def wait_for_the_broker(put: Put) -> None:
     """F5: the request puts a task into the queue and waits until that has taken it."""
     broker = redis.Redis.from_url(settings.REDIS_URL)
 
-    def chatty(batch: Any) -> Any:
+    def chatty(batch: Any, note: Any) -> Any:
         with suppress(redis.RedisError):
             broker.lpush("told", "something arrived")
-        return door.store(batch)
+        return door.store(batch, note)
 
     put(group, "store", chatty)
 

@@ -25,7 +25,7 @@ from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
 from .conftest import FULL
-from .lab import Senders, WatchedInbox, accounting
+from .lab import Senders, WatchedInbox, accounting, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
@@ -125,6 +125,7 @@ def test_f18_a_sender_that_dies_at_a_named_place(
     unknown, arrived = FAILPOINTS[failpoint]
     prepare(shop, 30)
     assert senders.wait(senders.start(shop, failpoint=failpoint)) == -signal.SIGKILL
+    wait_until(lambda: len(inbox.arrived) >= arrived, "the server writes down what it accepted")
     assert len(inbox.arrived) == arrived
     assert senders.wait(senders.start(shop)) == 0
     assert accounting(shop, inbox) == {

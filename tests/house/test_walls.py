@@ -34,13 +34,14 @@ where 1 <> (select count(*) from pg_policy p where p.polrelid = t.oid)
        where p.polrelid = t.oid and p.polcmd = '*' and p.polqual is not null and p.polwithcheck is not null)
 union all
 select 'role is privileged', rolname from pg_roles
-where rolname in ('uop_app', 'uop_read') and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)
+where rolname in ('uop_app', 'uop_read', 'uop_ingest')
+  and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)
 union all
 select 'runtime role owns a table', c.relname from pg_class c join pg_roles r on r.oid = c.relowner
-where r.rolname in ('uop_app', 'uop_read') and c.relkind in ('r', 'p', 'v', 'm')
+where r.rolname in ('uop_app', 'uop_read', 'uop_ingest') and c.relkind in ('r', 'p', 'v', 'm')
 union all
 select 'runtime role may become', b.rolname from pg_auth_members m
-join pg_roles a on a.oid = m.member and a.rolname in ('uop_app', 'uop_read') join pg_roles b on b.oid = m.roleid
+join pg_roles a on a.oid = m.member and a.rolname in ('uop_app', 'uop_read', 'uop_ingest') join pg_roles b on b.oid = m.roleid
 where b.rolsuper or b.rolbypassrls or exists (select 1 from pg_class c where c.relowner = b.oid)
 union all
 select 'view without security_invoker', c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -52,7 +53,8 @@ select 'materialised view', c.relname from pg_class c join pg_namespace n on n.o
 where n.nspname = 'public' and c.relkind = 'm'
 union all
 select 'security definer', p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-where n.nspname = 'public' and p.prosecdef and p.proname not in ('ensure_event_month', 'refresh_statistics')
+where n.nspname = 'public' and p.prosecdef
+  and p.proname not in ('drop_empty_event_month', 'ensure_event_month', 'refresh_statistics')
 union all
 select 'foreign key without workspace', con.conname from pg_constraint con
 where con.contype = 'f' and con.conrelid in (select oid from tenant) and con.confrelid in (select oid from tenant)
@@ -73,6 +75,13 @@ where n.nspname = 'public' and c.relkind in ('r', 'p')
        or has_table_privilege('uop_read', c.oid, 'update') or has_table_privilege('uop_read', c.oid, 'delete'))
 union all
 select 'partitions within reach', 'parts' where has_schema_privilege('uop_app', 'parts', 'usage')
+union all
+select 'ingest may more than copy', c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname in ('public', 'parts') and c.relkind in ('r', 'p')
+  and (has_any_column_privilege('uop_ingest', c.oid, 'select') or has_any_column_privilege('uop_ingest', c.oid, 'update')
+       or has_table_privilege('uop_ingest', c.oid, 'delete') or has_table_privilege('uop_ingest', c.oid, 'truncate')
+       or case when n.nspname = 'parts' then has_column_privilege('uop_ingest', c.oid, 'workspace_id', 'insert')
+               else has_any_column_privilege('uop_ingest', c.oid, 'insert') end)
 order by 1, 2
 """
 

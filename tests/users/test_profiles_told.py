@@ -14,7 +14,8 @@ from tests.users.conftest import AT, moment, stored, track
 from users.ingest.normal import NormalProfile, PersonKey, clean_email
 from users.models import Consent, EndUser, IdentityLink, person_id
 from users.services import set_consent, upsert_people
-from users.traits import clean_phone, merge
+from users.traits import clean_phone
+from users.words import merge
 from workspaces.scoping import workspace_scope
 
 DAY = datetime(2026, 8, 1, tzinfo=UTC)

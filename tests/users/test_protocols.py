@@ -145,10 +145,12 @@ def test_profile_records():
     assert profile("set", 城市="上海").traits == {"城市": "上海"}
     assert profile("set_once", a=1).firsts == {"a": 1}
     assert profile("unset", a=True).traits == {"a": None}
-    for verb, code in (("increment", "unsupported_type"), ("delete", "unsupported_type"), ("raise", "unknown_type")):
-        with pytest.raises(Refused) as caught:
-            profile(verb, a=1)
-        assert caught.value.code == code
+    for verb, kind, told in (("increment", "add", 1), ("append", "append", ["x"]), ("delete", "forget", None)):
+        change = profile(verb, **({"a": told} if told else {})).change
+        assert change is not None and (change.kind, change.values) == (kind, {"a": told} if told else {})
+    with pytest.raises(Refused) as caught:
+        profile("raise", a=1)
+    assert caught.value.code == "unknown_type"
 
 
 # --- PostHog ---------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ SENTENCES = {
         "There are 5,000 event names already: put what varies (a page, a product) into a property, not into the name."
     ),
     "too_many_properties": gettext_lazy("Send at most 255 properties with one event."),
-    "unsupported_type": gettext_lazy("Count in your own system and send the new value of the attribute."),
+    "too_many_values": gettext_lazy("Append at most 500 texts to a list attribute; longer lists belong into events."),
     "unknown_type": gettext_lazy("Send one of the types that the message lists, or update the SDK."),
 }
 

@@ -1,6 +1,7 @@
 """What arrived, kept where a developer watches it: the last few hundred events by their keys, and counts per hour.
 
-One small row per transaction and SDK, however many events it held. Whatever goes wrong here is logged and costs no event.
+Counts are exact and belong to the transaction. Of the newest events there is one small row per SDK and transaction, of a
+busy process one a second: when it is killed, the page misses its last second.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import random
+import time
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +23,7 @@ from users.ingest.normal import NormalEvent, Reading, Result
 from users.ingest.write import find_names
 from users.person_model import event_id, person_id
 from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
 from workspaces.sql import run_sql
 
 logger = logging.getLogger(__name__)
@@ -28,6 +32,7 @@ KEPT = 300
 KEPT_EVENTS = 20
 KEPT_LIBRARIES = 20
 KEPT_HOURS = timedelta(days=32)
+NOTE_EVERY_S = 1.0
 # Old rows are let go in one of so many transactions: the ring is a little longer for it, and nobody pays each time.
 FORGET_EVERY = 20
 
@@ -40,24 +45,68 @@ class Taken(msgspec.Struct):
     results: Sequence[Result]
 
 
+class Newest(msgspec.Struct):
+    """The last events of each SDK, and when they came."""
+
+    events: dict[str, list[NormalEvent]]
+    at: datetime
+
+
 def note_arrivals(workspace: Workspace, taken: Sequence[Taken], at: datetime) -> None:
-    """Remember what was stored in the open scope."""
+    """Count and remember what was stored in the open scope."""
+    count_arrivals(taken, at)
+    write_newest(workspace, Newest(newest_events(taken), at))
+
+
+def count_arrivals(taken: Sequence[Taken], at: datetime) -> None:
+    counts = Counter(result.status for one in taken for result in one.results)
+    told = {status: counts[status] for status in ("accepted", "duplicate", "rejected")}
+    run_sql("users/count_arrivals", at=at, **told)
+
+
+def write_newest(workspace: Workspace, newest: Newest) -> None:
+    """Whatever goes wrong here is logged and costs no event."""
     try:
-        counts = Counter(result.status for one in taken for result in one.results)
-        newest = newest_events(taken)
         with transaction.atomic():
-            ids = find_names(workspace, {event.name for events in newest.values() for event in events})
-            rows = [row_of(workspace, library, events, ids, at) for library, events in newest.items()]
-            run_sql(
-                "users/note_arrivals",
-                at=at,
-                rows=json.dumps(rows),
-                **{status: counts[status] for status in ("accepted", "duplicate", "rejected")},
-            )
+            ids = find_names(workspace, {event.name for events in newest.events.values() for event in events})
+            rows = [row_of(workspace, library, events, ids, newest.at) for library, events in newest.events.items()]
+            run_sql("users/note_arrivals", at=newest.at, rows=json.dumps(rows))
             if random.randrange(FORGET_EVERY) == 0:  # noqa: S311 - which transaction tidies up is no secret
-                run_sql("users/forget_arrivals", kept=KEPT, since=at - KEPT_HOURS)
+                run_sql("users/forget_arrivals", kept=KEPT, since=newest.at - KEPT_HOURS)
     except Exception:
         logger.exception("ingest: what arrived could not be noted")
+
+
+class Held:
+    """For a thread that stores many times a second: counts each time, and remembers the newest events once a second."""
+
+    def __init__(self) -> None:
+        self.newest: dict[uuid.UUID, tuple[Workspace, Newest]] = {}
+        self.due = 0.0
+
+    def note(self, workspace: Workspace, taken: Sequence[Taken], at: datetime) -> None:
+        """As `note_arrivals`."""
+        count_arrivals(taken, at)
+        newest = Newest(newest_events(taken), at)
+        transaction.on_commit(lambda: self.hold(workspace, newest))
+
+    def hold(self, workspace: Workspace, newest: Newest) -> None:
+        if workspace.pk in self.newest:
+            for library, events in self.newest[workspace.pk][1].events.items():
+                newest.events[library] = (events + newest.events.get(library, []))[-KEPT_EVENTS:]
+        self.newest[workspace.pk] = workspace, newest
+
+    def flush(self) -> None:
+        """Write what is held, unless that was done less than NOTE_EVERY_S ago."""
+        if not self.newest or time.monotonic() < self.due:
+            return
+        held, self.newest, self.due = self.newest, {}, time.monotonic() + NOTE_EVERY_S
+        for workspace, newest in held.values():
+            try:
+                with workspace_scope(workspace):
+                    write_newest(workspace, newest)
+            except Exception:
+                logger.exception("ingest: what arrived could not be noted")
 
 
 def newest_events(taken: Sequence[Taken]) -> dict[str, list[NormalEvent]]:

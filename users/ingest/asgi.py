@@ -81,7 +81,9 @@ async def take(incoming: Incoming, receive: Receive) -> Answer:
         key = await find_key(door.secrets_of(incoming, request))
         if key is None:
             return door.unauthenticated()
-        results = await asyncio.wrap_future(WRITER.submit(door.read_all(key, request)))
+        if key.events_per_second and (answer := await asyncio.to_thread(door.over_limit, key, request)):
+            return answer
+        results = await WRITER.submit(door.read_all(key, request))
     return request.answer(results)
 
 

@@ -20,18 +20,23 @@ from django.utils import timezone
 
 from users.ingest.arrivals import Taken, note_arrivals
 from users.ingest.body import BadRequest, inflated
+from users.ingest.limits import take
 from users.ingest.normal import Reading, Refused, Result, refused
 from users.ingest.protocol import Answer, Incoming, Request, tell
 from users.ingest.rejects import keep_rejects
 from users.ingest.write import write
-from users.services import in_scope, sqlstate
+from users.services import in_scope
 from workspaces.authentication import find_key, touch_key
-from workspaces.models import AccessKey
+from workspaces.models import AccessKey, Workspace
+from workspaces.sql import sqlstate
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 STORAGE_FULL = {"53100", "53200", "53300", "53400"}
 HEADERS = "Authorization, Content-Type, Content-Encoding, X-Retry-Count, AnonymousId, SentAt"
+
+
+Note = Callable[[Workspace, list[Taken], datetime], None]
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -93,8 +98,21 @@ def read(item: bytes | Refused, request: Request, now: datetime, currency: str) 
         return refused(reason)
 
 
-def store(batch: list[Opened]) -> list[list[Result]]:
-    """Store requests of one workspace in one transaction; returns what became of each one's items."""
+def over_limit(key: AccessKey, request: Request) -> Answer | None:
+    """What is told to a key that sends more than it may; it waits, and sends the same again. None when all may pass."""
+    wait = 0 if request.dry_run else take(key, len(request.items))
+    if not wait:
+        return None
+    answer = problem(429, "rate_limited", f"This key may send {key.events_per_second} events per second.")
+    answer.headers |= {"Retry-After": str(wait), "Access-Control-Expose-Headers": "Retry-After"}
+    return answer
+
+
+def store(batch: list[Opened], note: Note = note_arrivals) -> list[list[Result]]:
+    """Store requests of one workspace in one transaction; returns what became of each one's items.
+
+    `note` is called inside it with what was taken, for the page that shows it.
+    """
     writes = [opened for opened in batch if not opened.request.dry_run]
     if writes:
         told = [part for opened in writes for reading in opened.readings for part in parts_of(reading)]
@@ -108,9 +126,7 @@ def store(batch: list[Opened]) -> list[list[Result]]:
                 bad = [(raw_of(opened.request.items[n]), r) for n, r in enumerate(results) if r.status == "rejected"]
                 keep_rejects(opened.key.workspace, bad, opened.request.library, received_at)
             taken = zip(writes, found, strict=True)
-            note_arrivals(
-                writes[0].key.workspace, [Taken(o.request.library, o.readings, r) for o, r in taken], received_at
-            )
+            note(writes[0].key.workspace, [Taken(o.request.library, o.readings, r) for o, r in taken], received_at)
             return found
 
         stored = iter(in_scope(writes[0].key.workspace, work))

@@ -6,13 +6,15 @@ nobody else; while the database is away all of them fail, and their SDKs come ba
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from concurrent.futures import Future
 from itertools import groupby
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError, close_old_connections
 
+from users.ingest.arrivals import NOTE_EVERY_S, Held
 from users.ingest.body import BadRequest
 from users.ingest.door import Opened, store
 from users.ingest.normal import Result
@@ -20,17 +22,23 @@ from users.ingest.normal import Result
 # As many items share a commit, and as many may wait before clients are asked to come back later.
 MAX_ITEMS = 5_000
 MAX_WAITING = 50_000
-Answered = Future[list[Result]]
+Answered = asyncio.Future[list[Result]]
+
+
+class Job(NamedTuple):
+    opened: Opened
+    answered: Answered
 
 
 class Writer:
-    """Takes opened requests from any thread; each future ends with what became of its items, or with an exception."""
+    """Takes opened requests from the event loop; each future ends with what became of its items, or with an exception."""
 
     def __init__(self) -> None:
-        self.queue: SimpleQueue[tuple[Opened, Answered]] = SimpleQueue()
+        self.queue: SimpleQueue[Job] = SimpleQueue()
         self.waiting = 0
         self.lock = threading.Lock()
         self.thread: threading.Thread | None = None
+        self.held = Held()
 
     def submit(self, opened: Opened) -> Answered:
         """Raises BadRequest (503) when too much waits already."""
@@ -41,43 +49,59 @@ class Writer:
             if self.thread is None:
                 self.thread = threading.Thread(target=self.run, name="ingest-writer", daemon=True)
                 self.thread.start()
-        answered: Answered = Future()
-        self.queue.put((opened, answered))
+        answered = asyncio.get_running_loop().create_future()
+        self.queue.put(Job(opened, answered))
         return answered
 
     def run(self) -> None:
         while True:
             jobs = self.take()
             close_old_connections()
-            # Whose client has been told to come back is left alone; the others can be called off no more.
-            wanted = [job for job in jobs if job[1].set_running_or_notify_cancel()]
-            by_workspace = sorted(wanted, key=lambda job: job[0].key.workspace_id.bytes)
-            for _workspace, group in groupby(by_workspace, key=lambda job: job[0].key.workspace_id):
-                store_group(list(group))
+            # Whose client hung up or was told to come back is left alone.
+            wanted = [job for job in jobs if not job.answered.done()]
+            wanted.sort(key=lambda job: job.opened.key.workspace_id.bytes)
+            for _workspace, group in groupby(wanted, key=lambda job: job.opened.key.workspace_id):
+                self.store(list(group))
+            self.held.flush()
             with self.lock:
-                self.waiting -= sum(len(opened.readings) for opened, _answered in jobs)
+                self.waiting -= sum(len(job.opened.readings) for job in jobs)
 
-    def take(self) -> list[tuple[Opened, Answered]]:
-        """Everything that waits, up to MAX_ITEMS; waits for the first."""
-        jobs = [self.queue.get()]
-        size = len(jobs[0][0].readings)
+    def take(self) -> list[Job]:
+        """Everything that waits, up to MAX_ITEMS; waits for the first, though not for ever: something may be held."""
+        try:
+            jobs = [self.queue.get(timeout=NOTE_EVERY_S if self.held.newest else None)]
+        except Empty:
+            return []
+        size = len(jobs[0].opened.readings)
         while size < MAX_ITEMS:
             try:
                 jobs.append(self.queue.get_nowait())
             except Empty:
                 break
-            size += len(jobs[-1][0].readings)
+            size += len(jobs[-1].opened.readings)
         return jobs
 
+    def store(self, jobs: list[Job]) -> None:
+        try:
+            answer(jobs, store([job.opened for job in jobs], self.held.note))
+        except Exception as error:
+            if len(jobs) > 1 and not isinstance(error, OperationalError | InterfaceError):
+                for job in jobs:
+                    self.store([job])
+            else:
+                answer(jobs, error)
 
-def store_group(jobs: list[tuple[Opened, Answered]]) -> None:
-    try:
-        for (_opened, answered), results in zip(jobs, store([opened for opened, _answered in jobs]), strict=True):
-            answered.set_result(results)
-    except Exception as error:
-        if len(jobs) > 1 and not isinstance(error, OperationalError | InterfaceError):
-            for job in jobs:
-                store_group([job])
-        else:
-            for _opened, answered in jobs:
-                answered.set_exception(error)
+
+def answer(jobs: list[Job], found: list[list[Result]] | Exception) -> None:
+    """End the futures of a group, waking their loop once."""
+
+    def end() -> None:
+        for n, job in enumerate(jobs):
+            if job.answered.done():  # the client hung up
+                continue
+            if isinstance(found, Exception):
+                job.answered.set_exception(found)
+            else:
+                job.answered.set_result(found[n])
+
+    jobs[0].answered.get_loop().call_soon_threadsafe(end)

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,6 +19,8 @@ MAX_DEPTH = 20
 MAX_PROPERTIES = 255
 MAX_NAME = 200
 MAX_ID = 255
+# Texts that appending makes a list grow to; those that came first stay.
+MAX_LIST = 500
 MAX_ITEM_BYTES = 32 * 1024
 INT64 = 2**63
 MAX_FLOAT = 1e15
@@ -76,6 +78,15 @@ class NormalEvent(msgspec.Struct):
     order_id: str | None = None
 
 
+class Change(msgspec.Struct):
+    """What a message does to attributes beside setting them: `add` numbers, `append` texts to lists, or `forget` all words
+    told before. The message's id makes sure that it does so once."""
+
+    kind: Literal["add", "append", "forget"]
+    message_id: str = ""
+    values: dict[str, Any] = {}
+
+
 class NormalProfile(msgspec.Struct):
     """What was told about a person at `at`. A trait of None takes the attribute away; `firsts` only fill what is empty.
 
@@ -89,6 +100,7 @@ class NormalProfile(msgspec.Struct):
     firsts: dict[str, Any] = {}
     visitor: str = ""
     passing: bool = False
+    change: Change | None = None
 
 
 class NormalAlias(msgspec.Struct):

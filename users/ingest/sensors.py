@@ -14,7 +14,17 @@ import msgspec
 
 from users.ingest import normal
 from users.ingest.body import form_of, from_base64
-from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Reading, Refused, Result
+from users.ingest.normal import (
+    MAX_LIST,
+    Change,
+    NormalAlias,
+    NormalEvent,
+    NormalProfile,
+    PersonKey,
+    Reading,
+    Refused,
+    Result,
+)
 from users.ingest.protocol import (
     GIF,
     Answer,
@@ -113,7 +123,7 @@ def read_item(raw: bytes, received_at: datetime, currency: str) -> Reading:
     person, others = who(record, lifted.get("$is_login_id") is True)
     aliases = [NormalAlias(person, other, at) for other in others]
     if record.type.startswith("profile_"):
-        profile = read_profile(record, person, at, properties)
+        profile = read_profile(record, person, at, properties, raw)
         return Reading([profile, *aliases])
     if record.type not in ("track", "track_signup", "track_id_bind", "track_id_unbind"):
         raise Refused("unknown_type", "Send track, track_signup, track_id_bind or profile_….", "type")
@@ -202,8 +212,10 @@ def unique(keys: Iterable[PersonKey]) -> list[PersonKey]:
     return list(dict.fromkeys(keys))
 
 
-def read_profile(record: Record, person: PersonKey, at: datetime, properties: dict[str, Any]) -> NormalProfile:
-    """profile_set, _set_once and _unset. Raises Refused."""
+def read_profile(
+    record: Record, person: PersonKey, at: datetime, properties: dict[str, Any], raw: bytes
+) -> NormalProfile:
+    """profile_set, _set_once, _unset, _increment, _append and _delete. Raises Refused."""
     told = normal.clean_traits(normal.clean_properties(properties))
     verb = record.type.removeprefix("profile_")
     if verb == "set":
@@ -212,6 +224,38 @@ def read_profile(record: Record, person: PersonKey, at: datetime, properties: di
         return NormalProfile(person, at, {}, told)
     if verb == "unset":
         return NormalProfile(person, at, dict.fromkeys(told))
-    if verb in ("delete", "increment", "append"):
-        raise Refused("unsupported_type", "Send the new value with profile_set.", "type")
-    raise Refused("unknown_type", "Send profile_set, _set_once or _unset.", "type")
+    if verb == "increment":
+        change = Change("add", message_id_of(record, raw), {key: read_number(key, told[key]) for key in told})
+    elif verb == "append":
+        change = Change("append", message_id_of(record, raw), {key: read_texts(key, told[key]) for key in told})
+    elif verb == "delete":
+        change = Change("forget")
+    else:
+        raise Refused("unknown_type", "Send profile_set, _set_once, _increment, _append, _unset or _delete.", "type")
+    return NormalProfile(person, at, change=change)
+
+
+def read_number(key: str, value: Any) -> int | float:
+    """A number to add to an attribute. Raises Refused."""
+    check_attribute(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Refused("invalid_type", "Expected a number to add.", f"properties.{key}")
+    return value
+
+
+def read_texts(key: str, value: Any) -> list[str]:
+    """Texts to append to an attribute; one alone is a list of one. Raises Refused."""
+    check_attribute(key)
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise Refused("invalid_type", "Expected a list of texts to append.", f"properties.{key}")
+    if len(texts) > MAX_LIST:
+        raise Refused("too_many_values", f"A list holds at most {MAX_LIST} texts.", f"properties.{key}")
+    if any(len(text) > normal.MAX_ID for text in texts):
+        raise Refused("too_long", f"At most {normal.MAX_ID} characters.", f"properties.{key}")
+    return texts
+
+
+def check_attribute(key: str) -> None:
+    if len(key) > normal.MAX_ID:
+        raise Refused("too_long", f"At most {normal.MAX_ID} characters.", "properties")

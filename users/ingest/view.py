@@ -34,5 +34,7 @@ def take(request: HttpRequest, incoming: Incoming) -> Answer:
     key = door.first_key(door.secrets_of(incoming, opened))
     if key is None:
         return door.unauthenticated()
+    if answer := door.over_limit(key, opened):
+        return answer
     [results] = door.store([door.read_all(key, opened)])
     return opened.answer(results)

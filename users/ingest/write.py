@@ -7,50 +7,55 @@ newest word. What a transaction rolled back is never remembered in the caches of
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
-from hashlib import sha1
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from io import StringIO
+from typing import Any, NamedTuple
 
-import msgspec
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from users.ingest.normal import NormalEvent, NormalProfile, Result, Told
-from users.ingest.people import People, add_people, array, tell_links
+from users.ingest.people import People, add_people, array, hashed, tell_links, touch
 from users.models import EventName
+from users.months import oldest_sure
 from users.traits import region_of, save_profiles
 from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
-from workspaces.sql import execute, run_sql
+from workspaces.sql import execute, run_sql, sqlstate
 
 MAX_NAMES = 5_000
-ARRIVING = """
-create temporary table if not exists arriving (
-    n integer, end_user_id uuid, client_at timestamptz, event_id uuid, at timestamptz, name_id integer, message_id text,
-    properties jsonb, amount_minor bigint, order_id text, origin_id uuid
-) on commit delete rows;
+COLUMNS = "end_user_id, client_at, event_id, at, received_at, name_id, message_id, properties, amount_minor, order_id, origin_id"
+ARRIVING = f"""
+create temporary table if not exists arriving on commit delete rows as select {COLUMNS} from event with no data;
 delete from arriving
 """
+# SET LOCAL ROLE, and what the role was.
+BEGIN_COPY = "savepoint copying; select current_user, set_config('role', 'uop_ingest', true)"
+END_COPY = "select set_config('role', %s, true); release savepoint copying"
+UNDO_COPY = "rollback to savepoint copying; release savepoint copying"
+REPEATED = "23505"
+# After a repeat so many transactions expect another.
+WARY = 20
 COPY_BYTES = 256 * 1024
 ACCEPTED, DUPLICATE = Result("accepted"), Result("duplicate")
 TOO_MANY_NAMES = Result("rejected", "too_many_names", f"A workspace has at most {MAX_NAMES} event names.", "event")
 # What this process knows to be committed: names by workspace, and the months that have a partition.
 _names: dict[uuid.UUID, dict[str, int]] = {}
-_months: set[tuple[int, int]] = set()
+_months: set[str] = set()
+_wary = 0
 
 
-class Row(msgspec.Struct):
-    """One event on its way into the table; `n` is its place in the batch.
+class Row(NamedTuple):
+    """One event on its way into the table, in the order of the table's key; `n` is its place in the batch.
 
-    `person`: whose it is. `origin`: the id it was sent under, where that is merged into the person; NULL otherwise.
+    `person`: whose it is. `line`: the whole of it as COPY takes it.
     """
 
-    n: int
     person: str
-    origin: str
+    client_at: str
     event_id: str
-    client_at: datetime
-    name_id: int
-    event: NormalEvent
+    n: int
+    line: str
 
 
 def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
@@ -64,8 +69,7 @@ def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
     people = add_people(workspace, items)
     rows = make_rows(workspace, items, people, received_at, results)
     if rows:
-        ensure_months({(row.client_at.year, row.client_at.month) for row in rows})
-        for n in store(rows, received_at):
+        for n in store(rows):
             results[n] = DUPLICATE
     profiles = [item for item in items if isinstance(item, NormalProfile)]
     if profiles:
@@ -83,36 +87,26 @@ def make_rows(
 ) -> list[Row]:
     """The events as rows, each message once; repeats within the batch and names past the limit go into `results`."""
     names = find_names(workspace, {item.name for item in items if isinstance(item, NormalEvent)})
-    people = {key: told.owner(pk).hex for key, pk in told.ids.items()}
-    origins = {key: pk.hex for key, pk in told.ids.items() if pk in told.owners}
-    message = sha1(workspace.pk.bytes + b"message:", usedforsecurity=False)
+    find, received = hashed(workspace), received_at.isoformat()
     seen: set[tuple[str, str]] = set()
     rows, timeless = [], []
     for n, item in enumerate(items):
         if not isinstance(item, NormalEvent):
             continue
-        digest = message.copy()
-        digest.update(item.message_id.encode())
-        key = (people[item.person], uuid5_hex(digest.digest()))
+        pk = told.ids[item.person]
+        person, event = told.owners.get(pk, pk), find("message:" + item.message_id)
         name_id = names.get(item.name)
-        if key in seen:
+        if (person, event) in seen:
             results[n] = DUPLICATE
         elif name_id is None:
             results[n] = TOO_MANY_NAMES
         else:
-            seen.add(key)
-            origin = origins.get(item.person, "\\N") if origins else "\\N"
-            row = Row(n, key[0], origin, key[1], item.client_at or received_at, name_id, item)
-            (rows if item.client_at else timeless).append(row)
+            seen.add((person, event))
+            client_at = item.client_at.isoformat() if item.client_at else received
+            origin = "\\N" if person is pk else pk
+            line = copy_line(item, person, client_at, event, received, name_id, origin)
+            (rows if item.client_at else timeless).append(Row(person, client_at, event, n, line))
     return rows + list(drop_known(timeless, results))
-
-
-def uuid5_hex(digest: bytes) -> str:
-    """The first 16 bytes of a SHA-1 as a version 5 UUID in hex: what users.models.event_id gives, four times as fast."""
-    octets = bytearray(digest[:16])
-    octets[6] = octets[6] & 0x0F | 0x50
-    octets[8] = octets[8] & 0x3F | 0x80
-    return octets.hex()
 
 
 def drop_known(rows: list[Row], results: list[Result]) -> Iterator[Row]:
@@ -151,53 +145,82 @@ def find_names(workspace: Workspace, names: set[str]) -> dict[str, int]:
     return found
 
 
-def ensure_months(months: set[tuple[int, int]]) -> None:
-    """Make the partitions of these (year, month) that do not exist yet."""
-    if missing := sorted(months - _months):
+def ensure_months(months: set[str]) -> None:
+    """Make the partitions of these months, each as "2026-08", that do not exist yet."""
+    sure = f"{oldest_sure():%Y-%m}"
+    if missing := sorted(month for month in months if month not in _months or month < sure):
         with connection.cursor() as cursor:
-            for year, month in missing:
-                cursor.execute("select ensure_event_month(%s)", [date(year, month, 1)])
+            for month in missing:
+                cursor.execute("select ensure_event_month(%s)", [f"{month}-01"])
         transaction.on_commit(lambda: _months.update(missing))
 
 
-def store(rows: list[Row], received_at: datetime) -> list[int]:
+def store(rows: list[Row]) -> list[int]:
     """Insert rows, each once; returns the places of those stored before.
 
-    Through a temporary table, because row-level security refuses COPY into the table itself.
+    Nearly always all of them are news and are copied straight into their partitions. When one turns out to be a repeat
+    they go by way of a temporary table, and so does what comes next, for repeats come in crowds. In the order of the
+    key, so that two writers never wait for each other crosswise.
+    """
+    global _wary
+    rows.sort()
+    parts: dict[str, list[str]] = {}
+    for row in rows:
+        parts.setdefault(row.client_at[:7], []).append(row.line)
+    ensure_months(set(parts))
+    if not _wary and copy_rows(parts):
+        touch({row.person for row in rows})
+        return []
+    repeats = stage_rows(rows)
+    _wary = WARY if repeats else max(_wary - 1, 0)
+    touch({row.person for row in rows if (row.person, row.event_id) not in repeats})
+    return [row.n for row in rows if (row.person, row.event_id) in repeats]
+
+
+def copy_rows(parts: dict[str, list[str]]) -> bool:
+    """Copy the lines of each month into its partition; False, and nothing is copied, when one is stored already.
+
+    As the role that may do this and nothing else: row-level security refuses COPY.
     """
     with connection.cursor() as cursor:
+        cursor.execute(BEGIN_COPY)
+        role = cursor.fetchone()[0]
+        try:
+            for month, lines in sorted(parts.items()):
+                copy(cursor, f"parts.event_{month[:4]}{month[5:]}", lines)
+        except IntegrityError as error:
+            if sqlstate(error) != REPEATED:
+                raise
+            cursor.execute(UNDO_COPY)
+            return False
+        cursor.execute(END_COPY, [role])
+    return True
+
+
+def stage_rows(rows: list[Row]) -> set[tuple[str, str]]:
+    """Insert those rows that are news; returns (person, event) of the others."""
+    with connection.cursor() as cursor:
         cursor.execute(ARRIVING)
-        cursor.copy_expert("copy arriving from stdin", CopyStream(rows), COPY_BYTES)
-    repeats = run_sql("users/store_events", received_at=received_at, batch=uuid.uuid4())
-    return [repeat["n"] for repeat in repeats]
+        copy(cursor, "arriving", [row.line for row in rows])
+    found = run_sql("users/store_events")
+    return {(repeat["end_user_id"].hex, repeat["event_id"].hex) for repeat in found}
 
 
-class CopyStream:
-    """Rows as COPY text, made while the server already reads: it parses on one core what we write on another."""
-
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self.lines = map(copy_line, rows)
-
-    def read(self, size: int) -> str:
-        chunk: list[str] = []
-        length = 0
-        for line in self.lines:
-            chunk.append(line)
-            length += len(line)
-            if length >= size:
-                break
-        return "".join(chunk)
+def copy(cursor: Any, table: str, lines: list[str]) -> None:
+    with connection.wrap_database_errors:  # Django leaves COPY out
+        cursor.copy_expert(f"copy {table} ({COLUMNS}) from stdin", StringIO("".join(lines)), COPY_BYTES)
 
 
-def copy_line(row: Row) -> str:
-    event = row.event
+def copy_line(
+    event: NormalEvent, person: str, client_at: str, event_id: str, received_at: str, name_id: int, origin: str
+) -> str:
+    """An event as COPY takes it. `origin`: the id it was sent under, where that is merged into the person, or NULL."""
     amount = "\\N" if event.amount_minor is None else event.amount_minor
     order = "\\N" if event.order_id is None else copy_text(event.order_id)
-    client_at = row.client_at.isoformat()
-    at = client_at if event.at is row.client_at else event.at.isoformat()
+    at = client_at if event.at is event.client_at else event.at.isoformat()
     return (
-        f"{row.n}\t{row.person}\t{client_at}\t{row.event_id}\t{at}\t{row.name_id}"
-        f"\t{copy_text(event.message_id)}\t{copy_text(event.properties)}\t{amount}\t{order}\t{row.origin}\n"
+        f"{person}\t{client_at}\t{event_id}\t{at}\t{received_at}\t{name_id}"
+        f"\t{copy_text(event.message_id)}\t{copy_text(event.properties)}\t{amount}\t{order}\t{origin}\n"
     )
 
 

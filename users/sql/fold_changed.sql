@@ -1,6 +1,7 @@
 -- The days of the people in `taken` whose events are not those that the stored person-day was folded from: new days,
 -- changed ones, and ones that are gone (digest null).
--- Parameters: workspace, zone. Index: the event table's key, which begins with the person.
+-- Of days before `sealed` events may have been deleted: there only days are folded that never were.
+-- Parameters: workspace, zone, sealed. Index: the event table's key, which begins with the person.
 -- Not the ORM: one pass over all their events, without looking into them. `offset 0` keeps the planner on the keys, person
 -- by person, whatever it believes about the size of the workspace.
 -- The digest of a day is over the ids of its events, each mixed with what its name means and the zone, and their number.
@@ -33,7 +34,7 @@ found as (
     group by t.end_user_id, (e.at at time zone %(zone)s)::date
 ),
 stored as (
-    select p.end_user_id, p.day, p.digest
+    select p.end_user_id, p.day, p.digest, true as folded
     from taken t
     cross join lateral (
         select end_user_id, day, digest
@@ -46,4 +47,5 @@ stored as (
 select end_user_id, day, f.digest, f.first_key, f.last_key
 from found f
 full join stored s using (end_user_id, day)
-where f.digest is distinct from s.digest or f.digest is null
+where (f.digest is distinct from s.digest or f.digest is null)
+    and (s.folded is null or day >= coalesce(%(sealed)s::date, '-infinity'))
