@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from users.ingest import door, group
+from users.ingest import arrivals, door, group
 from users.ingest.normal import Result
 
 
@@ -56,3 +57,22 @@ def test_commas_within_items_are_no_items(send: Any) -> None:
     item = b'{"type":"track","userId":"u","event":"e","messageId":"m%d","properties":{"x":[' + b"1," * 99 + b"1]}}"
     answer = send("batch", body=b'{"batch":[' + b",".join(item % n for n in range(1000)) + b"]}")
     assert (answer.status_code, answer.json()["accepted"]) == (200, 1000)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_is_cut_while_arrivals_are_noted_is_no_200(send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noting never costs an event, so it catches every error; but one that takes the transaction with it is a 503."""
+
+    def cut(path: str, **params: Any) -> Any:
+        if path != "users/note_arrivals":
+            return plain(path, **params)
+        connection.connection.close()  # under Django's hands, as when the server ends it
+        return plain(path, **params)
+
+    plain = arrivals.run_sql
+    monkeypatch.setattr(arrivals, "run_sql", cut)
+    message = {"type": "track", "userId": "u", "event": "e", "messageId": "m"}
+    assert send("batch", {"batch": [message]}).status_code == 503
+    monkeypatch.undo()
+    connection.close()
+    assert send("batch", {"batch": [message]}).json()["accepted"] == 1
