@@ -38,7 +38,11 @@ def in_scope(workspace: Workspace, work: Callable[[], Answer], tries: int = 3) -
         try:
             # COPY goes past Django's cursor: without this its errors would be the driver's, which nobody looks for.
             with connection.wrap_database_errors, workspace_scope(workspace):
-                return work()
+                answer = work()
+                # Somebody caught the error of a session that was cut: what follows is a rollback, without a word.
+                if connection.needs_rollback:
+                    raise OperationalError("The session was cut before the commit.")
+                return answer
         except OperationalError as error:
             if attempt == tries or sqlstate(error) not in TRY_AGAIN:
                 raise

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import uuid
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from users.ingest import door, group
+from users.ingest import arrivals, door, group
 from users.ingest.normal import Result
 
 
@@ -20,20 +22,22 @@ def opened() -> Any:
 def test_a_request_that_is_called_off_is_left_out_and_the_writer_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     entered, go_on, stored = threading.Event(), threading.Event(), []
 
-    def store(batch: list[Any]) -> list[list[Result]]:
+    def store(batch: list[Any], note: Any) -> list[list[Result]]:
         entered.set()
         assert go_on.wait(10)
         stored.extend(batch)
         return [[Result("accepted")] for _opened in batch]
 
+    async def send_three() -> list[Any]:
+        being_stored = writer.submit(first)
+        assert await asyncio.to_thread(entered.wait, 10)
+        assert writer.submit(second).cancel()
+        go_on.set()
+        return [await being_stored, await writer.submit(third)]
+
     monkeypatch.setattr(group, "store", store)
     writer, (first, second, third) = group.Writer(), [opened() for _ in range(3)]
-    being_stored = writer.submit(first)
-    assert entered.wait(10)
-    assert not being_stored.cancel(), "it is being stored already"
-    assert writer.submit(second).cancel()
-    go_on.set()
-    assert being_stored.result(10) == writer.submit(third).result(10) == [Result("accepted")]
+    assert asyncio.run(send_three()) == [[Result("accepted")], [Result("accepted")]]
     assert stored == [first, third]
 
 
@@ -53,3 +57,22 @@ def test_commas_within_items_are_no_items(send: Any) -> None:
     item = b'{"type":"track","userId":"u","event":"e","messageId":"m%d","properties":{"x":[' + b"1," * 99 + b"1]}}"
     answer = send("batch", body=b'{"batch":[' + b",".join(item % n for n in range(1000)) + b"]}")
     assert (answer.status_code, answer.json()["accepted"]) == (200, 1000)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_is_cut_while_arrivals_are_noted_is_no_200(send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noting never costs an event, so it catches every error; but one that takes the transaction with it is a 503."""
+
+    def cut(path: str, **params: Any) -> Any:
+        if path != "users/note_arrivals":
+            return plain(path, **params)
+        connection.connection.close()  # under Django's hands, as when the server ends it
+        return plain(path, **params)
+
+    plain = arrivals.run_sql
+    monkeypatch.setattr(arrivals, "run_sql", cut)
+    message = {"type": "track", "userId": "u", "event": "e", "messageId": "m"}
+    assert send("batch", {"batch": [message]}).status_code == 503
+    monkeypatch.undo()
+    connection.close()
+    assert send("batch", {"batch": [message]}).json()["accepted"] == 1
