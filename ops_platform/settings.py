@@ -103,7 +103,7 @@ TEMPLATES = [
     }
 ]
 
-# Three roles: owner (migrations), app (web and workers; row-level security applies, owns nothing), read (compiled
+# The roles: owner (migrations), app (web and workers; row-level security applies, owns nothing), read (compiled
 # segment SQL). Whatever login the URL brings, the connection assumes the role at once.
 DATABASE_ROLE = env.str("DATABASE_ROLE", default="app")
 _app_url = env.str("DATABASE_URL", default="postgresql://uop_app@/uop?host=/nonexistent")
