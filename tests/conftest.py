@@ -20,7 +20,7 @@ from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
 
-from users.ingest import people, write
+from users.ingest import write
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import add_member, create_key, create_workspace
@@ -49,7 +49,6 @@ def flush_as_owner(command: flush.Command, **options: object) -> None:
     """Transaction tests truncate between one another; the app role may not. Django does not know the event table."""
     assume("uop_owner")
     write._names.clear()  # what the process remembers of rows that are gone
-    people._seen.clear()
     with connection.cursor() as cursor:
         cursor.execute("truncate event")
     plain_flush(command, **options)

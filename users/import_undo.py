@@ -19,7 +19,7 @@ from users.changes import lay_on, read_changes
 from users.identity import lock
 from users.identity_profiles import SETTLED, settle_profiles
 from users.import_ledger import Change, earliest, put_back
-from users.ingest.people import array, forget, touch
+from users.ingest.people import array, touch
 from users.models import EndUser, Import, ImportBatch, Touched
 from users.person_tables import registered
 from users.services import in_scope
@@ -142,4 +142,3 @@ def remove(ids: set[uuid.UUID]) -> None:
         if on_merge in ("night", "stays") and model is not Touched:  # the night passes over those who are gone
             model.objects.filter(end_user__in=wanted)._raw_delete("default")
     EndUser.objects.filter(pk__in=wanted)._raw_delete("default")
-    forget(wanted)

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha1
 
 import msgspec
-from django.db import transaction
 
 from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Told
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
 
-# So long is somebody taken to be there, and not merged, without a look: the same people come again within seconds. What is
-# written meanwhile under an id that somebody merges, the night finds and moves (fold_take.sql, identity_strays.sql).
-REMEMBER_S = 5.0
-MAX_REMEMBERED = 100_000
-# By id: something known of them that happened no earlier than they were created, and until when to believe it.
-_seen: dict[str, tuple[datetime, float]] = {}
 # A digit as the variant of RFC 9562 leaves it: its two upper bits are 10.
 VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
@@ -66,38 +57,16 @@ def add_people(workspace: Workspace, items: Iterable[Told]) -> People:
             known = first.get(key)
             if known is None or item.at < known:
                 first[key] = item.at
-    find, now = hashed(workspace), time.monotonic()
+    find = hashed(workspace)
     people = People({key: find(f"{'user' if key.identified else 'anonymous'}:{key.external_id}") for key in first}, {})
-    strangers = [key for key, pk in people.ids.items() if not is_known(pk, first[key], now)]
-    if strangers:
-        look_up(people, first, strangers)
-        met = {pk: (first[key], now + REMEMBER_S) for key in strangers if (pk := people.ids[key]) not in people.owners}
-        transaction.on_commit(lambda: remember(met))
+    if first:
+        look_up(people, first)
     return people
 
 
-def is_known(pk: str, at: datetime, now: float) -> bool:
-    """Whether somebody need not be looked up: they were there a moment ago, and nothing as early as this is news of them."""
-    seen = _seen.get(pk)
-    return seen is not None and seen[0] <= at and now < seen[1]
-
-
-def remember(met: dict[str, tuple[datetime, float]]) -> None:
-    if len(_seen) > MAX_REMEMBERED:
-        _seen.clear()
-    _seen.update(met)
-
-
-def forget(people: Iterable[uuid.UUID]) -> None:
-    """These are gone. Another process may take them to be there for REMEMBER_S more only if it wrote about them itself,
-    and then something of it is stored and nobody would have removed them."""
-    for pk in people:
-        _seen.pop(pk.hex, None)
-
-
-def look_up(people: People, first: dict[PersonKey, datetime], keys: list[PersonKey]) -> None:
+def look_up(people: People, first: dict[PersonKey, datetime]) -> None:
     """Make those of the given people who are new, move creations back, and find into whom they are merged."""
-    ids = people.ids
+    ids, keys = people.ids, list(first)
     found = run_sql(
         "users/people_to_write",
         ids=array(ids[key] for key in keys),
