@@ -21,7 +21,7 @@ from typing import Any
 import psycopg2
 from django.db import connection as django_connection
 
-from ops_platform.serving import BIN, Children, answers, free_port, wait_until
+from ops_platform.serving import Children, answers, free_port, wait_until
 from users.ingest.write import ensure_months
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -110,7 +110,7 @@ def row(workspace: Workspace) -> str:
 def start(children: Children) -> int:
     port = free_port()
     children.start(
-        str(BIN / "granian"), "--interface", "asginl", "--port", str(port), "--workers", str(WORKERS),
+        sys.executable, "-m", "ops_platform.web", "--interface", "asginl", "--port", str(port), "--workers", str(WORKERS),
         "--log-level", "warning", "ops_platform.asgi:application",
     )  # fmt: skip
     wait_until(lambda: answers(f"http://127.0.0.1:{port}"), "The web server did not start.")

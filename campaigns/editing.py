@@ -19,7 +19,7 @@ from campaigns.letters import contexts_of, prepare, workspace_context, write
 from campaigns.models import Campaign, ChannelAccount
 from campaigns.secrets import unseal
 from segmentation.models import Segment
-from users.models import EndUser
+from users.models import EndUser, person_id
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace, workspace_scope
@@ -228,7 +228,7 @@ def find_person(words: str) -> EndUser | None:
         return None
     people = EndUser.objects.counted()
     by_word = people.filter(Q(name=words) | Q(email__iexact=words) | Q(phone=words)).order_by("pk")
-    found = people.filter(external_id=words).first() or by_word.first()
+    found = people.filter(pk=person_id(current_workspace().pk, words)).first() or by_word.first()
     if found is None:
         raise DomainError("not_found", _("There is nobody with this ID, name or address."), "person")
     return found

@@ -100,7 +100,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def start_web(children: Children, port: int) -> str:
     """Start the web server; returns its address once it answers. Raises RuntimeError when it does not."""
     child = children.start(
-        str(BIN / "granian"),
+        sys.executable, "-m", "ops_platform.web",
         "--interface", "asginl",
         "--host", "127.0.0.1",
         "--port", str(port),

@@ -8,6 +8,18 @@ from django.db import models
 from django.utils import timezone
 
 from users.person_model import PersonModel, to_person
+from workspaces.models import TenantModel, Workspace
+
+
+class PeopleVersion(TenantModel):
+    """Counts every time that ids are merged or parted, or people deleted: what a process remembers of people holds until
+    then. A trigger on end_user does it, so that nobody has to think of it."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    version = models.BigIntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        db_table = "people_version"
 
 
 class IdentityLink(PersonModel):

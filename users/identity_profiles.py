@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from users.changes import Row, lay_on, read_changes
+from users.ingest.people import array
 from users.models import EndUser
 from users.traits import TOLD, WRITTEN, fill_columns
 from users.words import Own, bare, fold
@@ -70,7 +71,8 @@ def settle_profiles(
         if row != stored:
             rows.append({"id": pk} | row)
     if rows:
-        run_sql("users/settle_people", people=msgspec.json.encode(rows).decode())
+        ids = array(row["id"] for row in rows)
+        run_sql("users/settle_people", ids=ids, people=msgspec.json.encode(rows).decode())
 
 
 def settle_one(

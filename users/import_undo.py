@@ -75,7 +75,8 @@ def undo_people(workspace: Workspace, batch: ImportBatch) -> int:
         if pk not in gone
     ]
     if rows:
-        run_sql("users/settle_people", people=msgspec.json.encode(rows).decode())
+        ids = array(row["id"] for row in rows)
+        run_sql("users/settle_people", ids=ids, people=msgspec.json.encode(rows).decode())
         settle_families(workspace, [person for pk, person in people.items() if pk not in gone])
     touch([row["id"] for row in rows])
     remove(gone)

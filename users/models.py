@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from users.arrival_models import Arrival, ArrivalHour
 from users.change_models import ProfileChange
-from users.identity_models import ConsentWord, IdentityLink, IdentityMerge
+from users.identity_models import ConsentWord, IdentityLink, IdentityMerge, PeopleVersion
 from users.import_models import Import, ImportBatch, ImportRowError
 from users.person_model import PersonModel, event_id, person_id, to_person
 from workspaces.models import TenantModel, WorkspaceManager
@@ -31,6 +31,7 @@ __all__ = [
     "ImportBatch",
     "ImportRowError",
     "IngestError",
+    "PeopleVersion",
     "PersonDay",
     "PersonModel",
     "ProfileChange",
@@ -92,7 +93,9 @@ class EndUser(PersonModel):
     class Meta(PersonModel.Meta):
         db_table = "end_user"
         indexes = [
-            models.Index(fields=["workspace", "external_id"], name="end_user_external"),
+            # By id, and not by what an operator may look for: a plan that finds people by their ids must not be able to
+            # choose an index that leads it through all of a workspace for each.
+            models.Index(fields=["workspace", "id"], name="end_user_workspace"),
             models.Index(
                 fields=["workspace", "merged_into"],
                 condition=models.Q(merged_into__isnull=False),

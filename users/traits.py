@@ -16,7 +16,7 @@ import phonenumbers
 
 from users.changes import is_kept, keep_changes, lay_on, members_of, read_changes
 from users.ingest.normal import NormalProfile, clean_email
-from users.ingest.people import People, touch
+from users.ingest.people import People, array, touch
 from users.models import EndUser
 from users.words import Own, Told, bare, merge
 from workspaces.scoping import current_workspace
@@ -119,7 +119,8 @@ def lay_changes_on(heard: Heard) -> None:
 
 def write_profiles(people: Iterable[EndUser]) -> None:
     rows = [{"id": person.pk} | {column: getattr(person, column) for column in WRITTEN} for person in people]
-    run_sql("users/write_profiles", people=msgspec.json.encode(rows).decode())
+    ids = array(row["id"] for row in rows)
+    run_sql("users/write_profiles", ids=ids, people=msgspec.json.encode(rows).decode())
 
 
 def fill_columns(person: EndUser, region: str) -> None:

@@ -35,6 +35,7 @@ def touch_key(key: AccessKey) -> None:
     now = timezone.now()
     if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 3600:
         AccessKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        key.last_used_at = now
 
 
 def bearer_secret(request: HttpRequest) -> str:

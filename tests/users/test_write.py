@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 from django.db import OperationalError, connection, transaction
+from msgspec import structs
 
 from tests.conftest import make_world
 from tests.users.conftest import stored
+from users.identity import merge_pending, undo_merge
+from users.ingest import people as people_module
 from users.ingest import write as write_module
-from users.ingest.normal import NormalEvent, PersonKey, Refused
+from users.ingest.normal import NormalAlias, NormalEvent, PersonKey, Refused
 from users.ingest.write import write
 from users.models import EndUser, Event, EventName, Touched
 from users.services import bulk_load, in_scope, record_events
 from workspaces.scoping import workspace_scope
+from workspaces.sql import read_sql, run_sql
 
 DAY = datetime(2026, 8, 1, tzinfo=UTC)
 
@@ -166,3 +173,121 @@ def test_what_this_process_remembers_is_what_was_committed():
     with workspace_scope(workspace):
         assert write_module._names[workspace.pk] == {"Remembered": EventName.objects.get().pk}
     assert "2026-08" in write_module._months
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The statements about people that ingest runs from here on."""
+    found: list[str] = []
+
+    def run(path: str, **params: Any) -> Any:
+        found.append(path.removeprefix("users/"))
+        return run_sql(path, **params)
+
+    monkeypatch.setattr(people_module, "run_sql", run)
+
+    def since_last() -> list[str]:
+        told = [path for path in found if path != "people_version"]
+        found.clear()
+        return told
+
+    return since_last
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_met_before_are_not_looked_up_again(asked):
+    workspace = make_world().acme
+    record_events(workspace, [event("1"), event("2", "u2")])
+    assert asked() == ["people_to_write", "add_people", "touch"]
+    record_events(workspace, [event("3"), event("4", "u2")])
+    assert asked() == ["touch"]
+    record_events(workspace, [event("5"), event("6", "u2", DAY - timedelta(days=1))])
+    assert asked() == ["people_to_write", "earlier_people", "touch"]
+    record_events(workspace, [event("7", "u2", DAY - timedelta(days=1))])
+    assert asked() == ["touch"]
+    with workspace_scope(workspace):
+        assert [p.created_at for p in EndUser.objects.order_by("external_id")] == [DAY, DAY - timedelta(days=1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_known_of_people_ends_with_a_merge_a_parting_and_a_deletion(asked):
+    workspace = make_world().acme
+    visitor = NormalEvent(PersonKey("v1", False), "App Opened", "1", DAY, DAY)
+    record_events(workspace, [visitor, event("2")])
+    record_events(workspace, [NormalAlias(PersonKey("u1"), PersonKey("v1", False), DAY)])
+    merge_pending(workspace)
+    asked()
+    record_events(workspace, [structs.replace(visitor, message_id="3")])
+    assert asked() == ["people_to_write", "touch"]
+    record_events(workspace, [visitor, structs.replace(visitor, message_id="4")])
+    assert asked() == ["touch"]  # the visitor is known to be the user, and the message to be stored
+    with workspace_scope(workspace):
+        assert {row.end_user.external_id for row in Event.objects.select_related("end_user")} == {"u1"}
+        assert Event.objects.count() == 4
+        undo_merge(EndUser.objects.get(external_id="v1"))
+    asked()
+    record_events(workspace, [structs.replace(visitor, message_id="5")])
+    assert asked() == ["people_to_write", "touch"]
+    with workspace_scope(workspace):
+        EndUser.objects.filter(external_id="v1").delete()
+    record_events(workspace, [structs.replace(visitor, message_id="6")])
+    assert asked()[:2] == ["people_to_write", "add_people"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_known_from_a_transaction_that_was_rolled_back(asked):
+    workspace = make_world().acme
+    with contextlib.suppress(ZeroDivisionError), workspace_scope(workspace):
+        write([event("1")], DAY)
+        raise ZeroDivisionError
+    asked()
+    record_events(workspace, [event("1")])
+    assert asked() == ["people_to_write", "add_people", "touch"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_made_at_the_same_moment_was_created_at_the_earlier_time():
+    workspace = make_world().acme
+    begun, go_on = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with workspace_scope(workspace):
+            write([event("1", at=DAY)], DAY)
+            begun.set()
+            go_on.wait(10)
+        connection.close()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    begun.wait(10)
+    threading.Timer(0.3, go_on.set).start()
+    record_events(workspace, [event("2", at=DAY - timedelta(days=1))])  # waits for the other to end
+    thread.join()
+    with workspace_scope(workspace):
+        assert EndUser.objects.get().created_at == DAY - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("statement", "asked_for"),
+    [
+        ("people_to_write", 4_000),
+        ("import_people", 4_000),
+        ("earlier_people", 100),
+        ("write_profiles", 100),
+        ("settle_people", 100),
+    ],
+)
+def test_finding_people_in_a_young_table_reads_little_of_it(acme, statement, asked_for):
+    """Nothing is known of how full the table is: a plan that went through the workspace for each took seconds."""
+    array = people_module.array
+    with workspace_scope(acme), connection.cursor() as cursor:
+        ids = sorted(uuid.uuid4().hex for _ in range(4_000))
+        times = array([DAY.isoformat()] * len(ids))
+        run_sql("users/add_people", ids=array(ids), external_ids=ids, identified=[True] * len(ids), times=times)
+        ids = ids[:asked_for]
+        times = array([(DAY - timedelta(days=1)).isoformat()] * len(ids))
+        rows = [msgspec.to_builtins(row) for row in EndUser.objects.filter(pk__in=ids).values()]
+        told = {"ids": array(ids), "times": times, "own_times": times, "people": json.dumps(rows), "workspace": acme.pk}
+        cursor.execute(f"explain (analyze, buffers, format json) {read_sql(f'users/{statement}')}", told)
+        plan = cursor.fetchone()[0][0]["Plan"]
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 40 * len(ids)

@@ -42,7 +42,7 @@ class Taken(msgspec.Struct):
 
     library: str
     readings: Sequence[Reading | Result]
-    results: Sequence[Result]
+    results: list[Result]
 
 
 class Newest(msgspec.Struct):
@@ -59,7 +59,7 @@ def note_arrivals(workspace: Workspace, taken: Sequence[Taken], at: datetime) ->
 
 
 def count_arrivals(taken: Sequence[Taken], at: datetime) -> None:
-    counts = Counter(result.status for one in taken for result in one.results)
+    counts = Counter([result.status for one in taken for result in one.results])
     told = {status: counts[status] for status in ("accepted", "duplicate", "rejected")}
     run_sql("users/count_arrivals", at=at, **told)
 

@@ -30,6 +30,7 @@ ANSWER_S = 8.0
 # So long a body may take to arrive, however slow the line: what has come of it is held in memory.
 BODY_S = 60.0
 _keys: dict[str, tuple[AccessKey, float]] = {}
+_asking: dict[tuple[str, ...], asyncio.Future[AccessKey | None]] = {}
 WRITER = Writer()
 
 
@@ -105,14 +106,26 @@ async def read_body(receive: Receive, length: str) -> bytes:
 
 
 async def find_key(secrets: list[str]) -> AccessKey | None:
-    """The first live write key among the secrets, as the database said at most REMEMBER_S ago."""
+    """The first live write key among the secrets, as the database said at most REMEMBER_S ago.
+
+    Asked again while the answer still holds, and once for all requests that want to know: nobody waits for it twice.
+    """
     now = time.monotonic()
     for secret in secrets:
         if (known := _keys.get(secret)) and known[1] > now:
+            if known[1] - now < REMEMBER_S / 2:
+                ask([secret])
             return known[0]
-    if not secrets:
-        return None
-    return await asyncio.to_thread(look_up, secrets)
+    return await asyncio.shield(ask(secrets)) if secrets else None
+
+
+def ask(secrets: list[str]) -> asyncio.Future[AccessKey | None]:
+    """The look-up of these secrets that is under way, or a new one."""
+    told = tuple(secrets)
+    if told not in _asking:
+        _asking[told] = asyncio.ensure_future(asyncio.to_thread(look_up, secrets))
+        _asking[told].add_done_callback(lambda done: (_asking.pop(told), done.cancelled() or done.exception()))
+    return _asking[told]
 
 
 def look_up(secrets: list[str]) -> AccessKey | None:
@@ -123,4 +136,5 @@ def look_up(secrets: list[str]) -> AccessKey | None:
                 _keys.clear()
             _keys[secret] = key, time.monotonic() + REMEMBER_S
             return key
+        _keys.pop(secret, None)
     return None

@@ -10,8 +10,9 @@ import base64
 import binascii
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ from users.ingest.limits import take
 from users.ingest.normal import Reading, Refused, Result, refused
 from users.ingest.protocol import Answer, Incoming, Request, tell
 from users.ingest.rejects import keep_rejects
-from users.ingest.write import write
+from users.ingest.write import ACCEPTED, write
 from users.services import in_scope
 from workspaces.authentication import find_key, touch_key
 from workspaces.models import AccessKey, Workspace
@@ -121,13 +122,14 @@ def store(batch: list[Opened], note: Note = note_arrivals) -> list[list[Result]]
         def work() -> list[list[Result]]:
             touch_key(writes[0].key)
             outcomes = iter(write(told, received_at))
-            found = [[outcome(reading, outcomes) for reading in opened.readings] for opened in writes]
-            for opened, results in zip(writes, found, strict=True):
+            taken = []
+            for opened in writes:
+                results = [outcome(reading, outcomes) for reading in opened.readings]
+                taken.append(Taken(opened.request.library, opened.readings, results))
                 bad = [(raw_of(opened.request.items[n]), r) for n, r in enumerate(results) if r.status == "rejected"]
                 keep_rejects(opened.key.workspace, bad, opened.request.library, received_at)
-            taken = zip(writes, found, strict=True)
-            note(writes[0].key.workspace, [Taken(o.request.library, o.readings, r) for o, r in taken], received_at)
-            return found
+            note(writes[0].key.workspace, taken, received_at)
+            return [one.results for one in taken]
 
         stored = iter(in_scope(writes[0].key.workspace, work))
     return [
@@ -140,13 +142,15 @@ def parts_of(reading: Reading | Result) -> list[Any]:
     return reading.items if isinstance(reading, Reading) else []
 
 
-def outcome(reading: Reading | Result, outcomes: Any) -> Result:
+def outcome(reading: Reading | Result, outcomes: Iterator[Result] | None) -> Result:
     """What became of one item: refused, or the worst that became of its parts, or accepted with a note."""
     if isinstance(reading, Result):
         return reading
-    found = [next(outcomes) for _part in reading.items] if outcomes else []
-    worst = next((result for result in found if result.status != "accepted"), None)
-    return worst or reading.note or Result("accepted")
+    worst = None
+    for result in islice(outcomes, len(reading.items)) if outcomes else ():
+        if result is not ACCEPTED:
+            worst = worst or result
+    return worst or reading.note or ACCEPTED
 
 
 def raw_of(item: bytes | Refused) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from users.ingest.normal import Result
 # As many items share a commit, and as many may wait before clients are asked to come back later.
 MAX_ITEMS = 5_000
 MAX_WAITING = 50_000
+IDLE_S = 1.0
 Answered = asyncio.Future[list[Result]]
 
 
@@ -39,6 +41,7 @@ class Writer:
         self.lock = threading.Lock()
         self.thread: threading.Thread | None = None
         self.held = Held()
+        self.failed = False
 
     def submit(self, opened: Opened) -> Answered:
         """Raises BadRequest (503) when too much waits already."""
@@ -54,9 +57,14 @@ class Writer:
         return answered
 
     def run(self) -> None:
+        used = 0.0
         while True:
             jobs = self.take()
-            close_old_connections()
+            # Asks whether the connection still lives, which is not worth a question for each of a hundred groups a second.
+            if self.failed or time.monotonic() - used > IDLE_S:
+                close_old_connections()
+                self.failed = False
+            used = time.monotonic()
             # Whose client hung up or was told to come back is left alone.
             wanted = [job for job in jobs if not job.answered.done()]
             wanted.sort(key=lambda job: job.opened.key.workspace_id.bytes)
@@ -89,6 +97,7 @@ class Writer:
                 for job in jobs:
                     self.store([job])
             else:
+                self.failed = True
                 answer(jobs, error)
 
 

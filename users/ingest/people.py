@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha1
+from typing import NamedTuple
 
 import msgspec
+from django.db import transaction
 
 from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Told
 from workspaces.models import Workspace
@@ -16,10 +19,32 @@ from workspaces.sql import run_sql
 VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 
+# So many people a process remembers of each workspace.
+MAX_REMEMBERED = 100_000
+
+
+class Known(NamedTuple):
+    """One id as the database had it: in hex, whom it is merged into, and since when the product knows of both."""
+
+    pk: str
+    owner: str | None
+    since: datetime
+
+
+class Memory(msgspec.Struct):
+    """Ids met before. They are what they were for as long as the workspace's version of its people stands still."""
+
+    version: int
+    people: dict[PersonKey, Known] = {}
+
+
+_memories: dict[uuid.UUID, Memory] = {}
+
+
 class People(msgspec.Struct):
     """The ids of a batch's people, and into whom those are merged who are merged; ids are hex digits here."""
 
-    ids: dict[PersonKey, str]
+    ids: dict[PersonKey, str] = {}
     owners: dict[str, str] = {}
 
     def owner(self, pk: str) -> str:
@@ -29,12 +54,10 @@ class People(msgspec.Struct):
 
 def hashed(workspace: Workspace) -> Callable[[str], str]:
     """What `person_id` and `event_id` give for "kind:id", in hex and three times as fast: for a batch of one workspace."""
-    start = sha1(workspace.pk.bytes, usedforsecurity=False)
+    start = workspace.pk.bytes
 
     def find(name: str) -> str:
-        digest = start.copy()
-        digest.update(name.encode())
-        found = digest.hexdigest()
+        found = sha1(start + name.encode(), usedforsecurity=False).hexdigest()
         return f"{found[:12]}5{found[13:16]}{VARIANT[found[16]]}{found[17:32]}"
 
     return find
@@ -51,28 +74,54 @@ def keys_of(item: Told) -> Iterator[PersonKey]:
 
 def add_people(workspace: Workspace, items: Iterable[Told]) -> People:
     """Make the people who are new; everybody was created when the first thing known of them happened."""
+    memory = recall(workspace)
+    met, people = memory.people, People()
     first: dict[PersonKey, datetime] = {}
     for item in items:
         for key in (item.person,) if type(item) is NormalEvent else keys_of(item):
-            known = first.get(key)
-            if known is None or item.at < known:
+            known = met.get(key)
+            if known is not None and known.since <= item.at:
+                people.ids[key] = known.pk
+                if known.owner:
+                    people.owners[known.pk] = known.owner
+            elif key not in first or item.at < first[key]:
                 first[key] = item.at
-    find = hashed(workspace)
-    people = People({key: find(f"{'user' if key.identified else 'anonymous'}:{key.external_id}") for key in first}, {})
     if first:
-        look_up(people, first)
+        found = look_up(workspace, first)
+        for key, known in found.items():
+            people.ids[key] = known.pk
+            if known.owner:
+                people.owners[known.pk] = known.owner
+        transaction.on_commit(lambda: remember(memory, found))
     return people
 
 
-def look_up(people: People, first: dict[PersonKey, datetime]) -> None:
-    """Make those of the given people who are new, move creations back, and find into whom they are merged."""
-    ids, keys = people.ids, list(first)
-    found = run_sql(
+def recall(workspace: Workspace) -> Memory:
+    """What this process knows of the workspace's people, if nobody was merged, parted or deleted since."""
+    version = run_sql("users/people_version")[0]["version"]
+    memory = _memories.get(workspace.pk)
+    if memory is None or memory.version != version:
+        memory = _memories[workspace.pk] = Memory(version)
+    return memory
+
+
+def remember(memory: Memory, found: dict[PersonKey, Known]) -> None:
+    """Keep what a transaction that is committed by now has found and made."""
+    if len(memory.people) + len(found) > MAX_REMEMBERED:
+        memory.people.clear()
+    memory.people.update(found)
+
+
+def look_up(workspace: Workspace, first: dict[PersonKey, datetime]) -> dict[PersonKey, Known]:
+    """Find people, make those who are new, and move creations back; `first`: what is the first that was told of each."""
+    find, keys = hashed(workspace), list(first)
+    ids = {key: find(f"{'user' if key.identified else 'anonymous'}:{key.external_id}") for key in keys}
+    rows = run_sql(
         "users/people_to_write",
-        ids=array(ids[key] for key in keys),
-        times=array(first[key].isoformat() for key in keys),
+        ids=array(ids.values()),
+        times=array(at.isoformat() for at in first.values()),
     )
-    if new := [keys[row["n"] - 1] for row in found if not row["known"]]:
+    if new := [keys[row["n"] - 1] for row in rows if not row["known"]]:
         run_sql(
             "users/add_people",
             ids=array(ids[key] for key in new),
@@ -80,11 +129,20 @@ def look_up(people: People, first: dict[PersonKey, datetime]) -> None:
             identified=[key.identified for key in new],
             times=array(first[key].isoformat() for key in new),
         )
-    people.owners = {ids[keys[row["n"] - 1]]: row["merged_into"].hex for row in found if row["merged_into"]}
-    own = {ids[key]: first[key] for row in found if row["earlier"] for key in (keys[row["n"] - 1],)}
-    shared = [(row["merged_into"].hex, first[keys[row["n"] - 1]]) for row in found if row["owner_earlier"]]
+    found = {}
+    own: dict[str, datetime] = {}
+    shared: list[tuple[str, datetime]] = []
+    for row in rows:
+        key = keys[row["n"] - 1]
+        at, owner = first[key], row["merged_into"].hex if row["merged_into"] else None
+        found[key] = Known(ids[key], owner, min(at, row["since"] or at))
+        if row["earlier"]:
+            own[ids[key]] = at
+        if owner and row["owner_earlier"]:
+            shared.append((owner, at))
     if own or shared:
         make_earlier(own, shared)
+    return found
 
 
 def make_earlier(own: dict[str, datetime], shared: list[tuple[str, datetime]]) -> None:

@@ -52,7 +52,7 @@ class Envelope(msgspec.Struct, rename="camel"):
     context: object = None
 
 
-class Message(msgspec.Struct, rename="camel"):
+class Message(msgspec.Struct, rename="camel", gc=False):
     """One item. Numbers are taken as ids, because SDKs of untyped languages send them."""
 
     type: str | None = None

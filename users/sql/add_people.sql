@@ -10,4 +10,6 @@ select
 from unnest(%(ids)s::uuid[], %(external_ids)s::text[], %(identified)s::boolean[], %(times)s::timestamptz[])
     as t (id, external_id, identified, at)
 order by id
-on conflict (id) do nothing
+on conflict (id) do update set
+    created_at = least(end_user.created_at, excluded.created_at),
+    own_created_at = case when end_user.own_created_at is not null then least(end_user.own_created_at, excluded.created_at) end
