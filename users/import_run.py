@@ -109,6 +109,8 @@ class Run:
         self.reader = RowReader(mapping_of(file), self.layout.columns, workspace.zone, workspace.currency, self.now)
         # People a dry run has already counted as new, which it took back from the database.
         self.counted: set[str] = set()
+        # Whether the chunk before was all news: repeats come in crowds.
+        self.news = True
 
     def work(self) -> None:
         """Chunk by chunk to the end, or until the row says that somebody stopped it or took over."""
@@ -152,9 +154,10 @@ class Run:
     def store(self, chunk: Chunk) -> Stored:
         """Write the chunk; a dry run does the same and takes it back, so that it counts what a run would."""
         with transaction.atomic():
-            stored = store_chunk(self.workspace, self.file, chunk, self.reader)
+            stored = store_chunk(self.workspace, self.file, chunk, self.reader, news=self.news)
             if self.file.dry_run:
                 transaction.set_rollback(True)
+        self.news = not stored.duplicates
         if self.file.dry_run:
             stored.new_people = [pk for pk in stored.new_people if pk not in self.counted]
             self.counted.update(stored.new_people)

@@ -129,6 +129,7 @@ def start_import(file: Import, mapping: Mapping, dry_run: bool, by: Operator | N
         heartbeat_at=None,
         undone=0,
         undone_people=0,
+        undo_started_at=None,
     )
     ImportRowError.objects.filter(file=file).delete()
     if not dry_run:
@@ -162,14 +163,18 @@ def cancel_import(file: Import, by: Operator | None = None) -> bool:
     if waiting.update(**ended):
         audit("import.cancel", file.name, by, file=str(file.pk))
         return True
-    return change_state(file, states, by, "import.cancel", state="undoing", heartbeat_at=None)
+    return change_state(file, states, by, "import.cancel", **undoing())
 
 
 def undo_import(file: Import, by: Operator | None = None) -> bool:
     """Take back what a finished import stored. Returns False when there is nothing to take back (any more)."""
     if not can_undo(file):
         return False
-    return change_state(file, UNDOABLE, by, "import.undo", state="undoing", heartbeat_at=None)
+    return change_state(file, UNDOABLE, by, "import.undo", **undoing())
+
+
+def undoing() -> dict[str, Any]:
+    return {"state": "undoing", "heartbeat_at": None, "undo_started_at": timezone.now()}
 
 
 def can_undo(file: Import) -> bool:

@@ -97,22 +97,21 @@ def failure_of(file: Import) -> str:
 
 def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:
     """Progress as shared/_progress.html draws it: rows per second, and how long what is left will take."""
-    seconds = (
-        ((file.finished_at or now or timezone.now()) - file.started_at).total_seconds() if file.started_at else 0.0
-    )
-    left = None
-    if file.state == "running" and file.done_bytes and seconds > 1:
-        left = round((file.total_bytes - file.done_bytes) * seconds / file.done_bytes)
     undoing = file.state in ("undoing", "undone")
+    began = file.undo_started_at if undoing else file.started_at
+    ended = None if undoing else file.finished_at
+    seconds = ((ended or now or timezone.now()) - began).total_seconds() if began else 0.0
     done, total = (file.undone, file.accepted) if undoing else (file.done_bytes, file.total_bytes)
+    rows = file.undone if undoing else file.rows
+    running = file.state in ("running", "undoing") and done and seconds > 1
     return {
         "title": file.name,
         "state": file.state,
-        "done": total if file.state == "done" else done,
+        "done": total if file.state in ("done", "undone") else done,
         "total": total,
         "undoing": undoing,
-        "rows_per_second": round(file.rows / seconds) if seconds > 0.1 else None,
-        "seconds_left": left,
+        "rows_per_second": round(rows / seconds) if seconds > 0.1 and file.state != "undone" else None,
+        "seconds_left": round((total - done) * seconds / done) if running else None,
         "active": file.state in ACTIVE,
         "stoppable": file.state in (*STOPPABLE, "paused"),
     }
