@@ -12,6 +12,7 @@ from itertools import repeat
 from typing import Any, ClassVar, NamedTuple
 
 from users.csv_mapping import RowReader, read_amount, read_value
+from users.import_kinds import ABOUT_PEOPLE
 from users.ingest import normal
 from users.ingest.normal import Refused
 from users.ingest.people import hashed
@@ -98,16 +99,19 @@ class ColumnReader:
     """Reads columns into lines of COPY for the table `importing`. `possible` says whether it can for this mapping."""
 
     def __init__(self, workspace: Workspace, reader: RowReader) -> None:
-        self.place, self.kept = reader.place, reader.kept
+        self.reader, self.place, self.kept = reader, reader.place, reader.kept
         names = [name for _n, name in reader.kept]
         told = {*normal.AMOUNT_KEYS, "currency", "order_id"}
-        self.possible = not reader.traits and len(set(names)) == len(names) <= 250 and not told & set(names)
+        plain = reader.mapping.kind not in ABOUT_PEOPLE and not reader.traits
+        self.possible = plain and len(set(names)) == len(names) <= 250 and not told & set(names)
         self.hashed = hashed(workspace)
         self.currency = reader.currency
         self.people = Cells(lambda text: self.person_hex(reader.read_person(text).external_id))
         self.times = Times(lambda text: reader.read_at(text).isoformat())
         self.names = Cells(reader.name)
         self.properties = {name: Cells(self.property_reader(name)) for name in names}
+        self.name_role = reader.names
+        self.currencies = Cells(self.read_currency)
         self.amounts = Cells(self.read_amount)
         self.orders = Cells(self.read_order)
         self.messages = Cells(lambda text: normal.clean_text(text.strip(), "message_id"))
@@ -124,6 +128,10 @@ class ColumnReader:
             return fragment({name: read_value(text)}) if text else ""
 
         return read
+
+    def read_currency(self, text: str) -> str:
+        told = self.reader.read_currency(text)
+        return fragment({"currency": told}) if told else ""
 
     def read_amount(self, text: str) -> tuple[str, int | str]:
         """(JSON of the property, minor units)"""
@@ -147,8 +155,10 @@ class ColumnReader:
         """Rows of equal width as columns: their ids, times and names, and the rest of a COPY line. None where refused."""
         columns, size = list(zip(*rows, strict=True)), len(rows)
         people = self.people.of(columns[self.place["external_id"]])
-        names = self.names.of(self.column("event", columns, size))
+        names = self.names.of(self.column(self.name_role, columns, size))
         pieces = [self.properties[name].of(columns[n]) for n, name in self.kept]
+        if "currency" in self.place:
+            pieces.append(self.currencies.of(columns[self.place["currency"]]))
         amounts = self.amounts.of(columns[self.place["amount"]]) if "amount" in self.place else []
         orders = self.orders.of(columns[self.place["order_id"]]) if "order_id" in self.place else []
         for pairs in (amounts, orders):

@@ -15,7 +15,9 @@ import msgspec
 from users.csv_files import Layout, Occurrences, fingerprints, read_rows
 from users.csv_items import sum_items
 from users.csv_mapping import RowReader
+from users.csv_people import Tagged, Word
 from users.import_columns import ColumnReader
+from users.import_kinds import ABOUT_PEOPLE
 from users.ingest import normal
 from users.ingest.normal import NormalEvent, NormalProfile, Refused
 from users.ingest.write import copy_text
@@ -46,6 +48,9 @@ class Chunk(msgspec.Struct):
     people: dict[str, str] = {}
     external: dict[str, str] = {}
     profiles: list[NormalProfile] = []
+    # Of rows about people, which have no events: ids in hex with their tags; and (place in `lines`, id in hex, word).
+    tags: list[tuple[str, list[str]]] = []
+    words: list[tuple[int, str, Word]] = []
     errors: list[tuple[int, Refused, list[str] | Refused]] = []
 
 
@@ -134,10 +139,23 @@ class ChunkReader:
                 if isinstance(item, NormalEvent):
                     self.add(chunk, line, item)
                 else:
-                    chunk.profiles.append(item)
-                    self.meet(chunk, item.person.external_id, item.at.isoformat())
+                    self.tell(chunk, line, item)
         except Refused as problem:
             chunk.errors.append((line, problem, cells))
+
+    def tell(self, chunk: Chunk, line: int, item: NormalProfile | Tagged | Word) -> None:
+        """Add what a row says of a person; each row of a file about people counts once."""
+        at = self.reader.received_at if isinstance(item, Tagged) else item.at
+        person = self.meet(chunk, item.person.external_id, at.isoformat())
+        if self.reader.mapping.kind in ABOUT_PEOPLE and chunk.lines[-1:] != [line]:
+            chunk.lines.append(line)
+            chunk.who.append(person)
+        if isinstance(item, NormalProfile):
+            chunk.profiles.append(item)
+        elif isinstance(item, Tagged):
+            chunk.tags.append((person, item.tags))
+        else:
+            chunk.words.append((len(chunk.lines) - 1, person, item))
 
     def add(self, chunk: Chunk, line: int, event: NormalEvent) -> None:
         """What users.ingest.write would make of an event, its name and its owner still to be known."""

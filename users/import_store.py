@@ -36,12 +36,14 @@ Events = tuple[list, ...]
 
 
 class Stored(msgspec.Struct):
-    """What became of a chunk's events; `refused` are the lines whose name is one too many."""
+    """What became of a chunk's rows; `refused` are the lines whose name is one too many, `loosening` those that would let
+    somebody be written to."""
 
     accepted: int = 0
     duplicates: int = 0
     refused: list[int] = []
     new_people: list[str] = []
+    loosening: list[int] = []
 
 
 def store_chunk(workspace: Workspace, file: Import, chunk: Chunk, reader: RowReader, *, news: bool = True) -> Stored:
@@ -50,10 +52,7 @@ def store_chunk(workspace: Workspace, file: Import, chunk: Chunk, reader: RowRea
     `news`: nothing of it is likely to be there already, so it is first tried to copy it straight into its partitions.
     """
     people, new, changes = store_people(workspace, chunk, reader)
-    if chunk.profiles:
-        before = own_profiles(uuid.UUID(people.ids[item.person]) for item in chunk.profiles)
-        save_profiles(chunk.profiles, people, region_of(workspace.currency))
-        note_profiles(before, changes)
+    store_profiles(workspace, chunk, people, changes)
     names = find_names(workspace, set(chunk.names))
     ids = [None, *(names.get(name) for name in chunk.names)]
     missing = {place for place, found in enumerate(ids) if place and found is None}
@@ -68,6 +67,13 @@ def store_chunk(workspace: Workspace, file: Import, chunk: Chunk, reader: RowRea
     else:
         stored = insert_news(lines, batch)
     return Stored(stored, len(chunk.lines) - len(refused) - stored, refused, new)
+
+
+def store_profiles(workspace: Workspace, chunk: Chunk, people: People, changes: dict[uuid.UUID, Change]) -> None:
+    if chunk.profiles:
+        before = own_profiles(uuid.UUID(people.ids[item.person]) for item in chunk.profiles)
+        save_profiles(chunk.profiles, people, region_of(workspace.currency))
+        note_profiles(before, changes)
 
 
 def batch_of(
