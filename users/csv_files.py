@@ -19,12 +19,15 @@ from typing import IO, Any
 import numpy as np
 
 from users.ingest.normal import Refused, nfc
+from users.xlsx_files import BadSheet, is_xlsx, read_sheet
 
 SAMPLE_ROWS = 50
 # Lines looked at for those rows: most of a file may be blank lines, and somebody waits for the page.
 SAMPLE_LINES = 50_000
 MAX_COLUMNS = 255
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "whitespace": None}
+# How an Excel file is read, in place of an encoding and of a delimiter.
+XLSX = "xlsx"
 ENCODINGS = ("utf-8-sig", "gb18030")
 # Rows that are read in one go: few, for one of them may be large.
 BLOCK = 100
@@ -65,6 +68,8 @@ def guess_layout(
 ) -> Layout:
     """Read the file's beginning; what is given is taken, the rest is guessed. Raises BadFile."""
     encoding = encoding or guess_encoding(path)
+    if encoding == XLSX:
+        delimiter = XLSX
     delimiter = delimiter or guess_delimiter(path, encoding)
     rows = first_rows(path, encoding, delimiter)
     if not rows:
@@ -88,7 +93,9 @@ def guess_encoding(path: Path) -> str:
         start = raw.read(4)
     if not start:
         raise BadFile("empty_file")
-    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+    if is_xlsx(start):
+        return XLSX
+    if start.startswith(b"\xd0\xcf\x11\xe0"):
         raise BadFile("spreadsheet")
     for encoding in ENCODINGS:
         if decodes(path, encoding):
@@ -122,6 +129,8 @@ def guess_delimiter(path: Path, encoding: str) -> str:
 
 
 def first_rows(path: Path, encoding: str, delimiter: str) -> list[list[str]]:
+    if encoding == XLSX:
+        return [cells for _line, _done, cells in islice(sheet_rows(path), SAMPLE_ROWS)]
     with open_text(path, encoding) as text:
         rows = islice(chain.from_iterable(split_rows(islice(text, SAMPLE_LINES), delimiter)), SAMPLE_ROWS)
         return [cells for _line, cells in rows if isinstance(cells, list)]
@@ -142,17 +151,35 @@ def read_rows(path: Path, layout: Layout, lines: int | None = None) -> Iterator[
     Raises BadFile for an open quote.
     """
     width, header = len(layout.columns), layout.header
+    if layout.encoding == XLSX:
+        for line, done, found in islice(sheet_rows(path), int(header), lines):
+            yield line, done, fit(found + [""] * (width - len(found)), width)
+        return
     with open_text(path, layout.encoding) as text:
         try:
             for rows in split_rows(islice(text, lines), layout.delimiter):
                 done = text.buffer.tell()  # type: ignore[attr-defined]
                 for line, cells in rows[1:] if header else rows:
-                    if isinstance(cells, list) and len(cells) != width:
-                        cells = Refused("wrong_columns", f"{len(cells)} cells instead of {width}.")
-                    yield line, done, cells
+                    yield line, done, fit(cells, width) if isinstance(cells, list) else cells
                 header = header and not rows
         except UnicodeDecodeError as error:
             raise BadFile("invalid_encoding") from error
+
+
+def fit(cells: list[str], width: int) -> list[str] | Refused:
+    if len(cells) == width:
+        return cells
+    return Refused("wrong_columns", f"{len(cells)} cells instead of {width}.")
+
+
+def sheet_rows(path: Path) -> Iterator[tuple[int, int, list[str]]]:
+    """(row, bytes of the file that it stands for, cells) of an Excel file. Raises BadFile."""
+    size = path.stat().st_size
+    try:
+        for line, share, cells in read_sheet(path):
+            yield line, round(size * share), cells
+    except BadSheet as problem:
+        raise BadFile(problem.code) from problem
 
 
 def split_rows(text: Iterable[str], delimiter: str) -> Iterator[list[Row]]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from users.csv_files import Layout, Occurrences, fingerprints, read_rows
+from users.csv_files import BadFile, Layout, Occurrences, fingerprints, read_rows
 from users.csv_items import sum_items
 from users.csv_mapping import RowReader
 from users.csv_people import Tagged, Word
@@ -23,6 +23,7 @@ from users.ingest.normal import NormalEvent, NormalProfile, Refused
 from users.ingest.write import copy_text
 from workspaces.models import Workspace
 
+MAX_ROWS = 2_000_000
 CHUNK_BYTES = 12 * 1024 * 1024
 FileRow = tuple[int, int, list[str] | Refused]
 Item = TypeVar("Item")
@@ -68,6 +69,8 @@ class ChunkReader:
         for batch in self.batches():
             joined = ["\x1f".join(cells) if type(cells) is list else "" for _line, _done, cells in batch]
             counts = occurrences.count(fingerprints(joined))
+            if position + len(batch) > MAX_ROWS:
+                raise BadFile("too_many_rows")
             skipped = min(len(batch), max(0, self.skip - position))
             position += skipped
             if skipped < len(batch):

@@ -13,7 +13,14 @@ SENTENCES = {
     "too_many_columns": gettext_lazy("The file has more than 255 columns."),
     "duplicate_column": gettext_lazy("Two columns have the same name: rename one."),
     "invalid_encoding": gettext_lazy("The text is neither UTF-8 nor GB18030: save the file as “CSV UTF-8”."),
-    "spreadsheet": gettext_lazy("This is a spreadsheet: save it as “CSV UTF-8” and upload that."),
+    "too_many_rows": gettext_lazy("The file has more than 2 million rows: split it."),
+    "spreadsheet": gettext_lazy("This is an old Excel file: save it as .xlsx or as “CSV UTF-8”."),
+    "broken_xlsx": gettext_lazy(
+        "This is no sound Excel file: open it, save it as .xlsx or as “CSV UTF-8”, and upload that."
+    ),
+    "xlsx_bomb": gettext_lazy(
+        "The Excel file unpacks to far more than it holds: save it as “CSV UTF-8” and upload that."
+    ),
     "file_gone": gettext_lazy("The file is no longer kept: upload it again."),
     "import_active": gettext_lazy("This import is running: cancel it first."),
     # the mapping

@@ -94,7 +94,8 @@ def test_gb18030_is_read_as_such_and_never_as_mojibake(file):
         (b'email,name\na@b.com,"Bob\nc@d.com,Al\n', "malformed_csv", 2),
         (b"\xff\xfe\x80,1\n", "invalid_encoding", 0),
         ("id,time\nu1,x\n".encode("utf-16"), "invalid_encoding", 0),
-        (b"PK\x03\x04rest", "spreadsheet", 0),
+        (b"\xd0\xcf\x11\xe0rest", "spreadsheet", 0),
+        (b"PK\x03\x04rest", "broken_xlsx", 0),
     ],
 )
 def test_files_that_cannot_be_read_say_why(file, content, code, line):
