@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from users.csv_files import DELIMITERS, Layout
 from users.csv_mapping import TIME_FORMATS, Mapping
@@ -41,7 +42,7 @@ ROLE_LABELS = {
 }
 KIND_LABELS = {
     "events": _("Events"),
-    "orders": _("Orders"),
+    "orders": pgettext_lazy("import", "Orders"),
     "users": _("Users"),
     "consents": _("Consents"),
 }

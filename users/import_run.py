@@ -38,7 +38,7 @@ KEPT_ERRORS = 10_000
 # A worker that did not commit a chunk for so long is taken for dead.
 SILENCE = timedelta(minutes=2)
 TOO_MANY_NAMES = Refused(write.TOO_MANY_NAMES.code, write.TOO_MANY_NAMES.message)
-WOULD_LOOSEN = Refused("would_loosen", "Opt-ins are taken in only where that was confirmed.")
+WOULD_LOOSEN = ("would_loosen", "Opt-ins are taken in only where that was confirmed.")
 
 
 def due_imports(now: datetime) -> list[uuid.UUID]:
@@ -139,7 +139,8 @@ class Run:
             stored = self.store(chunk)
             errors = [self.error(*told) for told in chunk.errors]
             errors += [self.error(line, TOO_MANY_NAMES, []) for line in stored.refused]
-            errors += [self.error(line, WOULD_LOOSEN, []) for line in stored.loosening]
+            said = self.reader.mapping.column_of("opted_in") or ""
+            errors += [self.error(line, Refused(*WOULD_LOOSEN, said), []) for line in stored.loosening]
             room = max(0, KEPT_ERRORS - current.rejected)
             ImportRowError.objects.bulk_create(errors[:room], batch_size=1000)
             still = mine.update(

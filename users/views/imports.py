@@ -34,7 +34,7 @@ def find(pk: uuid.UUID) -> Import:
 
 
 def jobs_of(files: list[Import]) -> list[dict]:
-    return [selectors.import_job(file) | {"file": file} for file in files]
+    return [selectors.import_job(file) | {"file": file, "kind": KIND_LABELS[file.kind]} for file in files]
 
 
 @require_safe
@@ -121,7 +121,8 @@ def preview_context(request: HttpRequest, file: Import, mapping: Mapping, proble
     except (BadFile, OSError) as error:
         rows, gone = [], bad_upload(error if isinstance(error, BadFile) else BadFile("file_gone")).message
     possible = (*KINDS[mapping.kind].roles, PROPERTY, SKIP)
-    roles = [(role, ROLE_LABELS[role]) for role in possible]
+    labels = ROLE_LABELS | ({PROPERTY: _("Keep as an attribute")} if mapping.kind == "users" else {})
+    roles = [(role, labels[role]) for role in possible]
     return {"columns": columns, "roles": roles, "rows": rows, "gone": gone, "kind": mapping.kind}
 
 
