@@ -41,7 +41,7 @@ def run() -> None:
     workspace = create_workspace(f"bench-{secrets.token_hex(3)}", "Bench", zone="UTC")
     end = datetime.now(UTC).replace(microsecond=0)
     with workspace_scope(workspace):
-        ensure_months({(day.year, day.month) for day in (end - timedelta(days=n) for n in range(DAYS + 2))})
+        ensure_months({f"{end - timedelta(days=n):%Y-%m}" for n in range(DAYS + 2)})
     with TemporaryDirectory() as folder:
         path = Path(folder) / "events.csv"
         with path.open("w", newline="", encoding="utf-8") as out:

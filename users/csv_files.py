@@ -10,22 +10,28 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from users.ingest.normal import Refused, nfc
+from users.xlsx_files import BadSheet, is_xlsx, read_sheet
 
 SAMPLE_ROWS = 50
 # Lines looked at for those rows: most of a file may be blank lines, and somebody waits for the page.
 SAMPLE_LINES = 50_000
 MAX_COLUMNS = 255
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "whitespace": None}
+# How an Excel file is read, in place of an encoding and of a delimiter.
+XLSX = "xlsx"
 ENCODINGS = ("utf-8-sig", "gb18030")
+# Rows that are read in one go: few, for one of them may be large.
+BLOCK = 100
+BREAK = re.compile(r"\r\n|\r|\n")
 NUMERIC = re.compile(r"[\s¥￥$€£]*[+-]?\d[\d.,:/\-TZ+ ]*%?\s*", re.ASCII)
 
 
@@ -62,6 +68,8 @@ def guess_layout(
 ) -> Layout:
     """Read the file's beginning; what is given is taken, the rest is guessed. Raises BadFile."""
     encoding = encoding or guess_encoding(path)
+    if encoding == XLSX:
+        delimiter = XLSX
     delimiter = delimiter or guess_delimiter(path, encoding)
     rows = first_rows(path, encoding, delimiter)
     if not rows:
@@ -85,7 +93,9 @@ def guess_encoding(path: Path) -> str:
         start = raw.read(4)
     if not start:
         raise BadFile("empty_file")
-    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+    if is_xlsx(start):
+        return XLSX
+    if start.startswith(b"\xd0\xcf\x11\xe0"):
         raise BadFile("spreadsheet")
     for encoding in ENCODINGS:
         if decodes(path, encoding):
@@ -119,8 +129,10 @@ def guess_delimiter(path: Path, encoding: str) -> str:
 
 
 def first_rows(path: Path, encoding: str, delimiter: str) -> list[list[str]]:
+    if encoding == XLSX:
+        return [cells for _line, _done, cells in islice(sheet_rows(path), SAMPLE_ROWS)]
     with open_text(path, encoding) as text:
-        rows = islice(split_rows(islice(text, SAMPLE_LINES), delimiter), SAMPLE_ROWS)
+        rows = islice(chain.from_iterable(split_rows(islice(text, SAMPLE_LINES), delimiter)), SAMPLE_ROWS)
         return [cells for _line, cells in rows if isinstance(cells, list)]
 
 
@@ -138,40 +150,75 @@ def read_rows(path: Path, layout: Layout, lines: int | None = None) -> Iterator[
 
     Raises BadFile for an open quote.
     """
+    width, header = len(layout.columns), layout.header
+    if layout.encoding == XLSX:
+        for line, done, found in islice(sheet_rows(path), int(header), lines):
+            yield line, done, fit(found + [""] * (width - len(found)), width)
+        return
     with open_text(path, layout.encoding) as text:
-        rows = split_rows(islice(text, lines), layout.delimiter)
-        if layout.header:
-            next(rows, None)
         try:
-            for line, cells in rows:
-                if isinstance(cells, list) and len(cells) != len(layout.columns):
-                    cells = Refused("wrong_columns", f"{len(cells)} cells instead of {len(layout.columns)}.")
-                yield line, text.buffer.tell(), cells  # type: ignore[attr-defined]
+            for rows in split_rows(islice(text, lines), layout.delimiter):
+                done = text.buffer.tell()  # type: ignore[attr-defined]
+                for line, cells in rows[1:] if header else rows:
+                    yield line, done, fit(cells, width) if isinstance(cells, list) else cells
+                header = header and not rows
         except UnicodeDecodeError as error:
             raise BadFile("invalid_encoding") from error
 
 
-def split_rows(text: Iterable[str], delimiter: str) -> Iterator[Row]:
-    """(line number, cells) of every row that is not blank."""
+def fit(cells: list[str], width: int) -> list[str] | Refused:
+    if len(cells) == width:
+        return cells
+    return Refused("wrong_columns", f"{len(cells)} cells instead of {width}.")
+
+
+def sheet_rows(path: Path) -> Iterator[tuple[int, int, list[str]]]:
+    """(row, bytes of the file that it stands for, cells) of an Excel file. Raises BadFile."""
+    size = path.stat().st_size
+    try:
+        for line, share, cells in read_sheet(path):
+            yield line, round(size * share), cells
+    except BadSheet as problem:
+        raise BadFile(problem.code) from problem
+
+
+def split_rows(text: Iterable[str], delimiter: str) -> Iterator[list[Row]]:
+    """(line number, cells) of every row that is not blank, some rows at a time."""
     if DELIMITERS[delimiter] is None:
-        for line, words in enumerate(text, 1):
-            if cells := words.split():
-                yield line, list(cells)
+        words = ((line, told.split()) for line, told in enumerate(text, 1))
+        while block := list(islice(words, BLOCK)):
+            yield [(line, cells) for line, cells in block if cells]
         return
     reader = csv.reader(text, delimiter=DELIMITERS[delimiter] or ",", strict=True, skipinitialspace=True)
     while True:
-        line = reader.line_num + 1
+        began, found, problem = reader.line_num + 1, [], None
         try:
-            cells = next(reader)
-        except StopIteration:
-            return
+            found.extend(islice(reader, BLOCK))  # keeps what came before an error
         except csv.Error as error:
-            if "unexpected end" in str(error):
-                raise BadFile("malformed_csv", line) from error
-            yield line, Refused("malformed_csv", "A quote is out of place, or a cell is too long.")
-            continue
-        if cells and (cells[0].strip() or any(map(str.strip, cells))):
-            yield line, cells
+            problem = error
+        lines = row_lines(found, began, reader.line_num, broken=problem is not None)
+        rows: list[Row] = [
+            (line, cells)
+            for line, cells in zip(lines, found, strict=False)
+            if cells and (cells[0].strip() or any(map(str.strip, cells)))
+        ]
+        if problem:
+            if "unexpected end" in str(problem):
+                raise BadFile("malformed_csv", lines[-1]) from problem
+            rows.append((lines[-1], Refused("malformed_csv", "A quote is out of place, or a cell is too long.")))
+        yield rows
+        if not found and not problem:
+            return
+
+
+def row_lines(rows: list[list[str]], began: int, ended: int, *, broken: bool) -> Sequence[int]:
+    """The line that each row begins in, and one more: where the next row begins, which may be `broken`."""
+    if ended - began + 1 == len(rows) and not broken:
+        return range(began, ended + 2)
+    lines = [began]
+    for cells in rows:
+        lines.append(lines[-1] + 1 + sum(len(BREAK.findall(cell)) for cell in cells))
+    return lines
 
 
 def fingerprints(rows: list[str]) -> list[int]:

@@ -12,14 +12,11 @@ from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from users.import_kinds import KINDS, PROPERTY, ROLES, TRAITS
 from users.ingest import normal
 from users.ingest.normal import NormalEvent, NormalProfile, PersonKey, Refused
 from users.traits import clean_phone, region_of
 
-# What a column can be. Everything else is a property of the event, or left out.
-ROLES = ("external_id", "event", "time", "amount", "order_id", "message_id", "name", "email", "phone", "city", "source")
-TRAITS = ("name", "email", "phone", "city", "source")
-PROPERTY, SKIP = "property", "skip"
 GUESSES = {
     "external_id": "external_id user_id userid uid customer_id customerid customer member_id memberid id"
     " 用户id 用户 客户 客户id 客户编号 会员 会员号 会员id",
@@ -33,6 +30,17 @@ GUESSES = {
     "email": "email mail 邮箱 电子邮箱",
     "phone": "phone mobile tel 手机 手机号 电话",
     "city": "city 城市",
+    "currency": "currency 币种 货币",
+    "refund": "refund refunded is_refund 退款 是否退款",
+    "locale": "locale language 语言",
+    "zone": "zone timezone time_zone 时区",
+    "registered_at": "registered_at registered registration_date signup_date 注册时间 注册日期 注册日",
+    "tags": "tags labels 标签",
+    "channel": "channel 渠道 通道",
+    "opted_in": "opted_in opt_in consent subscribed 同意 是否同意 订阅",
+    "consent_email": "email_opt_in email_consent 同意邮件",
+    "consent_sms": "sms_opt_in sms_consent 同意短信",
+    "consent_push": "push_opt_in push_consent 同意推送",
     "source": "source channel utm_source 来源 渠道 来源渠道",
 }
 ISO, EPOCH = "iso", "epoch"
@@ -52,6 +60,8 @@ TIME_FORMATS = (
     EPOCH,
 )
 NOON = time(12)
+REFUNDED = "Order Refunded"
+REFUNDS = frozenset("1 true yes y refund refunded returned 是 退款 已退款 退货".split())
 AMOUNT = re.compile(r"([¥￥$€£]?\s*)?([+-]?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,10})?)\s*元?", re.ASCII)
 SHORT = 40
 PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?", re.ASCII)
@@ -61,13 +71,16 @@ PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?", re.ASCII)
 class Mapping:
     """`roles`: column → one of ROLES, `property`, `property:name` or `skip`. `event`: the name where no column tells it.
     `id_numbers`: ids are whole numbers, so that 0001 is 1. `sum_items`: a row is an item, the rows of an order are added
-    up. Times without an offset are the workspace's; a day alone means its noon."""
+    up. Times without an offset are the workspace's; a day alone means its noon. `kind`: one of KINDS. `loosen`: take in
+    what lets people be written to, too; an operator confirmed it."""
 
     roles: dict[str, str] = field(default_factory=dict)
     event: str = "Order Completed"
     time_format: str = ISO
     id_numbers: bool = False
     sum_items: bool = False
+    kind: str = "events"
+    loosen: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,32 +90,54 @@ class Mapping:
 
     def problem(self, columns: Sequence[str]) -> tuple[str, str] | None:
         """What is missing before rows can be read, as (code, role or column); None when nothing is."""
+        kind = KINDS[self.kind]
         given = [role for role in self.roles.values() if role in ROLES]
         for column, role in self.roles.items():
             if column not in columns:
                 return "unknown_column", column
             if role in ROLES and given.count(role) > 1:
                 return "role_twice", role
-        for role in ("external_id", "time", *(("order_id", "amount") if self.sum_items else ())):
+            if role in ROLES and role not in kind.roles:
+                return "other_kind", column
+        for role in (*kind.required, *(("order_id", "amount") if self.sum_items else ())):
             if role not in given:
                 return "missing_role", role
-        if "event" not in given and not self.event.strip():
+        if "event" in kind.roles and "event" not in given and not self.event.strip():
             return "missing_role", "event"
         return None
 
 
-def guess_mapping(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Mapping:
-    """Roles by the names of columns, the time format by trying it on the rows. Operators look it over."""
+def guess_mapping(columns: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> Mapping:
+    """Roles by the names of columns, what the file is about by its roles, the time format by trying it on the rows.
+
+    Operators look it over.
+    """
+    kind = kind or guess_kind(columns)
+    roles = dict.fromkeys(columns, KINDS[kind].others) | guess_roles(columns, KINDS[kind].roles)
+    timed = [n for n, column in enumerate(columns) if roles[column] in ("time", "registered_at")]
+    told = [row[timed[0]] for row in rows if len(row) > timed[0]] if timed else []
+    return Mapping(roles, time_format=guess_time_format(told), kind=kind)
+
+
+def guess_kind(columns: Sequence[str]) -> str:
+    """What a file with such columns is about."""
+    found = {name: set(guess_roles(columns, kind.roles).values()) for name, kind in KINDS.items()}
+    if {"channel", "opted_in"} <= found["consents"]:
+        return "consents"
+    if "time" not in found["events"] and found["users"] & {"email", "phone", "name", "registered_at"}:
+        return "users"
+    return "orders" if "amount" in found["orders"] and "event" not in found["events"] else "events"
+
+
+def guess_roles(columns: Sequence[str], possible: Sequence[str]) -> dict[str, str]:
+    """Column → role, for the columns whose name says so."""
     plain = {re.sub(r"[\s\-]+", "_", column.strip().lower()): column for column in reversed(columns)}
-    roles = dict.fromkeys(columns, PROPERTY)
-    for role, names in GUESSES.items():
-        for name in names.split():
-            if (column := plain.get(name)) and roles[column] == PROPERTY:
-                roles[column] = role
-                break
-    timed = next((n for n, column in enumerate(columns) if roles[column] == "time"), None)
-    told = [row[timed] for row in rows if len(row) > timed] if timed is not None else []
-    return Mapping(roles, time_format=guess_time_format(told))
+    roles: dict[str, str] = {}
+    for role in possible:
+        found = (plain[name] for name in GUESSES[role].split() if name in plain and plain[name] not in roles)
+        if column := next(found, None):
+            roles[column] = role
+    return roles
 
 
 def guess_time_format(values: Sequence[str]) -> str:
@@ -171,7 +206,8 @@ class RowReader:
         self.has_order = "order_id" in self.place or any(name == "order_id" for _n, name in self.kept)
         # Files repeat their people, names and days: what a cell was read as is remembered for a while.
         self.person = lru_cache(50_000)(self.read_person)
-        self.name = lru_cache(5_000)(lambda text: normal.clean_name(text.strip() or mapping.event))
+        self.names = "refund" if "refund" in self.place else "event"
+        self.name = lru_cache(5_000)(self.read_name)
         self.at = lru_cache(10_000)(self.read_at)
 
     def read(self, cells: list[str], occurrence: int) -> list[NormalEvent | NormalProfile]:
@@ -184,8 +220,8 @@ class RowReader:
             person = self.person(cells[place["external_id"]] if "external_id" in place else "")
             role = "time"
             at = self.at(cells[place["time"]] if "time" in place else "")
-            role = "event"
-            name = self.name(cells[place["event"]] if "event" in place else "")
+            role = self.names
+            name = self.name(cells[place[role]] if role in place else "")
         except Refused as problem:
             raise Refused(problem.code, problem.message, self.mapping.column_of(role) or "") from problem
         properties = self.read_properties(cells)
@@ -223,6 +259,18 @@ class RowReader:
             raise Refused("missing_identifier", "The row names no person.")
         return PersonKey(normal.clean_id(text, "external_id"))
 
+    def read_name(self, text: str) -> str:
+        """The event that a cell names, or, where it says whether this is a refund, the event that it is then."""
+        if self.names == "refund":
+            text = REFUNDED if text.strip().lower() in REFUNDS else ""
+        return normal.clean_name(text.strip() or self.mapping.event)
+
+    def read_currency(self, text: str) -> str:
+        """Raises Refused for another currency than the workspace's."""
+        if (text := text.strip().upper()) not in ("", self.currency):
+            raise Refused("other_currency", f"Amounts are in {self.currency}.")
+        return text
+
     def read_at(self, text: str) -> datetime:
         return normal.check_history(read_time(text, self.mapping.time_format, self.zone), self.received_at)
 
@@ -231,6 +279,8 @@ class RowReader:
         told = {column: read_value(text) for n, column in self.kept if (text := cells[n].strip())}
         if "amount" in self.place and self.cell("amount", cells):
             told["total"] = self.checked("amount", cells, read_amount)
+        if currency := self.checked("currency", cells, self.read_currency):
+            told["currency"] = currency
         if self.has_order and (order := self.cell("order_id", cells)):
             told["order_id"] = order
         return normal.clean_properties(told)

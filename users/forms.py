@@ -7,9 +7,12 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from users.csv_files import DELIMITERS, Layout
-from users.csv_mapping import PROPERTY, ROLES, SKIP, TIME_FORMATS, Mapping
+from users.csv_mapping import TIME_FORMATS, Mapping
+from users.import_kinds import KINDS, PROPERTY, ROLES, SKIP
+from users.import_words import sentence
 
 ROLE_LABELS = {
     "external_id": _("User id"),
@@ -18,13 +21,30 @@ ROLE_LABELS = {
     "order_id": _("Order number"),
     "event": _("Event name"),
     "message_id": _("Unique row id"),
+    "currency": _("Currency"),
+    "refund": _("Whether it is a refund"),
     "name": _("User's name"),
     "email": _("User's email"),
     "phone": _("User's phone"),
     "city": _("User's city"),
     "source": _("User's source"),
+    "locale": _("User's language"),
+    "zone": _("User's time zone"),
+    "registered_at": _("Registration day"),
+    "tags": _("Tags"),
+    "consent_email": _("Agrees to email (only a no counts)"),
+    "consent_sms": _("Agrees to SMS (only a no counts)"),
+    "consent_push": _("Agrees to push (only a no counts)"),
+    "channel": _("Channel"),
+    "opted_in": _("Agrees or not"),
     PROPERTY: _("Keep as a property"),
     SKIP: _("Leave out"),
+}
+KIND_LABELS = {
+    "events": _("Events"),
+    "orders": pgettext_lazy("import", "Orders"),
+    "users": _("Users"),
+    "consents": _("Consents"),
 }
 TIME_LABELS = {"iso": _("2026-08-31 or 2026-08-31 09:30"), "epoch": _("Unix seconds or milliseconds")}
 DELIMITER_LABELS = {
@@ -35,15 +55,22 @@ DELIMITER_LABELS = {
     "whitespace": _("Spaces"),
 }
 ENCODING_LABELS = {"utf-8-sig": "UTF-8", "gb18030": "GB18030 (GBK)"}
+assert set(KIND_LABELS) == set(KINDS)
 assert set(ROLE_LABELS) == {*ROLES, PROPERTY, SKIP} and set(DELIMITER_LABELS) == set(DELIMITERS)
 
 
 class UploadForm(forms.Form):
     file = forms.FileField(
-        label=_("CSV file of orders or events"),
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv,text/plain"}),
-        help_text=_("One order or event a row, with a user id and a time. UTF-8 or GBK, up to 200 MB."),
+        label=_("File of users, events, orders or consents"),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,text/csv,text/plain"}),
+        help_text=_("CSV or Excel (.xlsx), one a row, each with a user id. Up to 200 MB and 2 million rows."),
     )
+
+
+class KindForm(forms.Form):
+    """What the file is about, where the guess was wrong."""
+
+    kind = forms.ChoiceField(choices=list(KIND_LABELS.items()))
 
 
 class LayoutForm(forms.Form):
@@ -75,15 +102,31 @@ class MappingForm(forms.Form):
         help_text=_("The amounts of the rows with one order number are added up; they stand together in the file."),
     )
 
-    def mapping(self, layout: Layout, data: QueryDict) -> Mapping:
+    loosen = forms.BooleanField(
+        label=_("Take in opt-ins too"),
+        required=False,
+        help_text=_("Otherwise only opt-outs are taken in, and opt-ins are listed as refused."),
+    )
+    confirmed = forms.BooleanField(
+        label=_("I confirm that these people agreed, and that there is proof of it"), required=False
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("loosen") and not cleaned.get("confirmed"):
+            self.add_error("confirmed", sentence("not_confirmed"))
+        return cleaned
+
+    def mapping(self, layout: Layout, data: QueryDict, kind: str) -> Mapping:
         """The mapping as chosen; columns whose choice is not known are kept as properties."""
         roles = {}
         for place, column in enumerate(layout.columns):
             role = data.get(f"role-{place}", PROPERTY)
             roles[column] = role if role in ROLE_LABELS else PROPERTY
         cleaned: dict[str, Any] = self.cleaned_data
+        told = {name: cleaned[name] for name in ("time_format", "id_numbers", "sum_items")}
         return Mapping(
-            roles, cleaned["event"] or "", *(cleaned[name] for name in ("time_format", "id_numbers", "sum_items"))
+            roles, cleaned["event"] or "", **told, kind=kind, loosen=kind == "consents" and cleaned["loosen"]
         )
 
 
@@ -96,4 +139,5 @@ def initial_of(layout: Layout, mapping: Mapping) -> dict[str, Any]:
         "time_format": mapping.time_format,
         "id_numbers": mapping.id_numbers,
         "sum_items": mapping.sum_items,
+        "loosen": mapping.loosen,
     }

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from users.csv_mapping import RowReader, read_amount, read_value
+from users.import_kinds import ABOUT_PEOPLE
 from users.ingest import normal
 from users.ingest.normal import Refused
 from users.ingest.people import hashed
@@ -44,6 +45,44 @@ class Cells(dict[str, Any]):
         return list(map(self.__getitem__, column))
 
 
+class Times(Cells):
+    """Times to the second, in ISO: nearly every cell is another one, but their hours repeat, and so do minutes with seconds.
+
+    An hour is taken apart only where it is one as well in UTC, all of it a time that may be; else each time is read.
+    """
+
+    MINUTES: ClassVar[dict[str, str]] = {text: text for text in (f":{n // 60:02}:{n % 60:02}" for n in range(3600))}
+    # 2026-08-31T09:30:15, with nothing, Z, or an offset behind it.
+    LENGTHS = (19, 20, 25)
+
+    def __init__(self, read: Callable[[str], str]) -> None:
+        super().__init__(read)
+        self.hours: dict[str, tuple[str, str] | None] = {}
+
+    def of(self, column: Sequence[str]) -> list[Any]:
+        hours, minutes, answer = self.hours, self.MINUTES, []
+        for text in column:
+            key = text[:13] + text[19:]
+            if key not in hours:
+                hours[key] = self.hour(text)
+            found, past = hours[key], text[13:19]
+            answer.append(found[0] + past + found[1] if found and past in minutes else self[text])
+        return answer
+
+    def hour(self, text: str) -> tuple[str, str] | None:
+        """(what stands before minutes and seconds in UTC, what stands behind them)"""
+        if len(self.hours) > 20_000:
+            self.hours.clear()
+        if len(text) not in self.LENGTHS:
+            return None
+        try:
+            first, last = (self.read(text[:13] + past + text[19:]) for past in (":00:00", ":59:59"))
+        except Refused:
+            return None
+        whole = first[13:19] == ":00:00" and last == first[:13] + ":59:59" + first[19:]
+        return (first[:13], first[19:]) if whole else None
+
+
 class Columns(NamedTuple):
     """Rows of one width, read: `rests` is the rest of their COPY lines, `bad` the places of those that were refused."""
 
@@ -60,16 +99,19 @@ class ColumnReader:
     """Reads columns into lines of COPY for the table `importing`. `possible` says whether it can for this mapping."""
 
     def __init__(self, workspace: Workspace, reader: RowReader) -> None:
-        self.place, self.kept = reader.place, reader.kept
+        self.reader, self.place, self.kept = reader, reader.place, reader.kept
         names = [name for _n, name in reader.kept]
         told = {*normal.AMOUNT_KEYS, "currency", "order_id"}
-        self.possible = not reader.traits and len(set(names)) == len(names) <= 250 and not told & set(names)
+        plain = reader.mapping.kind not in ABOUT_PEOPLE and not reader.traits
+        self.possible = plain and len(set(names)) == len(names) <= 250 and not told & set(names)
         self.hashed = hashed(workspace)
         self.currency = reader.currency
-        self.people = Cells(lambda text: self.person_hex(reader.person(text).external_id))
-        self.times = Cells(lambda text: reader.at(text).isoformat())
+        self.people = Cells(lambda text: self.person_hex(reader.read_person(text).external_id))
+        self.times = Times(lambda text: reader.read_at(text).isoformat())
         self.names = Cells(reader.name)
         self.properties = {name: Cells(self.property_reader(name)) for name in names}
+        self.name_role = reader.names
+        self.currencies = Cells(self.read_currency)
         self.amounts = Cells(self.read_amount)
         self.orders = Cells(self.read_order)
         self.messages = Cells(lambda text: normal.clean_text(text.strip(), "message_id"))
@@ -86,6 +128,10 @@ class ColumnReader:
             return fragment({name: read_value(text)}) if text else ""
 
         return read
+
+    def read_currency(self, text: str) -> str:
+        told = self.reader.read_currency(text)
+        return fragment({"currency": told}) if told else ""
 
     def read_amount(self, text: str) -> tuple[str, int | str]:
         """(JSON of the property, minor units)"""
@@ -109,8 +155,10 @@ class ColumnReader:
         """Rows of equal width as columns: their ids, times and names, and the rest of a COPY line. None where refused."""
         columns, size = list(zip(*rows, strict=True)), len(rows)
         people = self.people.of(columns[self.place["external_id"]])
-        names = self.names.of(self.column("event", columns, size))
+        names = self.names.of(self.column(self.name_role, columns, size))
         pieces = [self.properties[name].of(columns[n]) for n, name in self.kept]
+        if "currency" in self.place:
+            pieces.append(self.currencies.of(columns[self.place["currency"]]))
         amounts = self.amounts.of(columns[self.place["amount"]]) if "amount" in self.place else []
         orders = self.orders.of(columns[self.place["order_id"]]) if "order_id" in self.place else []
         for pairs in (amounts, orders):
@@ -121,7 +169,7 @@ class ColumnReader:
         messages = self.message_ids(columns, names, joined, counts)
         texts = [",".join(filter(None, told)) for told in zip(*pieces, strict=True)] if pieces else [""] * size
         rest = [
-            f"{copy_text(message or '')}\t{{{text}}}\t{amount}\t{number}\n"
+            f"{copy_text(message or '')}\t{{{text}}}\t{amount}\t{number}"
             for message, text, amount, number in zip(messages, texts, money, order, strict=True)
         ]
         times = self.times.of(columns[self.place["time"]])

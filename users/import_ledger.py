@@ -24,6 +24,10 @@ class Change(msgspec.Struct, omit_defaults=True):
     created_before: datetime | None = None
     created: datetime | None = None
     keys: dict[str, tuple[int, Any, int | None]] = {}
+    # Tags that the person did not have; channel → [time of the word that was taken in, the word before (or null), its
+    # source, its time].
+    tags: list[str] = []
+    words: dict[str, tuple[datetime, bool | None, str, datetime | None]] = {}
 
 
 def own_profiles(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Own]:

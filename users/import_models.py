@@ -30,7 +30,8 @@ class Import(TenantModel):
     duplicates = models.IntegerField(default=0)
     rejected = models.IntegerField(default=0)
     new_people = models.IntegerField(default=0)
-    # Events and people that were taken back again.
+    undo_started_at = models.DateTimeField(null=True)
+    # Events (or rows about people) and people that were taken back again.
     undone = models.IntegerField(default=0)
     undone_people = models.IntegerField(default=0)
     error = models.CharField(max_length=300, blank=True)
@@ -70,6 +71,8 @@ class ImportBatch(TenantModel):
     file = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     position = models.IntegerField()
     at = models.DateTimeField()
+    # Rows about people that changed something; events tell their number by the lists.
+    rows = models.IntegerField(default=0)
     # Three lists of one length: the keys of the events.
     people = ArrayField(models.UUIDField())
     client_times = ArrayField(models.DateTimeField())

@@ -12,22 +12,26 @@ from typing import TypeVar
 
 import msgspec
 
-from users.csv_files import Layout, Occurrences, fingerprints, read_rows
+from users.csv_files import BadFile, Layout, Occurrences, fingerprints, read_rows
 from users.csv_items import sum_items
 from users.csv_mapping import RowReader
+from users.csv_people import Tagged, Word
 from users.import_columns import ColumnReader
+from users.import_kinds import ABOUT_PEOPLE
 from users.ingest import normal
 from users.ingest.normal import NormalEvent, NormalProfile, Refused
 from users.ingest.write import copy_text
 from workspaces.models import Workspace
 
+MAX_ROWS = 2_000_000
 CHUNK_BYTES = 12 * 1024 * 1024
 FileRow = tuple[int, int, list[str] | Refused]
 Item = TypeVar("Item")
 
 
 class Chunk(msgspec.Struct):
-    """Rows of a file, read. `text`: their events as lines of COPY, each with the place of its name in `names`.
+    """Rows of a file, read. The lists of one length are their events: line in the file, id of the person in hex, time in
+    ISO, id in hex, place of the name in `names` (from 1), and the rest of a line of COPY.
 
     `people`: ids in hex → when the chunk first tells of them, in ISO; `external`: the same → the cell that names them.
     """
@@ -35,15 +39,19 @@ class Chunk(msgspec.Struct):
     position: int
     rows: int = 0
     done_bytes: int = 0
-    text: list[str] = []
-    names: dict[str, int] = {}
-    # The line and the name of each event, to tell which were refused for their name.
     lines: list[int] = []
+    who: list[str] = []
+    times: list[str] = []
+    events: list[str] = []
     numbers: list[int] = []
+    rests: list[str] = []
+    names: dict[str, int] = {}
     people: dict[str, str] = {}
     external: dict[str, str] = {}
-    months: set[str] = set()
     profiles: list[NormalProfile] = []
+    # Of rows about people, which have no events: ids in hex with their tags; and (place in `lines`, id in hex, word).
+    tags: list[tuple[str, list[str]]] = []
+    words: list[tuple[int, str, Word]] = []
     errors: list[tuple[int, Refused, list[str] | Refused]] = []
 
 
@@ -61,6 +69,8 @@ class ChunkReader:
         for batch in self.batches():
             joined = ["\x1f".join(cells) if type(cells) is list else "" for _line, _done, cells in batch]
             counts = occurrences.count(fingerprints(joined))
+            if position + len(batch) > MAX_ROWS:
+                raise BadFile("too_many_rows")
             skipped = min(len(batch), max(0, self.skip - position))
             position += skipped
             if skipped < len(batch):
@@ -109,18 +119,17 @@ class ChunkReader:
         names, first, numbers = chunk.names, chunk.people, []
         for name in told.names:
             numbers.append(0 if name is None else names.setdefault(name, len(names) + 1))
-        rows = zip(told.people, told.times, told.events, numbers, told.rests, strict=True)
+        columns = ([row[0] for row in batch], told.people, told.times, told.events, numbers, told.rests)
         if bad:
-            rows = (row for n, row in enumerate(rows) if n not in bad)  # type: ignore[assignment]
-        text = chunk.text
-        for person, at, event, number, rest in rows:
-            text.append(f"{person}\t{at}\t{event}\t{number}\t{rest}")
-            if person not in first or at < first[person]:
-                first[person] = at
-        kept = [n for n in range(len(batch)) if n not in bad] if bad else range(len(batch))
-        chunk.lines += [batch[n][0] for n in kept]
-        chunk.numbers += [numbers[n] for n in kept]
-        chunk.months.update(told.times[n][:7] for n in kept)
+            kept = [n for n in range(len(batch)) if n not in bad]
+            columns = tuple([column[n] for n in kept] for column in columns)  # type: ignore[assignment]
+        # In the order of the table's key already here, where it costs no time while the database waits.
+        in_order = sorted(zip(*columns[1:], columns[0], strict=True))
+        own = (chunk.who, chunk.times, chunk.events, chunk.numbers, chunk.rests, chunk.lines)
+        for mine, column in zip(own, zip(*in_order, strict=True), strict=False):
+            mine += column  # type: ignore[operator]
+        for row in reversed(in_order):  # of each person the earliest comes last
+            first[row[0]] = row[1]
         chunk.external.update(zip(told.people, told.ids, strict=True))
         return [places[n] for n in bad]
 
@@ -133,25 +142,35 @@ class ChunkReader:
                 if isinstance(item, NormalEvent):
                     self.add(chunk, line, item)
                 else:
-                    chunk.profiles.append(item)
-                    self.meet(chunk, item.person.external_id, item.at.isoformat())
+                    self.tell(chunk, line, item)
         except Refused as problem:
             chunk.errors.append((line, problem, cells))
 
+    def tell(self, chunk: Chunk, line: int, item: NormalProfile | Tagged | Word) -> None:
+        """Add what a row says of a person; each row of a file about people counts once."""
+        at = self.reader.received_at if isinstance(item, Tagged) else item.at
+        person = self.meet(chunk, item.person.external_id, at.isoformat())
+        if self.reader.mapping.kind in ABOUT_PEOPLE and chunk.lines[-1:] != [line]:
+            chunk.lines.append(line)
+            chunk.who.append(person)
+        if isinstance(item, NormalProfile):
+            chunk.profiles.append(item)
+        elif isinstance(item, Tagged):
+            chunk.tags.append((person, item.tags))
+        else:
+            chunk.words.append((len(chunk.lines) - 1, person, item))
+
     def add(self, chunk: Chunk, line: int, event: NormalEvent) -> None:
-        """An event as a line of COPY: what users.ingest.write would make of it, its name still to be known."""
+        """What users.ingest.write would make of an event, its name and its owner still to be known."""
         at = event.at.isoformat()
-        person = self.meet(chunk, event.person.external_id, at)
-        name = chunk.names.setdefault(event.name, len(chunk.names) + 1)
-        chunk.lines.append(line)
-        chunk.numbers.append(name)
-        chunk.months.add(at[:7])
         amount = "\\N" if event.amount_minor is None else event.amount_minor
         order = "\\N" if event.order_id is None else copy_text(event.order_id)
-        chunk.text.append(
-            f"{person}\t{at}\t{self.columns.event_hex(event.message_id)}\t{name}\t{copy_text(event.message_id)}"
-            f"\t{copy_text(event.properties)}\t{amount}\t{order}\n"
-        )
+        chunk.lines.append(line)
+        chunk.who.append(self.meet(chunk, event.person.external_id, at))
+        chunk.times.append(at)
+        chunk.events.append(self.columns.event_hex(event.message_id))
+        chunk.numbers.append(chunk.names.setdefault(event.name, len(chunk.names) + 1))
+        chunk.rests.append(f"{copy_text(event.message_id)}\t{copy_text(event.properties)}\t{amount}\t{order}")
 
     def meet(self, chunk: Chunk, external_id: str, at: str) -> str:
         """The id of a person in hex; remembers when the chunk first tells of them."""

@@ -18,8 +18,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from users.csv_files import BadFile
-from users.csv_mapping import RowReader
+from users.csv_people import reader_of
 from users.differences import refresh_statistics
+from users.import_kinds import ABOUT_PEOPLE
+from users.import_people import store_told
 from users.import_rows import Chunk, ChunkReader, one_ahead
 from users.import_store import Stored, store_chunk
 from users.import_undo import undo_import
@@ -36,6 +38,7 @@ KEPT_ERRORS = 10_000
 # A worker that did not commit a chunk for so long is taken for dead.
 SILENCE = timedelta(minutes=2)
 TOO_MANY_NAMES = Refused(write.TOO_MANY_NAMES.code, write.TOO_MANY_NAMES.message)
+WOULD_LOOSEN = ("would_loosen", "Opt-ins are taken in only where that was confirmed.")
 
 
 def due_imports(now: datetime) -> list[uuid.UUID]:
@@ -106,9 +109,11 @@ class Run:
         self.workspace, self.file = workspace, file
         self.layout = layout_of(file)
         self.now = timezone.now()
-        self.reader = RowReader(mapping_of(file), self.layout.columns, workspace.zone, workspace.currency, self.now)
+        self.reader = reader_of(mapping_of(file), self.layout.columns, workspace.zone, workspace.currency, self.now)
         # People a dry run has already counted as new, which it took back from the database.
         self.counted: set[str] = set()
+        # Whether the chunk before was all news: repeats come in crowds.
+        self.news = True
 
     def work(self) -> None:
         """Chunk by chunk to the end, or until the row says that somebody stopped it or took over."""
@@ -134,6 +139,8 @@ class Run:
             stored = self.store(chunk)
             errors = [self.error(*told) for told in chunk.errors]
             errors += [self.error(line, TOO_MANY_NAMES, []) for line in stored.refused]
+            said = self.reader.mapping.column_of("opted_in") or ""
+            errors += [self.error(line, Refused(*WOULD_LOOSEN, said), []) for line in stored.loosening]
             room = max(0, KEPT_ERRORS - current.rejected)
             ImportRowError.objects.bulk_create(errors[:room], batch_size=1000)
             still = mine.update(
@@ -152,9 +159,13 @@ class Run:
     def store(self, chunk: Chunk) -> Stored:
         """Write the chunk; a dry run does the same and takes it back, so that it counts what a run would."""
         with transaction.atomic():
-            stored = store_chunk(self.workspace, self.file, chunk, self.reader)
+            if self.reader.mapping.kind in ABOUT_PEOPLE:
+                stored = store_told(self.workspace, self.file, chunk, self.reader)
+            else:
+                stored = store_chunk(self.workspace, self.file, chunk, self.reader, news=self.news)
             if self.file.dry_run:
                 transaction.set_rollback(True)
+        self.news = not stored.duplicates
         if self.file.dry_run:
             stored.new_people = [pk for pk in stored.new_people if pk not in self.counted]
             self.counted.update(stored.new_people)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 from io import StringIO
+from typing import Any
 
 import msgspec
 from django.db import connection
@@ -17,67 +18,116 @@ from users.csv_mapping import RowReader
 from users.import_ledger import Change, note_profiles, own_profiles
 from users.import_rows import Chunk
 from users.ingest.normal import NormalProfile
-from users.ingest.people import People, add_people, array
-from users.ingest.write import ensure_months, find_names
+from users.ingest.people import People, add_people, array, touch
+from users.ingest.write import COLUMNS, copy_rows, ensure_months, find_names
 from users.models import Import, person_id
 from users.traits import region_of, save_profiles
 from workspaces.models import Workspace
 from workspaces.sql import execute, run_sql
 
-IMPORTING = """
+IMPORTING = f"""
 set local work_mem = '64MB';
-create temporary table if not exists importing (
-    end_user_id uuid, client_at timestamptz, event_id uuid, name integer, message_id text, properties jsonb,
-    amount_minor bigint, order_id text, origin_id uuid
-) on commit delete rows;
+create temporary table if not exists importing on commit delete rows as select {COLUMNS} from event with no data;
 delete from importing
 """
-COLUMNS = "end_user_id, client_at, event_id, name, message_id, properties, amount_minor, order_id"
-OWNERS = """
-update importing set origin_id = end_user_id, end_user_id = t.owner
-from unnest(%(ids)s::uuid[], %(owners)s::uuid[]) as t (id, owner) where end_user_id = t.id
-"""
+# Where a line tells the month of its event.
+MONTH = slice(33, 40)
+Events = tuple[list, ...]
 
 
 class Stored(msgspec.Struct):
-    """What became of a chunk's events; `refused` are the lines whose name is one too many."""
+    """What became of a chunk's rows; `refused` are the lines whose name is one too many, `loosening` those that would let
+    somebody be written to."""
 
     accepted: int = 0
     duplicates: int = 0
     refused: list[int] = []
     new_people: list[str] = []
+    loosening: list[int] = []
 
 
-def store_chunk(workspace: Workspace, file: Import, chunk: Chunk, reader: RowReader) -> Stored:
-    """Write a chunk in the open scope. Repeats within the chunk or with what is there count as duplicates."""
+def store_chunk(workspace: Workspace, file: Import, chunk: Chunk, reader: RowReader, *, news: bool = True) -> Stored:
+    """Write a chunk in the open scope. Repeats within the chunk or with what is there count as duplicates.
+
+    `news`: nothing of it is likely to be there already, so it is first tried to copy it straight into its partitions.
+    """
     people, new, changes = store_people(workspace, chunk, reader)
+    store_profiles(workspace, chunk, people, changes)
+    names = find_names(workspace, set(chunk.names))
+    ids = [None, *(names.get(name) for name in chunk.names)]
+    missing = {place for place, found in enumerate(ids) if place and found is None}
+    refused = [line for line, place in zip(chunk.lines, chunk.numbers, strict=True) if place in missing]
+    events = told_once(chunk, missing, people.owners)
+    lines = make_lines(events, ids, people.owners, reader.received_at.isoformat())
+    batch = batch_of(file, chunk, new, changes)
+    if news and copy_news(lines):
+        stored = len(lines)
+        touch({people.owner(pk) for pk in set(events[0])})
+        run_sql("users/keep_batch", people=array(events[0]), times=array(events[1]), events=array(events[2]), **batch)
+    else:
+        stored = insert_news(lines, batch)
+    return Stored(stored, len(chunk.lines) - len(refused) - stored, refused, new)
+
+
+def store_profiles(workspace: Workspace, chunk: Chunk, people: People, changes: dict[uuid.UUID, Change]) -> None:
     if chunk.profiles:
         before = own_profiles(uuid.UUID(people.ids[item.person]) for item in chunk.profiles)
         save_profiles(chunk.profiles, people, region_of(workspace.currency))
         note_profiles(before, changes)
-    names = find_names(workspace, set(chunk.names))
-    answer = Stored(new_people=new)
-    if len(names) < len(chunk.names):
-        missing = {place for name, place in chunk.names.items() if name not in names}
-        answer.refused = [line for line, place in zip(chunk.lines, chunk.numbers, strict=True) if place in missing]
-    ensure_months(chunk.months)
+
+
+def batch_of(
+    file: Import, chunk: Chunk, new: list[str], changes: dict[uuid.UUID, Change], rows: int = 0
+) -> dict[str, Any]:
+    """What is kept of a chunk beside the keys of its events."""
+    told = msgspec.json.encode(list(changes.values())).decode()
+    batch = {"file": file.pk, "position": chunk.position, "batch": uuid.uuid4(), "rows": rows}
+    return batch | {"new_people": array(new), "changes": told}
+
+
+def told_once(chunk: Chunk, refused: set[int], owners: dict[str, str]) -> Events:
+    """(whose id, time, id, place of the name, rest) of the events as columns, without repeats and refused names."""
+    columns = (chunk.who, chunk.times, chunk.events, chunk.numbers, chunk.rests)
+    if not refused and len(set(chunk.events)) == len(chunk.events):
+        return columns
+    kept: dict[tuple[str, str, str], int] = {}
+    for n, (person, at, event, number) in enumerate(zip(*columns[:4], strict=True)):
+        if number not in refused:
+            kept.setdefault((owners.get(person, person), at, event), n)
+    return tuple([column[n] for n in kept.values()] for column in columns)
+
+
+def make_lines(events: Events, ids: list[int | None], owners: dict[str, str], received: str) -> list[str]:
+    """The events as the table takes them, in the order of its key."""
+    people, *columns = events
+    whose, origins = people, ["\\N"] * len(people)
+    if owners:
+        whose = [owners.get(person, person) for person in people]
+        origins = ["\\N" if owner == person else person for owner, person in zip(whose, people, strict=True)]
+    lines = [
+        f"{owner}\t{at}\t{event}\t{at}\t{received}\t{ids[number]}\t{rest}\t{origin}\n"
+        for owner, at, event, number, rest, origin in zip(whose, *columns, origins, strict=True)
+    ]
+    lines.sort()
+    return lines
+
+
+def copy_news(lines: list[str]) -> bool:
+    """Copy lines straight into the partitions of their months; False, and nothing is stored, when one is there already."""
+    parts: dict[str, list[str]] = {}
+    for line in lines:
+        parts.setdefault(line[MONTH], []).append(line)
+    ensure_months(set(parts))
+    return copy_rows(parts)
+
+
+def insert_news(lines: list[str], batch: dict[str, Any]) -> int:
+    """Insert those of the lines that are not there yet; returns how many."""
+    ensure_months({line[MONTH] for line in lines})
     with connection.cursor() as cursor:
         cursor.execute(IMPORTING)
-        cursor.copy_expert(f"copy importing ({COLUMNS}) from stdin", StringIO("".join(chunk.text)))
-    if people.owners:
-        execute(OWNERS, {"ids": array(people.owners), "owners": array(people.owners.values())})
-    answer.accepted = run_sql(
-        "users/import_events",
-        file=file.pk,
-        position=chunk.position,
-        batch=uuid.uuid4(),
-        received_at=reader.received_at,
-        names=[names.get(name) for name in chunk.names],
-        new_people=array(new),
-        changes=msgspec.json.encode(list(changes.values())).decode(),
-    )[0]["stored"]
-    answer.duplicates = len(chunk.lines) - len(answer.refused) - answer.accepted
-    return answer
+        cursor.copy_expert(f"copy importing ({COLUMNS}) from stdin", StringIO("".join(lines)))
+    return run_sql("users/import_events", **batch)[0]["stored"]
 
 
 def store_people(
@@ -85,21 +135,31 @@ def store_people(
 ) -> tuple[People, list[str], dict[uuid.UUID, Change]]:
     """Make the people who are new; (who they are, the ids of the new ones in hex, whose creation moved back)."""
     ids = list(chunk.people)
+    execute("set local enable_nestloop = off", {})
     found = run_sql("users/import_people", ids=array(ids), times=array(chunk.people.values()))
-    special = [ids[row["n"] - 1] for row in found]
-    # Only they are looked at once more, by the code that makes people of every kind of message.
-    told = [
-        NormalProfile(reader.person(chunk.external[pk]), datetime.fromisoformat(chunk.people[pk])) for pk in special
-    ]
-    people = add_people(workspace, told) if told else People({})
+    execute("set local enable_nestloop = on", {})
+    people = People({})
+    new = [ids[row["n"] - 1] for row in found if not row["known"]]
+    if new:
+        named = [reader.person(chunk.external[pk]).external_id for pk in new]
+        times = array(chunk.people[pk] for pk in new)
+        run_sql("users/add_people", ids=array(new), external_ids=named, identified=[True] * len(new), times=times)
+    # Whoever is merged, or known to be created later, is looked at by the code that does so for every kind of message.
+    special = [(ids[row["n"] - 1], row["created_at"]) for row in found if row["known"]]
+    told = [NormalProfile(reader.person(chunk.external[pk]), at_of(chunk, pk)) for pk, _created in special]
+    if told:
+        people = add_people(workspace, told)
     for profile in chunk.profiles:
         if profile.person not in people.ids:
             people.ids[profile.person] = person_id(workspace.pk, profile.person.external_id).hex
-    new = [pk for pk, row in zip(special, found, strict=True) if not row["known"]]
     changes = {
-        pk: Change(pk, row["created_at"], item.at)
-        for item, row in zip(told, found, strict=True)
-        for pk in (uuid.UUID(people.ids[item.person]),)
-        if row["known"] and row["created_at"] > item.at
+        uuid.UUID(pk): Change(uuid.UUID(pk), created, at_of(chunk, pk))
+        for pk, created in special
+        if created > at_of(chunk, pk)
     }
     return people, new, changes
+
+
+def at_of(chunk: Chunk, pk: str) -> datetime:
+    """When the chunk first tells of somebody."""
+    return datetime.fromisoformat(chunk.people[pk])

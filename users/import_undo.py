@@ -19,6 +19,7 @@ from users.changes import lay_on, read_changes
 from users.identity import lock
 from users.identity_profiles import SETTLED, settle_profiles
 from users.import_ledger import Change, earliest, put_back
+from users.import_people import take_back_tags, take_back_words
 from users.ingest.people import array, touch
 from users.models import EndUser, Import, ImportBatch, Touched
 from users.person_tables import registered
@@ -51,9 +52,12 @@ def undo_newest(workspace: Workspace, pk: uuid.UUID) -> bool:
         mine.update(state=ended, finished_at=file.finished_at or timezone.now())
         return False
     gone = run_sql("users/undo_events", batch=batch.pk)[0]["gone"]
+    take_back_words(file, msgspec.convert(batch.changes, list[Change]))
     people = undo_people(workspace, batch)
     batch.delete()
-    mine.update(undone=F("undone") + gone, undone_people=F("undone_people") + people, heartbeat_at=timezone.now())
+    mine.update(
+        undone=F("undone") + gone + batch.rows, undone_people=F("undone_people") + people, heartbeat_at=timezone.now()
+    )
     return True
 
 
@@ -88,6 +92,7 @@ def restore(person: EndUser, change: Change, first: datetime | None, region: str
     own = msgspec.convert(person.own, Own) if person.own is not None else None
     told = own or person
     counted = told.bases is not None
+    take_back_tags(person, own.tags if own else None, change)
     put_back(bare(told), change)
     if counted:
         lay_on(told, read_changes([person.pk]).get(person.pk, []))

@@ -13,13 +13,22 @@ SENTENCES = {
     "too_many_columns": gettext_lazy("The file has more than 255 columns."),
     "duplicate_column": gettext_lazy("Two columns have the same name: rename one."),
     "invalid_encoding": gettext_lazy("The text is neither UTF-8 nor GB18030: save the file as “CSV UTF-8”."),
-    "spreadsheet": gettext_lazy("This is a spreadsheet: save it as “CSV UTF-8” and upload that."),
+    "too_many_rows": gettext_lazy("The file has more than 2 million rows: split it."),
+    "spreadsheet": gettext_lazy("This is an old Excel file: save it as .xlsx or as “CSV UTF-8”."),
+    "broken_xlsx": gettext_lazy(
+        "This is no sound Excel file: open it, save it as .xlsx or as “CSV UTF-8”, and upload that."
+    ),
+    "xlsx_bomb": gettext_lazy(
+        "The Excel file unpacks to far more than it holds: save it as “CSV UTF-8” and upload that."
+    ),
     "file_gone": gettext_lazy("The file is no longer kept: upload it again."),
     "import_active": gettext_lazy("This import is running: cancel it first."),
     # the mapping
     "missing_role": gettext_lazy("Say which column this is; without it no row can be read."),
     "role_twice": gettext_lazy("Only one column can be this."),
     "unknown_column": gettext_lazy("The file has no such column."),
+    "other_kind": gettext_lazy("A file of this kind has no such column."),
+    "not_confirmed": gettext_lazy("Confirm that these people agreed, or leave the opt-ins out."),
     # a row
     "malformed_csv": gettext_lazy("A quotation mark is never closed, or stands in the wrong place."),
     "wrong_columns": gettext_lazy("The row has more or fewer cells than the header."),
@@ -32,6 +41,11 @@ SENTENCES = {
     "other_currency": gettext_lazy("The amount is in another currency than this workspace."),
     "invalid_email": gettext_lazy("This is no email address."),
     "invalid_phone": gettext_lazy("This is no phone number; spreadsheets like to ruin them."),
+    "invalid_choice": gettext_lazy("This is neither a yes nor a no."),
+    "invalid_channel": gettext_lazy("This is no channel: email, sms or push."),
+    "invalid_tag": gettext_lazy("A tag has at most 50 characters; between tags stands a comma."),
+    "invalid_zone": gettext_lazy("This is no time zone, such as Asia/Shanghai."),
+    "would_loosen": gettext_lazy("This would let somebody be written to who has not agreed: opt-ins are left out."),
     "invalid_string": gettext_lazy("There are control characters in the text."),
     "too_long": gettext_lazy("The text is too long: at most 255 characters for ids, 200 for event names."),
     "event_too_large": gettext_lazy("The row is larger than 32 KB."),

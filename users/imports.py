@@ -69,6 +69,7 @@ def open_file(path: Path, name: str, by: Operator | None = None, layout: Layout 
         path=str(path),
         total_bytes=path.stat().st_size,
         mapping=kept(layout, mapping),
+        kind=mapping.kind,
         created_by=by.pk if by else None,
     )
 
@@ -92,8 +93,11 @@ def sample_rows(path: Path, layout: Layout, rows: int = 50) -> list[list[str]]:
     ]
 
 
-def change_layout(file: Import, **choices: Any) -> None:
-    """Read the file again in another way (delimiter, header, encoding); the mapping is guessed anew. Raises DomainError."""
+def change_layout(file: Import, kind: str = "", **choices: Any) -> None:
+    """Read the file again in another way (kind, delimiter, header, encoding); the mapping is guessed anew.
+
+    Raises DomainError.
+    """
     require_state(file, *ENDED)
     try:
         layout = guess_layout(Path(file.path), **choices)
@@ -101,12 +105,16 @@ def change_layout(file: Import, **choices: Any) -> None:
         raise bad_upload(problem) from problem
     except OSError as problem:
         raise Conflict("file_gone", sentence("file_gone")) from problem
-    file.mapping = kept(layout, guess_mapping(layout.columns, sample_rows(Path(file.path), layout)))
-    file.save(update_fields=["mapping"])
+    mapping = guess_mapping(layout.columns, sample_rows(Path(file.path), layout), kind)
+    file.mapping, file.kind = kept(layout, mapping), mapping.kind
+    file.save(update_fields=["mapping", "kind"])
 
 
 def start_import(file: Import, mapping: Mapping, dry_run: bool, by: Operator | None = None) -> None:
-    """Queue the file with a mapping; a dry run only counts. Raises DomainError naming what is missing, Conflict when active."""
+    """Queue the file with a mapping; a dry run only counts. Raises DomainError naming what is missing, Conflict when active.
+
+    That it may loosen consent is told apart in the audit log.
+    """
     require_state(file, *ENDED)
     layout = layout_of(file)
     if problem := mapping.problem(layout.columns):
@@ -115,6 +123,7 @@ def start_import(file: Import, mapping: Mapping, dry_run: bool, by: Operator | N
         raise Conflict("file_gone", sentence("file_gone"))
     Import.objects.filter(pk=file.pk).update(
         mapping=kept(layout, mapping),
+        kind=mapping.kind,
         dry_run=dry_run,
         state="due",
         error="",
@@ -129,10 +138,13 @@ def start_import(file: Import, mapping: Mapping, dry_run: bool, by: Operator | N
         heartbeat_at=None,
         undone=0,
         undone_people=0,
+        undo_started_at=None,
     )
     ImportRowError.objects.filter(file=file).delete()
     if not dry_run:
-        audit("import.run", file.name, by, file=str(file.pk), event=mapping.event)
+        audit("import.run", file.name, by, file=str(file.pk), kind=mapping.kind, event=mapping.event)
+        if mapping.loosen:
+            audit("import.loosen", file.name, by, file=str(file.pk))
 
 
 def require_state(file: Import, *states: str) -> None:
@@ -162,14 +174,18 @@ def cancel_import(file: Import, by: Operator | None = None) -> bool:
     if waiting.update(**ended):
         audit("import.cancel", file.name, by, file=str(file.pk))
         return True
-    return change_state(file, states, by, "import.cancel", state="undoing", heartbeat_at=None)
+    return change_state(file, states, by, "import.cancel", **undoing())
 
 
 def undo_import(file: Import, by: Operator | None = None) -> bool:
     """Take back what a finished import stored. Returns False when there is nothing to take back (any more)."""
     if not can_undo(file):
         return False
-    return change_state(file, UNDOABLE, by, "import.undo", state="undoing", heartbeat_at=None)
+    return change_state(file, UNDOABLE, by, "import.undo", **undoing())
+
+
+def undoing() -> dict[str, Any]:
+    return {"state": "undoing", "heartbeat_at": None, "undo_started_at": timezone.now()}
 
 
 def can_undo(file: Import) -> bool:

@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from users.csv_files import SAMPLE_LINES, read_rows
 from users.csv_items import sum_items
-from users.csv_mapping import Mapping, RowReader
+from users.csv_mapping import Mapping
+from users.csv_people import reader_of
 from users.import_words import sentence
 from users.imports import ACTIVE, STOPPABLE, layout_of, mapping_of
-from users.ingest.normal import NormalEvent, Refused
+from users.ingest.normal import Refused
 from users.models import EventName, Import, ImportRowError, IngestError
 from workspaces.models import Workspace
 from workspaces.rules import ROLES
@@ -97,22 +98,21 @@ def failure_of(file: Import) -> str:
 
 def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:
     """Progress as shared/_progress.html draws it: rows per second, and how long what is left will take."""
-    seconds = (
-        ((file.finished_at or now or timezone.now()) - file.started_at).total_seconds() if file.started_at else 0.0
-    )
-    left = None
-    if file.state == "running" and file.done_bytes and seconds > 1:
-        left = round((file.total_bytes - file.done_bytes) * seconds / file.done_bytes)
     undoing = file.state in ("undoing", "undone")
+    began = file.undo_started_at if undoing else file.started_at
+    ended = None if undoing else file.finished_at
+    seconds = ((ended or now or timezone.now()) - began).total_seconds() if began else 0.0
     done, total = (file.undone, file.accepted) if undoing else (file.done_bytes, file.total_bytes)
+    rows = file.undone if undoing else file.rows
+    running = file.state in ("running", "undoing") and done and seconds > 1
     return {
         "title": file.name,
         "state": file.state,
-        "done": total if file.state == "done" else done,
+        "done": total if file.state in ("done", "undone") else done,
         "total": total,
         "undoing": undoing,
-        "rows_per_second": round(file.rows / seconds) if seconds > 0.1 else None,
-        "seconds_left": left,
+        "rows_per_second": round(rows / seconds) if seconds > 0.1 and file.state != "undone" else None,
+        "seconds_left": round((total - done) * seconds / done) if running else None,
         "active": file.state in ACTIVE,
         "stoppable": file.state in (*STOPPABLE, "paused"),
     }
@@ -121,22 +121,22 @@ def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:
 def preview_rows(
     workspace: Workspace, file: Import, mapping: Mapping | None = None, rows: int = 8
 ) -> list[dict[str, Any]]:
-    """The first rows as they stand and as the mapping reads them: {cells, event} or {cells, problem, column}.
+    """The first rows as they stand and as the mapping reads them: {cells, problem, column}, or cells with what the row
+    tells: NormalEvent, NormalProfile, Tagged, Word.
 
     Raises BadFile or OSError when the file cannot be read any more.
     """
     layout, mapping = layout_of(file), mapping or mapping_of(file)
-    reader = RowReader(mapping, layout.columns, workspace.zone, workspace.currency, timezone.now())
+    reader = reader_of(mapping, layout.columns, workspace.zone, workspace.currency, timezone.now())
     read = read_rows(Path(file.path), layout, SAMPLE_LINES)
     if mapping.sum_items and not mapping.problem(layout.columns):
         read = sum_items(read, mapping, layout.columns)
-    shown = []
+    shown: list[dict[str, Any]] = []
     for _line, _done, cells in islice(read, rows):
         try:
             if isinstance(cells, Refused):
                 raise cells
-            event = next(item for item in reader.read(cells, 0) if isinstance(item, NormalEvent))
-            shown.append({"cells": cells, "event": event})
+            shown.append({"cells": cells, **{type(item).__name__: item for item in reader.read(cells, 0)}})
         except Refused as problem:
             column = problem.path.removeprefix("properties.")
             told = cells if isinstance(cells, list) else []

@@ -94,7 +94,8 @@ def test_gb18030_is_read_as_such_and_never_as_mojibake(file):
         (b'email,name\na@b.com,"Bob\nc@d.com,Al\n', "malformed_csv", 2),
         (b"\xff\xfe\x80,1\n", "invalid_encoding", 0),
         ("id,time\nu1,x\n".encode("utf-16"), "invalid_encoding", 0),
-        (b"PK\x03\x04rest", "spreadsheet", 0),
+        (b"\xd0\xcf\x11\xe0rest", "spreadsheet", 0),
+        (b"PK\x03\x04rest", "broken_xlsx", 0),
     ],
 )
 def test_files_that_cannot_be_read_say_why(file, content, code, line):
@@ -321,7 +322,21 @@ ODD = [
     "e\u0301",
     "x" * 300,
 ]
-TIMES = ["2026-08-01", "2026-08-01T10:00:00+08:00", "2026-08-01 10:00:00.5", "soon", "1969-01-01", ""]
+TIMES = [
+    "2026-08-01",
+    "2026-08-01T10:00:00+08:00",
+    "2026-08-01T10:07:59+08:00",
+    "2026-08-01 10:07:59",
+    "2026/08/01 23:59:59",
+]
+TIMES += [
+    "2026-08-01T10:07:59Z",
+    "2026-08-01T10:07:59+05:45",
+    "2026-08-01T24:07:59",
+    "2026-08-01T10:60:59",
+    "1970-01-01T00:30:00+01:00",
+]
+TIMES += ["2026-08-01 10:00:00.5", "soon", "1969-01-01", ""]
 EVENTS = ["", "Bought", " Bought ", "x" * 201, "看"]
 
 
@@ -342,10 +357,10 @@ def test_rows_read_by_columns_are_what_they_are_one_by_one(extra, rows):
         joined = ["\x1f".join(cells) for cells in rows]
         chunk = reader.read(0, batch, joined, Occurrences().count(fingerprints(joined)))  # type: ignore[arg-type]
         names = {number: name for name, number in chunk.names.items()}
-        told = [line.split("\t") for line in chunk.text]
-        events = sorted((*line[:3], names[int(line[3])], *line[4:]) for line in told)
+        told = zip(chunk.lines, chunk.who, chunk.times, chunk.events, chunk.numbers, chunk.rests, strict=True)
+        events = sorted((*line[:4], names[line[4]], line[5]) for line in told)
         errors = sorted((line, problem.code, problem.path) for line, problem, _cells in chunk.errors)
         people = {pk: (at, reader.reader.person(chunk.external[pk])) for pk, at in chunk.people.items()}
-        return events, errors, people, sorted(chunk.lines), chunk.months
+        return events, errors, people
 
     assert read(True) == read(False)

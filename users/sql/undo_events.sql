@@ -11,8 +11,8 @@ places as materialized (
     select k.person, k.client_at, k.event_id, coalesce(u.merged_into, k.person) as owner
     from keys k
     left join lateral (
-        select p.merged_into from end_user p where p.id = k.person and p.workspace_id = %(workspace)s limit 1
-    ) u on true
+        select p.workspace_id, p.merged_into from end_user p where p.id = k.person limit 1
+    ) u on u.workspace_id = %(workspace)s
 ),
 gone as (
     delete from event e

@@ -15,7 +15,8 @@ from users import imports, selectors
 from users.csv_files import BadFile
 from users.csv_mapping import Mapping
 from users.exports import csv_lines
-from users.forms import ROLE_LABELS, LayoutForm, MappingForm, UploadForm, initial_of
+from users.forms import KIND_LABELS, ROLE_LABELS, KindForm, LayoutForm, MappingForm, UploadForm, initial_of
+from users.import_kinds import ABOUT_PEOPLE, KINDS, PROPERTY, SKIP
 from users.imports import bad_upload, layout_of, mapping_of
 from users.models import Import
 from users.tasks import run_imports
@@ -33,7 +34,7 @@ def find(pk: uuid.UUID) -> Import:
 
 
 def jobs_of(files: list[Import]) -> list[dict]:
-    return [selectors.import_job(file) | {"file": file} for file in files]
+    return [selectors.import_job(file) | {"file": file, "kind": KIND_LABELS[file.kind]} for file in files]
 
 
 @require_safe
@@ -86,6 +87,10 @@ def import_page(
         "job": job,
         "failure": selectors.failure_of(file),
         "errors": selectors.list_row_errors(file, SHOWN_ERRORS),
+        "encoding": layout.encoding,
+        "kinds": KIND_LABELS.items(),
+        "kind_name": KIND_LABELS[mapping.kind],
+        "about_people": mapping.kind in ABOUT_PEOPLE,
         "can_undo": imports.can_undo(file),
         "problem": problem,
     }
@@ -115,14 +120,20 @@ def preview_context(request: HttpRequest, file: Import, mapping: Mapping, proble
         rows, gone = selectors.preview_rows(request.workspace, file, mapping), ""
     except (BadFile, OSError) as error:
         rows, gone = [], bad_upload(error if isinstance(error, BadFile) else BadFile("file_gone")).message
-    return {"columns": columns, "roles": ROLE_LABELS.items(), "rows": rows, "gone": gone}
+    possible = (*KINDS[mapping.kind].roles, PROPERTY, SKIP)
+    labels = ROLE_LABELS | ({PROPERTY: _("Keep as an attribute")} if mapping.kind == "users" else {})
+    roles = [(role, labels[role]) for role in possible]
+    return {"columns": columns, "roles": roles, "rows": rows, "gone": gone, "kind": mapping.kind}
 
 
 def chosen_mapping(request: HttpRequest, file: Import) -> Mapping:
-    form = MappingForm(request.POST)
-    if not form.is_valid():
-        return mapping_of(file)
-    return form.mapping(layout_of(file), request.POST)
+    """Raises DomainError where opt-ins are to be taken in and nobody confirmed it."""
+    form, kept = MappingForm(request.POST), mapping_of(file)
+    if form.is_valid():
+        return form.mapping(layout_of(file), request.POST, kept.kind)
+    if "confirmed" in form.errors:
+        raise DomainError("not_confirmed", form.errors["confirmed"][0], "confirmed")
+    return kept
 
 
 @require_POST
@@ -130,17 +141,22 @@ def chosen_mapping(request: HttpRequest, file: Import) -> Mapping:
 def preview_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The first rows as the columns chosen so far read them; stores nothing."""
     file = find(pk)
-    return render(request, "users/_preview.html", preview_context(request, file, chosen_mapping(request, file)))
+    try:
+        mapping = chosen_mapping(request, file)
+    except DomainError:  # said when it is started
+        mapping = mapping_of(file)
+    return render(request, "users/_preview.html", preview_context(request, file, mapping))
 
 
 @require_POST
 @action("imports.run")
 def change_layout(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Read the file with another delimiter, encoding or header."""
-    file, form = find(pk), LayoutForm(request.POST)
+    """Read the file as one about something else, or with another delimiter, encoding or header."""
+    file = find(pk)
+    form = KindForm(request.POST) if "kind" in request.POST else LayoutForm(request.POST)
     try:
         if form.is_valid():
-            imports.change_layout(file, **form.cleaned_data)
+            imports.change_layout(file, **{"kind": file.kind} | form.cleaned_data)
     except DomainError as problem:
         return import_page(request, file, mapping_of(file), problem, 422)
     return redirect("users:import", request.workspace.slug, file.pk)
@@ -151,8 +167,9 @@ def change_layout(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def start_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Check the file (a dry run) or take it in, with the columns as chosen."""
     file = find(pk)
-    mapping = chosen_mapping(request, file)
+    mapping = mapping_of(file)
     try:
+        mapping = chosen_mapping(request, file)
         imports.start_import(file, mapping, request.POST.get("verb") != "run", request.user)
     except DomainError as problem:
         return import_page(request, file, mapping, problem, 422)

@@ -1,7 +1,7 @@
 """`manage.py import_events FILE --workspace SLUG --map external_id=2 --map time=3:%Y%m%d --map amount=5`: take in a file.
 
-`--map ROLE=COLUMN[:FORMAT]`, any number of times. Roles: external_id, time, event, amount, order_id, message_id, name,
-email, phone, city, source; any other name keeps the column as a property of that name. Columns go by their header, or by
+`--map ROLE=COLUMN[:FORMAT]`, any number of times. Roles: those of users/import_kinds.py for the `--kind` of file; any other
+name keeps the column as a property (of users: an attribute) of that name. Columns go by their header, or by
 number (from 1) in a file without one. FORMAT of time: iso, epoch or a strptime pattern; of external_id: int (0001 is 1).
 Columns that are not mentioned are kept as properties. Prints a summary as JSON; the same file again adds nothing.
 """
@@ -16,7 +16,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from users.csv_files import DELIMITERS, BadFile, Layout, guess_layout
-from users.csv_mapping import ISO, PROPERTY, ROLES, SKIP, Mapping
+from users.csv_mapping import ISO, Mapping
+from users.import_kinds import KINDS, PROPERTY, ROLES, SKIP
 from users.import_run import claim, work_through
 from users.import_words import sentence
 from users.imports import bad_upload, open_file, start_import
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         parser.add_argument("--header", action="store_true", default=None, help="the first row names the columns")
         parser.add_argument("--no-header", action="store_false", dest="header", help="the first row is data")
         parser.add_argument("--sum-items", action="store_true", help="a row is an item; add up the rows of an order")
+        parser.add_argument("--kind", choices=sorted(KINDS), default="events", help="what the file is about")
         parser.add_argument("--dry-run", action="store_true", help="count and check; write nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -75,7 +77,8 @@ def encoding(name: str | None) -> str | None:
 
 def read_mapping(options: dict[str, Any], layout: Layout) -> Mapping:
     """The mapping that the options spell out. Raises CommandError."""
-    roles = dict.fromkeys(layout.columns, PROPERTY) | dict.fromkeys(options["skip"], SKIP)
+    others = KINDS[options["kind"]].others
+    roles = dict.fromkeys(layout.columns, others) | dict.fromkeys(options["skip"], SKIP)
     formats: dict[str, str] = {}
     for pair in options["map"]:
         role, equals, column = pair.partition("=")
@@ -87,7 +90,8 @@ def read_mapping(options: dict[str, Any], layout: Layout) -> Mapping:
     if formats.get("external_id") not in (None, "int"):
         raise CommandError("--map external_id=COLUMN:int is the only format of ids.")
     as_numbers = formats.get("external_id") == "int"
-    return Mapping(roles, options["event"], formats.get("time") or ISO, as_numbers, options["sum_items"])
+    time_format = formats.get("time") or formats.get("registered_at") or ISO
+    return Mapping(roles, options["event"], time_format, as_numbers, options["sum_items"], kind=options["kind"])
 
 
 def summarise(workspace: Workspace, file: Import, seconds: float) -> dict[str, Any]:

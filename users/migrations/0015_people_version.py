@@ -24,7 +24,7 @@ create trigger people_deleted after delete on end_user for each statement execut
 
 
 class Migration(migrations.Migration):
-    dependencies = [("users", "0013_import_batches")]
+    dependencies = [("users", "0014_imports_of_every_kind")]
     operations = [
         migrations.CreateModel(
             name="PeopleVersion",
