@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from users.arrival_models import Arrival, ArrivalHour
 from users.change_models import ProfileChange
+from users.erasure_models import ErasedId, Erasure
+from users.export_models import Export
 from users.identity_models import ConsentWord, IdentityLink, IdentityMerge
 from users.import_models import Import, ImportBatch, ImportRowError
 from users.person_model import PersonModel, event_id, person_id, to_person
@@ -22,8 +24,11 @@ __all__ = [
     "Consent",
     "ConsentWord",
     "EndUser",
+    "ErasedId",
+    "Erasure",
     "Event",
     "EventName",
+    "Export",
     "Facts",
     "IdentityLink",
     "IdentityMerge",

@@ -17,6 +17,7 @@ from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Works
 from workspaces.permissions import OWNER, ROLES
 from workspaces.rules import LEAST_MONTHS, MOST_MONTHS, PRESETS
 from workspaces.scoping import current_workspace, workspace_scope
+from workspaces.sql import execute
 from workspaces.zones import known_zones
 
 INVITATION = signing.TimestampSigner(salt="workspaces.invitation")
@@ -26,6 +27,12 @@ INVITATION_SECONDS = 7 * 86400
 def audit(action: str, target: str = "", operator: Operator | None = None, **detail: Any) -> None:
     """Add one line to the workspace's audit trail. `detail` must be JSON; never put secrets in it."""
     AuditEntry.objects.create(action=action, target=target[:200], operator=operator, detail=detail)
+
+
+def forget_in_audit(texts: list[str]) -> int:
+    """Blank the ids and addresses of an erased person in the audit trail: all of it that is ever changed. Returns how many
+    entries."""
+    return execute("select erase_from_audit(%(words)s) as entries", {"words": texts})[0]["entries"]
 
 
 def create_workspace(

@@ -16,7 +16,7 @@ def test_every_table_about_people_is_registered() -> None:
 
 def test_what_moves_knows_where_it_came_from() -> None:
     """Feedback has no origin of its own: it moves with the delivery it is about."""
-    moving = {model for model, on_merge in registered().items() if on_merge == "moves"}
+    moving = {model for model, table in registered().items() if table.on_merge == "moves"}
     without = {model.__name__ for model in moving if "origin_id" not in {f.name for f in model._meta.get_fields()}}
     assert without == {"Feedback"}
 

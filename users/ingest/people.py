@@ -8,6 +8,7 @@ from hashlib import sha1
 
 import msgspec
 
+from users.erasure_marks import erased_among
 from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Told
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
@@ -21,6 +22,8 @@ class People(msgspec.Struct):
 
     ids: dict[PersonKey, str]
     owners: dict[str, str] = {}
+    # Who of them was erased. Then nobody was made: the caller starts again without what is told of these.
+    erased: frozenset[str] = frozenset()
 
     def owner(self, pk: str) -> str:
         """Whose the events of this id are."""
@@ -73,6 +76,9 @@ def look_up(people: People, first: dict[PersonKey, datetime]) -> None:
         times=array(first[key].isoformat() for key in keys),
     )
     if new := [keys[row["n"] - 1] for row in found if not row["known"]]:
+        if erased := erased_among(ids[key] for key in new):
+            people.erased = erased
+            return
         run_sql(
             "users/add_people",
             ids=array(ids[key] for key in new),

@@ -7,13 +7,14 @@ newest word. What a transaction rolled back is never remembered in the caches of
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from io import StringIO
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 
+from users.erasure_marks import ERASED, keep_out
 from users.ingest.normal import NormalEvent, NormalProfile, Result, Told
 from users.ingest.people import People, add_people, array, hashed, tell_links, touch
 from users.models import EventName
@@ -67,6 +68,8 @@ def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
     workspace = current_workspace()
     results = [ACCEPTED] * len(items)
     people = add_people(workspace, items)
+    if people.erased:
+        return write_others(items, received_at, people.erased)
     rows = make_rows(workspace, items, people, received_at, results)
     if rows:
         for n in store(rows):
@@ -76,6 +79,13 @@ def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
         save_profiles(profiles, people, region_of(workspace.currency))
     tell_links(workspace, items, people.ids)
     return results
+
+
+def write_others(items: Sequence[Told], received_at: datetime, erased: Collection[str]) -> list[Result]:
+    """As `write`, without the items that name somebody who was erased: those are counted and not kept."""
+    out = keep_out(items, erased)
+    written = iter(write([item for item, gone in zip(items, out, strict=True) if not gone], received_at))
+    return [ERASED if gone else next(written) for gone in out]
 
 
 def make_rows(

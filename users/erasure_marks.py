@@ -1,0 +1,79 @@
+"""Keyed hashes that stay of erased people: enough to know an id or an address again, and nothing to turn back.
+
+The plain ids of people would not do: they are hashes without a key, and whoever has the database could try phone numbers.
+"""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from hashlib import sha256
+
+from django.conf import settings
+from django.db.models import F
+
+from users.ingest.normal import NormalAlias, NormalProfile, PersonKey, Result, Told
+from users.models import ErasedId
+from users.person_model import person_id
+from workspaces.scoping import current_workspace
+
+ERASED = Result("erased", "erased", "This person was erased: what is told of them is not kept.")
+BLOCK = 64
+
+
+def mark_of(person: uuid.UUID) -> uuid.UUID:
+    """The mark of a person's id in the open workspace. The id has the workspace in it already."""
+    return uuid.UUID(bytes=hmac.digest(key(), person.bytes, "sha256")[:16])
+
+
+def key() -> bytes:
+    return settings.ERASURE_KEY.encode()
+
+
+def pads() -> dict[str, bytes]:
+    """The two halves of HMAC-SHA-256, so that SQL can hash whole columns: sha256(outer || sha256(inner || text))."""
+    block = (sha256(key()).digest() if len(key()) > BLOCK else key()).ljust(BLOCK, b"\0")
+    return {"inner": bytes(b ^ 0x36 for b in block), "outer": bytes(b ^ 0x5C for b in block)}
+
+
+def address_mark(address: str) -> str:
+    """What stands on the suppression list instead of an erased person's address."""
+    return "erased:" + hmac.digest(key(), address.strip().lower().encode(), "sha256").hex()
+
+
+def erased_among(ids: Iterable[str]) -> frozenset[str]:
+    """Which of some ids (in hex), of people who are not there, were erased. One look at a small table."""
+    marks = {mark_of(uuid.UUID(hex=pk)): pk for pk in ids}
+    found = ErasedId.objects.filter(mark__in=list(marks)).values_list("mark", flat=True) if marks else ()
+    return frozenset(marks[mark] for mark in found)
+
+
+def keep_out(items: Sequence[Told], erased: Collection[str]) -> list[bool]:
+    """Which of the items name somebody who was erased; counts them. `erased`: their ids in hex."""
+    workspace = current_workspace()
+    held = {key: person_id(workspace.pk, key.external_id, key.kind).hex for item in items for key in named_by(item)}
+    out = [any(held[key] in erased for key in named_by(item)) for item in items]
+    for pk in sorted(erased):
+        messages = sum(any(held[key] == pk for key in named_by(item)) for item in items)
+        ErasedId.objects.filter(mark=mark_of(uuid.UUID(hex=pk))).update(dropped=F("dropped") + messages)
+    return out
+
+
+def named_by(item: Told) -> list[PersonKey]:
+    """Everybody whom an item names."""
+    if isinstance(item, NormalAlias):
+        return [item.person, item.previous]
+    visitor = item.visitor if isinstance(item, NormalProfile) else ""
+    return [item.person, PersonKey(visitor, identified=False)] if visitor else [item.person]
+
+
+def mark_erased(ids: Iterable[uuid.UUID]) -> None:
+    workspace = current_workspace()
+    rows = [ErasedId(workspace=workspace, mark=mark) for mark in sorted(map(mark_of, ids))]
+    ErasedId.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def readmit(person: uuid.UUID) -> bool:
+    """Take an erased id in again from now on; False when it was not kept out."""
+    return bool(ErasedId.objects.filter(mark=mark_of(person))._raw_delete("default"))

@@ -1,0 +1,52 @@
+-- Erases who brought others, where that is somebody who is erased: from profiles, from the events that told it, and from the
+-- days made of them. Days forget their digest, since their events are no longer the same.
+-- Parameters: workspace, names (external ids). Answers with how many rows. Index: none on the inviter; profiles and days
+-- of the workspace are read. Not the ORM: keys are taken out of JSON.
+with names as materialized (
+    select %(names)s::text[] as known
+),
+told as (
+    update end_user u
+    set referred_by = '',
+        attributes = u.attributes - array['referred_by', 'referredBy'],
+        bases = u.bases - array['referred_by', 'referredBy'],
+        own = case
+            when jsonb_typeof(u.own -> 'attributes') = 'object'
+            then jsonb_set(u.own, '{attributes}', (u.own -> 'attributes') - array['referred_by', 'referredBy'])
+            else u.own
+        end
+    from names
+    where u.workspace_id = %(workspace)s
+      and (
+          u.referred_by = any(names.known) or u.attributes ->> 'referred_by' = any(names.known)
+          or u.attributes ->> 'referredBy' = any(names.known)
+      )
+    returning u.id
+),
+firsts as (
+    delete from profile_change c
+    using names
+    where c.workspace_id = %(workspace)s and c.attribute in ('referred_by', 'referredBy') and c.value #>> '{}' = any(names.known)
+    returning c.end_user_id
+),
+days as (
+    update person_day d
+    set referred_by = '', digest = null
+    from names
+    where d.workspace_id = %(workspace)s and d.referred_by = any(names.known)
+    returning d.end_user_id
+),
+waiting as (
+    select distinct unnest(people) as end_user_id from touched where workspace_id = %(workspace)s
+),
+accepted as (
+    update event e
+    set properties = e.properties - 'referred_by'
+    from names, (select end_user_id from days union select end_user_id from waiting) p
+    where e.workspace_id = %(workspace)s and e.end_user_id = p.end_user_id
+      and e.properties ->> 'referred_by' = any(names.known)
+    returning e.end_user_id
+)
+select
+    (select count(*) from told) + (select count(*) from firsts) + (select count(*) from days)
+    + (select count(*) from accepted) as rows
