@@ -22,7 +22,7 @@ def erase_messages(about: About) -> int:
         sent = Delivery.objects.filter(end_user__in=about.ids, channel=channel.key).exclude(address="")
         addresses.update(sent.values_list("address", flat=True))
         lower = {address.strip().lower() for address in addresses}
-        rows += Suppression.objects.filter(channel=channel.key, address__in=lower)._raw_delete("default")
+        rows += Suppression.objects.filter(channel=channel.key, address__in=lower).delete()[0]
         suppress_erased(channel.key, addresses)
         for address in addresses:
             rows += Run.objects.filter(error__contains=address).update(error="")

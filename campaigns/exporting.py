@@ -8,7 +8,7 @@ from campaigns import selectors
 from campaigns.models import Campaign
 from campaigns.reading import FILTERS
 from segmentation.selectors import as_id
-from users.export_kinds import Kind, Query, Rows
+from users.export_kinds import Kind, Query, Rows, keep
 from workspaces.models import Workspace
 
 HEADER = (
@@ -64,7 +64,7 @@ DELIVERIES = Kind(
     key="deliveries",
     label=gettext_lazy("People of a campaign"),
     action="campaigns.view",
-    parameters=("campaign", *FILTERS),
+    read=keep("campaign", *FILTERS),
     header=HEADER,
     name=name,
     count=count,

@@ -169,9 +169,7 @@ def start_group(job: Job, ids: list[uuid.UUID]) -> list[Message]:
     going = [row["delivery_id"] for row in started if row["state"] == "sending"]
     # In a transaction of its own: an opt-out acknowledged before the commit above is visible to it.
     with workspace_scope(job.workspace):
-        held_back = run_sql(
-            "campaigns/hold_back", token=job.token, deliveries=going, **hashing(job.channel.key)
-        )
+        held_back = run_sql("campaigns/hold_back", token=job.token, deliveries=going, **hashing(job.channel.key))
     stopped = {row["delivery_id"] for row in held_back}
     return [ready[delivery_id] for delivery_id in going if delivery_id not in stopped]
 

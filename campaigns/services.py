@@ -142,8 +142,10 @@ def send_unknown_again(campaign: Campaign, by: Operator | None = None) -> int:
         raise Conflict("wrong_state", _("The campaign is no longer in this state; load the page again."))
     rows = Delivery.objects.filter(run__campaign=campaign, state="unknown").exclude(reason=ERASED)
     runs = list(rows.values_list("run_id", flat=True).distinct())
-    again = Delivery.objects.filter(run_id__in=runs, state="unknown").exclude(reason=ERASED).update(
-        state="pending", reason="", detail="", next_at=timezone.now() - timedelta(minutes=1)
+    again = (
+        Delivery.objects.filter(run_id__in=runs, state="unknown")
+        .exclude(reason=ERASED)
+        .update(state="pending", reason="", detail="", next_at=timezone.now() - timedelta(minutes=1))
     )
     if again:
         Run.objects.filter(pk__in=runs).update(state="running", finished_at=None)

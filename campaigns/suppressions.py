@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -38,6 +39,12 @@ def suppress_erased(channel: str, addresses: Iterable[str]) -> None:
 def hashing(channel: str) -> dict[str, Any]:
     """What SQL needs to find an address among the hashed ones; `hashed` spares it the work where there are none."""
     return {"hashed": Suppression.objects.filter(channel=channel, reason=ERASED).exists(), **pads()}
+
+
+def search(words: str) -> QuerySet[Suppression]:
+    """Addresses that hold the words, and the hash of the address that they are."""
+    found = Q(address__icontains=words) | Q(address=address_mark(words))
+    return Suppression.objects.filter(found).order_by("-at", "address")
 
 
 def add_by_hand(channel: str, text: str, by: Operator | None = None) -> int:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from segmentation import listing, selectors
 from segmentation.models import Segment, SegmentChange, SegmentMember
-from users.export_kinds import Kind, Query, Rows
+from users.export_kinds import Kind, Query, Rows, keep
 from workspaces.models import Workspace
 
 
@@ -46,7 +46,7 @@ MEMBERS = Kind(
     key="members",
     label=gettext_lazy("People of a segment"),
     action="users.view",
-    parameters=("segment", "show", "on"),
+    read=keep("segment", "show", "on"),
     header=listing.PEOPLE_HEADER,
     name=name,
     count=count,

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from users.erasure_about import About, about_whom
 from users.erasure_marks import mark_erased, readmit
-from users.export_run import forget_exports
+from users.export_run import forget_in_exports
 from users.identity import ON_THE_WAY, ids_of, lock
 from users.imports import ACTIVE
 from users.models import EndUser, Erasure, Event, Import
@@ -52,9 +52,9 @@ def is_being_erased(person: EndUser) -> bool:
     return Erasure.objects.filter(person_id=person.pk).exists()
 
 
-def readmit_id(person: uuid.UUID, by: Operator | None = None) -> bool:
+def readmit_id(external_id: str, by: Operator | None = None) -> bool:
     """Take an erased id in again, as a new person of whom nothing is known; False when it was not kept out."""
-    done = readmit(person)
+    done = readmit(external_id)
     if done:
         audit("people.readmit", "", by)
     return done
@@ -89,7 +89,7 @@ def do_step(workspace: Workspace, pk: uuid.UUID, now: datetime | None = None) ->
     if erasure.step >= len(steps):
         return end_pass(erasure, now)
     rows = steps[erasure.step](about)
-    Erasure.objects.filter(pk=pk).update(rows=F("rows") + rows, step=F("step") + (rows < CHUNK))
+    Erasure.objects.filter(pk=pk).update(rows=F("rows") + rows, step=F("step") + int(rows < CHUNK))
     return True
 
 
@@ -102,7 +102,7 @@ def begin(workspace: Workspace, erasure: Erasure) -> bool:
     owner = EndUser.objects.filter(pk=found.merged_into).first() if found and found.merged_into else found
     people = ids_of(owner) if owner else []
     about = about_whom(people) if people else About([erasure.person_id])
-    mark_erased(about.ids)
+    mark_erased(about.external_ids)
     gone = EndUser.objects.filter(pk__in=about.ids)._raw_delete("default")
     Erasure.objects.filter(pk=erasure.pk).update(
         state="first", step=0, about=msgspec.to_builtins(about), rows=F("rows") + gone
@@ -122,7 +122,7 @@ def end_pass(erasure: Erasure, now: datetime) -> bool:
 def all_steps() -> list[Step]:
     """What a pass does, in this order: what apps do by hand, files, then table by table."""
     tables = registered().items()
-    steps: list[Step] = [*erase_by_hand(), lambda about: forget_exports()]
+    steps: list[Step] = [*erase_by_hand(), lambda about: forget_in_exports(about.texts)]
     steps += [partial(delete_rows, model) for model, table in tables if table.on_erase == "goes"]
     steps += [partial(give_to_nobody, model, table.blank) for model, table in tables if table.on_erase == "nobody"]
     return steps
@@ -130,13 +130,12 @@ def all_steps() -> list[Step]:
 
 def delete_rows(model: type[PersonModel], about: About) -> int:
     if model is Event:
-        return run_sql("users/erase_events", ids=list(map(str, about.ids)), former=list(map(str, about.former)), most=CHUNK)[0]["rows"]
+        ids, former = (list(map(str, some)) for some in (about.ids, about.former))
+        return run_sql("users/erase_events", ids=ids, former=former, most=CHUNK)[0]["rows"]
     column = "pk__in" if model is EndUser else "end_user__in"
     return model.objects.filter(**{column: about.ids})._raw_delete("default")
 
 
 def give_to_nobody(model: type[PersonModel], blank: dict[str, Any], about: About) -> int:
     """Rows that count on, each table's under a random id of its own: what remains of a person is not one story."""
-    return sum(
-        model.objects.filter(end_user=pk).update(end_user_id=uuid.uuid4(), **blank) for pk in about.ids
-    )
+    return sum(model.objects.filter(end_user=pk).update(end_user_id=uuid.uuid4(), **blank) for pk in about.ids)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 
@@ -50,14 +51,18 @@ def erased_among(ids: Iterable[str]) -> frozenset[str]:
 
 
 def keep_out(items: Sequence[Told], erased: Collection[str]) -> list[bool]:
-    """Which of the items name somebody who was erased; counts them. `erased`: their ids in hex."""
+    """Which of the items name somebody who was erased; counts them, once each. `erased`: their ids in hex."""
     workspace = current_workspace()
-    held = {key: person_id(workspace.pk, key.external_id, key.kind).hex for item in items for key in named_by(item)}
-    out = [any(held[key] in erased for key in named_by(item)) for item in items]
-    for pk in sorted(erased):
-        messages = sum(any(held[key] == pk for key in named_by(item)) for item in items)
-        ErasedId.objects.filter(mark=mark_of(uuid.UUID(hex=pk))).update(dropped=F("dropped") + messages)
-    return out
+    whom = [
+        next(
+            (pk for one in named_by(item) if (pk := person_id(workspace.pk, one.external_id, one.kind)).hex in erased),
+            None,
+        )
+        for item in items
+    ]
+    for pk, messages in sorted(Counter(pk for pk in whom if pk).items()):
+        ErasedId.objects.filter(mark=mark_of(pk)).update(dropped=F("dropped") + messages)
+    return [pk is not None for pk in whom]
 
 
 def named_by(item: Told) -> list[PersonKey]:
@@ -68,12 +73,19 @@ def named_by(item: Told) -> list[PersonKey]:
     return [item.person, PersonKey(visitor, identified=False)] if visitor else [item.person]
 
 
-def mark_erased(ids: Iterable[uuid.UUID]) -> None:
+def marks_of(external_id: str) -> list[uuid.UUID]:
+    """The marks of an id as a user's and as a visitor's: messages tell the same id as either."""
     workspace = current_workspace()
-    rows = [ErasedId(workspace=workspace, mark=mark) for mark in sorted(map(mark_of, ids))]
+    return [mark_of(person_id(workspace.pk, external_id, kind)) for kind in ("user", "anonymous")]
+
+
+def mark_erased(external_ids: Iterable[str]) -> None:
+    workspace = current_workspace()
+    marks = sorted({mark for one in external_ids for mark in marks_of(one)})
+    rows = [ErasedId(workspace=workspace, mark=mark) for mark in marks]
     ErasedId.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def readmit(person: uuid.UUID) -> bool:
+def readmit(external_id: str) -> bool:
     """Take an erased id in again from now on; False when it was not kept out."""
-    return bool(ErasedId.objects.filter(mark=mark_of(person))._raw_delete("default"))
+    return bool(ErasedId.objects.filter(mark__in=marks_of(external_id))._raw_delete("default"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ Rows = list[Sequence[Any]]
 class Kind:
     """One kind of list. All functions run in an open scope and raise LookupError or DomainError when the query names nothing.
 
-    `parameters` are what of an address a query keeps. `page` answers with the rows behind the cursor `after`, "" for the
+    `read` keeps of an address what this list understands. `page` answers with the rows behind the cursor `after`, "" for the
     beginning, and the cursor of the next page, "" on the last; its order must not change while it runs. `action`: what one
     must be allowed to, to ask for it and to have it.
     """
@@ -24,11 +24,16 @@ class Kind:
     key: str
     label: Any
     action: str
-    parameters: Sequence[str]
+    read: Callable[[Workspace, Mapping[str, str]], Query]
     header: Sequence[str]
     name: Callable[[Workspace, Query], str]
     count: Callable[[Workspace, Query], int]
     page: Callable[[Workspace, Query, str, int], tuple[Rows, str]]
+
+
+def keep(*parameters: str) -> Callable[[Workspace, Mapping[str, str]], Query]:
+    """A `read` that keeps some parameters where they say something."""
+    return lambda workspace, asked: {name: asked[name] for name in parameters if asked.get(name)}
 
 
 _kinds: dict[str, Kind] = {}

@@ -6,7 +6,7 @@ The row says how many bytes of the file count. Whoever goes on after a kill cuts
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from users.export_kinds import Kind, Query, all_kinds
+from users.export_kinds import Kind, all_kinds
 from users.exports import csv_lines
 from users.models import Export
 from users.services import in_scope
@@ -45,12 +45,12 @@ def path_of(export: Export) -> Path:
 def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None) -> Export:
     """Ask for a list, in the open scope; while the same one waits or is written, that is it. Raises DomainError."""
     workspace = current_workspace()
-    query: Query = {name: asked[name] for name in sorted(kind.parameters) if asked.get(name)}
+    query = kind.read(workspace, asked)
     try:
         name = kind.name(workspace, query)
     except LookupError as error:
         raise DomainError("not_found", _("There is no such list any more.")) from error
-    same = sha256(msgspec.json.encode([kind.key, query])).hexdigest()
+    same = sha256(msgspec.json.encode([kind.key, query], order="sorted")).hexdigest()
     row = Export(
         workspace=workspace, kind=kind.key, query=query, name=name[:200], same=same, asked_by=by.pk if by else None
     )
@@ -138,15 +138,27 @@ def cancel_export(export: Export, by: Operator | None = None) -> bool:
     return True
 
 
-def forget_exports(before: datetime | None = None) -> int:
-    """Delete the files of exports that ended before a moment, in the open scope; without one all of them, and those that
-    are being written begin anew. Returns how many exports lost their file."""
-    ended = Export.objects.filter(state="done")
-    gone = ended.filter(finished_at__lt=before) if before else ended
-    rows = gone.update(state="gone")
-    if before is None:
-        again = Export.objects.filter(state="running")
-        rows += again.update(state="due", token=None, rows=0, bytes=0, after="", total=None, started_at=None)
+def expire_exports(workspace: Workspace, now: datetime) -> int:
+    """Delete files that are older than the workspace keeps them, in the open scope; returns how many."""
+    before = now - timedelta(days=workspace.rules.keep_exports_days)
+    rows = Export.objects.filter(state="done", finished_at__lt=before).update(state="gone")
+    delete_unnamed()
+    return rows
+
+
+def forget_in_exports(texts: Iterable[str]) -> int:
+    """Delete every file, in the open scope, since an erased person may be in it; those being written begin anew. Exports
+    that ask for one of the texts go altogether. Returns how many exports that changed."""
+    words = list(texts)
+    named = [
+        export.pk
+        for export in Export.objects.all()
+        if any(word in text for word in words for text in (export.name, *export.query.values()))
+    ]
+    rows = Export.objects.filter(pk__in=named).delete()[0]
+    rows += Export.objects.filter(state="done").update(state="gone")
+    begun = Export.objects.filter(state="running")
+    rows += begun.update(state="due", token=None, rows=0, bytes=0, after="", total=None, started_at=None)
     delete_unnamed()
     return rows
 
@@ -160,14 +172,11 @@ def delete_unnamed() -> None:
             path.unlink(missing_ok=True)
 
 
-def expire_exports(workspace: Workspace, now: datetime) -> int:
-    """Let go of files that are older than the workspace keeps them, in the open scope."""
-    return forget_exports(now - timedelta(days=workspace.rules.keep_exports_days))
-
-
 def export_job(export: Export, now: datetime | None = None) -> dict[str, Any]:
     """Progress as shared/_progress.html draws it: rows per second, and how long what is left will take."""
-    seconds = ((export.finished_at or now or timezone.now()) - export.started_at).total_seconds() if export.started_at else 0
+    seconds = (
+        ((export.finished_at or now or timezone.now()) - export.started_at).total_seconds() if export.started_at else 0
+    )
     rate = export.rows / seconds if seconds > 0.1 else 0.0
     left = round((export.total - export.rows) / rate) if rate and export.total and export.state == "running" else None
     return {

@@ -5,7 +5,7 @@ A thread prepares the next chunk while the database stores the one before: half 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from users.ingest.write import copy_text
 from workspaces.models import Workspace
 
 CHUNK_BYTES = 12 * 1024 * 1024
+ERASED = Refused("erased", "This user was erased: what is told of them is not kept.")
 FileRow = tuple[int, int, list[str] | Refused]
 Item = TypeVar("Item")
 
@@ -45,6 +46,19 @@ class Chunk(msgspec.Struct):
     months: set[str] = set()
     profiles: list[NormalProfile] = []
     errors: list[tuple[int, Refused, list[str] | Refused]] = []
+
+    def leave_out(self, erased: Collection[str]) -> None:
+        """Refuse what the chunk tells of some people (ids in hex), without a word of it."""
+        names = {self.external.pop(pk) for pk in erased if pk in self.external}
+        self.people = {pk: at for pk, at in self.people.items() if pk not in erased}
+        self.profiles = [one for one in self.profiles if one.person.external_id not in names]
+        self.errors += [
+            (line, ERASED, []) for text, line in zip(self.text, self.lines, strict=True) if text[:32] in erased
+        ]
+        kept = [n for n, text in enumerate(self.text) if text[:32] not in erased]
+        self.text = [self.text[n] for n in kept]
+        self.lines = [self.lines[n] for n in kept]
+        self.numbers = [self.numbers[n] for n in kept]
 
 
 class ChunkReader:

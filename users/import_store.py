@@ -92,6 +92,9 @@ def store_people(
         NormalProfile(reader.person(chunk.external[pk]), datetime.fromisoformat(chunk.people[pk])) for pk in special
     ]
     people = add_people(workspace, told) if told else People({})
+    if people.erased:
+        chunk.leave_out(people.erased)
+        return store_people(workspace, chunk, reader)
     for profile in chunk.profiles:
         if profile.person not in people.ids:
             people.ids[profile.person] = person_id(workspace.pk, profile.person.external_id).hex

@@ -9,6 +9,6 @@ using (
       and end_user_id = any(%(ids)s::uuid[] || %(former)s::uuid[])
       and (end_user_id = any(%(ids)s::uuid[]) or origin_id = any(%(ids)s::uuid[]))
     limit %(most)s
-) some
-where e.workspace_id = %(workspace)s and e.end_user_id = some.end_user_id and e.client_at = some.client_at
-    and e.event_id = some.event_id
+) one
+where e.workspace_id = %(workspace)s and e.end_user_id = one.end_user_id and e.client_at = one.client_at
+    and e.event_id = one.event_id

@@ -2,11 +2,13 @@
 
 from django.db import migrations
 
-# Texts are replaced where they stand alone, as the target or as a value, in entries about people and addresses only.
+# In entries about people and addresses only. One that is about the person keeps what was done, when and by whom; in others
+# the texts go where they stand alone as a value.
 ERASE = """
 create function erase_from_audit(words text[]) returns integer
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare
+    starts text[] := array(select left(word, 200) from unnest(words) as word);
     entry record;
     word text;
     fresh jsonb;
@@ -20,10 +22,11 @@ begin
         foreach word in array words loop
             fresh := replace(fresh::text, to_json(word)::text, '""')::jsonb;
         end loop;
-        if fresh <> entry.detail or entry.target = any (select left(w, 200) from unnest(words) as w) then
-            update audit_entry
-            set detail = fresh, target = case when target = any (select left(w, 200) from unnest(words) as w) then '' else target end
-            where id = entry.id;
+        if entry.target = any (starts) then
+            update audit_entry set target = '', detail = '{}' where id = entry.id;
+            done := done + 1;
+        elsif fresh <> entry.detail then
+            update audit_entry set detail = fresh where id = entry.id;
             done := done + 1;
         end if;
     end loop;
