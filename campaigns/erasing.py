@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
-
 from campaigns.channels import all_channels
 from campaigns.models import OPEN_STATES, Delivery, Feedback, Run, Suppression
 from campaigns.suppressions import suppress_erased
@@ -28,5 +26,5 @@ def erase_messages(about: About) -> int:
             rows += Run.objects.filter(error__contains=address).update(error="")
     ids = list(map(str, about.ids))
     rows += Feedback.objects.filter(end_user__in=about.ids)._raw_delete("default")
-    Delivery.objects.filter(~Q(end_user__in=about.ids), origin_id__in=about.ids).update(origin_id=None)
+    Delivery.objects.filter(end_user__in=about.former, origin_id__in=about.ids).update(origin_id=None)
     return rows + run_sql("campaigns/erase_deliveries", ids=ids, open=list(OPEN_STATES))[0]["rows"]

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, time, timedelta
 from django.db.models import Q, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ops_platform.people_list import PeopleQuery
@@ -35,8 +34,7 @@ def read_people(workspace: Workspace, asked: Mapping[str, str]) -> Query:
 
 
 def name_people(workspace: Workspace, query: Query) -> str:
-    words = [part.text for part in PeopleQuery(workspace, query).parts]
-    return ", ".join(words) or str(_("Users"))
+    return ", ".join(part.text for part in PeopleQuery(workspace, query).parts)
 
 
 def count_people(workspace: Workspace, query: Query) -> int:
@@ -180,7 +178,7 @@ KINDS = (
         "audit.view",
         keep("q"),
         AUDIT_HEADER,
-        lambda workspace, query: query.get("q", "") or str(_("Audit trail")),
+        lambda workspace, query: query.get("q", ""),
         count_audit,
         page_audit,
     ),

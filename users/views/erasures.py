@@ -27,9 +27,9 @@ def list_erasures(request: HttpRequest) -> HttpResponse:
     """Every erasure, the newest first; those at work refresh themselves."""
     rows = list(Erasure.objects.order_by("-asked_at")[:LISTED])
     names = {one.pk: one.name or one.email for one in Operator.objects.filter(pk__in={row.asked_by for row in rows})}
-    kept_out = ErasedId.objects.count()
     dropped = ErasedId.objects.aggregate(n=Sum("dropped", default=0))["n"]
-    summary = ngettext("%(n)s id is kept out", "%(n)s ids are kept out", kept_out) % {"n": f"{kept_out:,}"}
+    count = Erasure.objects.count()
+    summary = ngettext("%(n)s user was erased", "%(n)s users were erased", count) % {"n": f"{count:,}"}
     if dropped:
         late = ngettext("%(n)s late message was not kept", "%(n)s late messages were not kept", dropped)
         summary = _("%(first)s; %(second)s") % {"first": summary, "second": late % {"n": f"{dropped:,}"}}

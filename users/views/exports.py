@@ -104,7 +104,7 @@ def download_export(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         raise Http404
     audit("export.download", export.kind, request.user, export=str(export.pk))
     response = FileResponse(path.open("rb"), content_type="text/csv; charset=utf-8")
-    name = quote(f"{export.name[:100]}.csv", safe="")
+    name = quote(f"{export.name[:100] or all_kinds()[export.kind].label}.csv", safe="")
     response["Content-Disposition"] = f"attachment; filename=\"export.csv\"; filename*=UTF-8''{name}"
     response["Cache-Control"] = "no-store"
     return response
