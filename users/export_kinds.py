@@ -16,9 +16,9 @@ Rows = list[Sequence[Any]]
 class Kind:
     """One kind of list. All functions run in an open scope and raise LookupError or DomainError when the query names nothing.
 
-    `read` keeps of an address what this list understands; `name` says which one it is, "" for all of it. `page` answers with the rows behind the cursor `after`, "" for the
-    beginning, and the cursor of the next page, "" on the last; its order must not change while it runs. `action`: what one
-    must be allowed to, to ask for it and to have it.
+    `read` keeps of an address what this list understands; `name` says which one it is, "" for all of it. `page` answers
+    with the rows behind the cursor `after`, "" for the beginning, and the cursor of the next page, "" on the last; its
+    order must not change while it runs. `action`: what one must be allowed to, to ask for it and to have it.
     """
 
     key: str

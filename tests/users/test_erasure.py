@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +17,7 @@ from django.conf import settings as django_settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, models, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns.audience import measure_reach
@@ -32,14 +35,16 @@ from users.export_run import ask_export, path_of, run_export
 from users.identity import merge_pending
 from users.import_run import run_import
 from users.imports import mapping_of, receive_file, start_import
+from users.ingest.normal import NormalEvent, NormalProfile, PersonKey
 from users.models import EndUser, ErasedId, Erasure, Event, EventName, Export, Import, Touched, person_id
 from users.person_model import PersonModel
 from users.person_tables import registered
 from users.profiles import exclude, include
-from users.services import set_consent
+from users.services import record_events, set_consent
 from workspaces.models import AuditEntry, Workspace
 from workspaces.scoping import workspace_scope
 
+from ..conftest import make_world
 from .conftest import track
 
 CANARY = "canary-Zq7"
@@ -376,3 +381,62 @@ def test_an_export_of_a_person_has_every_table_about_people(
     assert told["tables"]["consent"][0]["source"] and told["tables"]["delivery"][0]["campaign"] == "promo"
     with workspace_scope(canary):
         assert AuditEntry.objects.filter(action="people.export").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_who_are_erased_while_their_messages_arrive_do_not_come_back(media: Path) -> None:
+    """Writers tell of twenty people all the time, half of whom are erased meanwhile; nobody gets an error."""
+    workspace = make_world().acme
+    names = [f"{CANARY}-{n}" for n in range(20)]
+    stop, errors = threading.Event(), []
+    with workspace_scope(workspace):
+        record_events(workspace, [news for name in names for news in told(name, 0)])
+
+    def write(order: int) -> None:
+        try:
+            for n in itertools.count(order, 2):
+                if stop.is_set():
+                    return
+                record_events(workspace, [news for name in names for news in told(name, n)])
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=write, args=[order]) for order in (1, 2)]
+    for thread in threads:
+        thread.start()
+    with workspace_scope(workspace):
+        erasures = [ask_erasure(person).pk for person in EndUser.objects.filter(external_id__in=names[:10])]
+    for pk in erasures:
+        run_erasure(workspace, pk)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    for pk in erasures:
+        run_erasure(workspace, pk, timezone.now() + LATER)
+    with workspace_scope(workspace):
+        assert errors == [] and len(erasures) == 10
+        assert set(EndUser.objects.values_list("external_id", flat=True)) == set(names[10:])
+        gone = [str(person_id(workspace.pk, name)) for name in names[:10]]
+        assert rows_with(*gone, *(f"{name} " for name in names[:10])) == []
+        assert Event.objects.values("end_user").distinct().count() == 10
+        assert Erasure.objects.filter(state="done").count() == 10
+
+
+def told(name: str, n: int) -> list[Any]:
+    key, at = PersonKey(name), datetime(2026, 8, 1, tzinfo=UTC) + timedelta(seconds=n)
+    traits = {"name": f"{name} said", "n": n}
+    return [NormalEvent(key, "App Opened", f"{name}-{n}", at, at), NormalProfile(key, at, traits)]
+
+
+def test_an_id_that_nobody_erased_costs_one_look(acme: Workspace) -> None:
+    """And none at all for people who are there: only those who are new are looked for among the erased."""
+    with workspace_scope(acme):
+        record_events(acme, told("ann", 0))
+        with CaptureQueriesContext(connection) as known:
+            record_events(acme, told("ann", 1))
+        with CaptureQueriesContext(connection) as new:
+            record_events(acme, told("bo", 1))
+    assert not [query for query in known if "erased" in query["sql"]]
+    assert len([query for query in new if "erased" in query["sql"]]) == 1
