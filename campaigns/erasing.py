@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from campaigns import inbox
 from campaigns.channels import all_channels
 from campaigns.models import OPEN_STATES, Delivery, Feedback, Run, Suppression
 from campaigns.suppressions import suppress_erased
@@ -22,6 +23,7 @@ def erase_messages(about: About) -> int:
         lower = {address.strip().lower() for address in addresses}
         rows += Suppression.objects.filter(channel=channel.key, address__in=lower).delete()[0]
         suppress_erased(channel.key, addresses)
+        inbox.forget(channel.key, lower)
         for address in addresses:
             rows += Run.objects.filter(error__contains=address).update(error="")
     ids = list(map(str, about.ids))

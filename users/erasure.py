@@ -23,6 +23,7 @@ from users.export_run import forget_in_exports
 from users.identity import ON_THE_WAY, ids_of, lock
 from users.imports import ACTIVE
 from users.models import EndUser, Erasure, Event, Import
+from users.night import is_night
 from users.person_model import PersonModel
 from users.person_tables import erase_by_hand, registered
 from users.services import in_scope
@@ -82,9 +83,9 @@ def do_step(workspace: Workspace, pk: uuid.UUID, now: datetime | None = None) ->
     if erasure.state == "due":
         return begin(workspace, erasure)
     if erasure.state == "settling":
-        # A file that is being read may tell of the person: it is looked through once nobody reads it any more.
-        reading = Import.objects.filter(state__in=ACTIVE).exists()
-        return not reading and bool(mine.update(state="second", step=0))
+        # A file that is being read, and a night that began before, may still write of the person.
+        busy = Import.objects.filter(state__in=ACTIVE).exists() or is_night(workspace)
+        return not busy and bool(mine.update(state="second", step=0))
     steps, about = all_steps(), msgspec.convert(erasure.about, About)
     if erasure.step >= len(steps):
         return end_pass(erasure, now)

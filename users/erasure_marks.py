@@ -9,7 +9,7 @@ import hmac
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from hashlib import sha256
+from hashlib import blake2b, sha256
 
 from django.conf import settings
 from django.db.models import F
@@ -25,8 +25,14 @@ BLOCK = 64
 
 
 def mark_of(person: uuid.UUID) -> uuid.UUID:
-    """The mark of a person's id in the open workspace. The id has the workspace in it already."""
-    return uuid.UUID(bytes=hmac.digest(key(), person.bytes, "sha256")[:16])
+    """The mark of a person's id. The id has the workspace in it already."""
+    return uuid.UUID(hex=marks_in_hex([person.hex])[0])
+
+
+def marks_in_hex(ids: Iterable[str]) -> list[str]:
+    """The marks of ids, both in hex. BLAKE2b has a key built in and costs a tenth of HMAC: a batch may bring thousands."""
+    secret = sha256(key()).digest()
+    return [blake2b(bytes.fromhex(pk), key=secret, digest_size=16).hexdigest() for pk in ids]
 
 
 def key() -> bytes:
@@ -48,9 +54,10 @@ def erased_among(ids: Iterable[str]) -> frozenset[str]:
     """Which of some ids (in hex), of people who are not there, were erased. Next to nothing where nobody was."""
     if not ErasedId.objects.exists():
         return frozenset()
-    marks = {mark_of(uuid.UUID(hex=pk)): pk for pk in ids}
-    found = run_sql("users/erased_among", marks=list(map(str, marks)))
-    return frozenset(marks[row["mark"]] for row in found)
+    ids = list(ids)
+    marks = dict(zip(marks_in_hex(ids), ids, strict=True))
+    found = run_sql("users/erased_among", marks=f"{{{','.join(marks)}}}")
+    return frozenset(marks[row["mark"].hex] for row in found)
 
 
 def keep_out(items: Sequence[Told], erased: Collection[str]) -> list[bool]:

@@ -55,7 +55,7 @@ def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None)
         workspace=workspace, kind=kind.key, query=query, name=name[:200], same=same, asked_by=by.pk if by else None
     )
     Export.objects.bulk_create([row], ignore_conflicts=True)
-    export = Export.objects.get(same=same, state__in=WAITING)
+    export = Export.objects.filter(same=same).latest("asked_at")
     if export.pk == row.pk:
         audit("export.run", kind.key, by, export=str(export.pk))
     return export

@@ -37,12 +37,14 @@ from users.import_run import run_import
 from users.imports import mapping_of, receive_file, start_import
 from users.ingest.normal import NormalEvent, NormalProfile, PersonKey
 from users.models import EndUser, ErasedId, Erasure, Event, EventName, Export, Import, Touched, person_id
+from users.night import NIGHT_LOCK
 from users.person_model import PersonModel
 from users.person_tables import registered
 from users.profiles import exclude, include
 from users.services import record_events, set_consent
 from workspaces.models import AuditEntry, Workspace
 from workspaces.scoping import workspace_scope
+from workspaces.sql import execute
 
 from ..conftest import make_world
 from .conftest import track
@@ -292,6 +294,21 @@ def test_what_was_written_while_they_were_erased_is_found_by_the_second_pass(can
         assert due_erasures(timezone.now() + LATER) == [erasure.pk]
         run_erasure(canary, erasure.pk, timezone.now() + LATER)
         assert rows_with(*words_of(canary)) == []
+
+
+def test_the_second_pass_waits_for_a_night_that_began_before(canary: Workspace, media: Path) -> None:
+    lock = {"key": NIGHT_LOCK.format(canary.pk)}
+    with workspace_scope(canary):
+        erasure = ask_erasure(EndUser.objects.get(external_id=USER))
+    run_erasure(canary, erasure.pk)
+    execute("select pg_advisory_lock(hashtextextended(%(key)s, 0))", lock)
+    run_erasure(canary, erasure.pk, timezone.now() + LATER)
+    execute("select pg_advisory_unlock(hashtextextended(%(key)s, 0))", lock)
+    with workspace_scope(canary):
+        assert Erasure.objects.get().state == "settling"
+    run_erasure(canary, erasure.pk, timezone.now() + LATER)
+    with workspace_scope(canary):
+        assert Erasure.objects.get().state == "done"
 
 
 def test_numbers_that_were_told_stay_and_the_next_night_tells_that_somebody_left(
