@@ -32,6 +32,7 @@ PAGE = 2_000
 # A worker that did not write a page for so long is taken for dead.
 SILENCE = timedelta(minutes=2)
 WAITING = ("due", "running")
+SHORT = 3
 
 
 def folder(workspace: Workspace) -> Path:
@@ -153,7 +154,7 @@ def forget_in_exports(texts: Iterable[str]) -> int:
     named = [
         export.pk
         for export in Export.objects.all()
-        if any(word in text for word in words for text in (export.name, *export.query.values()))
+        if any(is_in(word, text) for word in words for text in (export.name, *export.query.values()))
     ]
     rows = Export.objects.filter(pk__in=named).delete()[0]
     rows += Export.objects.filter(state="done").update(state="gone")
@@ -161,6 +162,11 @@ def forget_in_exports(texts: Iterable[str]) -> int:
     rows += begun.update(state="due", token=None, rows=0, bytes=0, after="", total=None, started_at=None)
     delete_unnamed()
     return rows
+
+
+def is_in(word: str, text: str) -> bool:
+    """A short id stands in many texts by chance: it has to be all of it."""
+    return word == text or (len(word) > SHORT and word in text)
 
 
 def delete_unnamed() -> None:

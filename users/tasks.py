@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import uuid
+from collections.abc import Callable
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -14,6 +18,8 @@ from users.retention import tidy_events as tidy
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.task_base import WorkspaceTask
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(base=WorkspaceTask, by_hand=True)
@@ -31,9 +37,7 @@ def run_exports(workspace: Workspace) -> dict[str, int]:
     with workspace_scope(workspace):
         due = due_exports(timezone.now())
         expire_exports(workspace, timezone.now())
-    for pk in due:
-        run_export(workspace, pk)
-    return {"exports": len(due)}
+    return {"exports": sum(went_well(run_export, workspace, pk) for pk in due)}
 
 
 @shared_task(base=WorkspaceTask, by_hand=True)
@@ -41,9 +45,17 @@ def run_erasures(workspace: Workspace) -> dict[str, int]:
     """Erase everybody whose erasure was asked for and is not done."""
     with workspace_scope(workspace):
         due = due_erasures(timezone.now())
-    for pk in due:
-        run_erasure(workspace, pk)
-    return {"erasures": len(due)}
+    return {"erasures": sum(went_well(run_erasure, workspace, pk) for pk in due)}
+
+
+def went_well(work: Callable[[Workspace, uuid.UUID], None], workspace: Workspace, pk: uuid.UUID) -> bool:
+    """Do the work; one that fails is logged, keeps no other waiting, and is tried again by the next tick."""
+    try:
+        work(workspace, pk)
+    except Exception:
+        logger.exception("%s of %s failed", work.__name__, pk)
+        return False
+    return True
 
 
 @shared_task(base=WorkspaceTask, by_hand=True)
