@@ -40,12 +40,15 @@ AFTER = {"first": "settling", "second": "done"}
 Step = Callable[[About], int]
 
 
-def ask_erasure(person: EndUser, by: Operator | None = None) -> Erasure:
-    """Leave the request to erase a person, in the open scope; asked twice, it is one. The worker does the rest."""
+def ask_erasure(person: EndUser, by: Operator | None = None, **actor: str) -> Erasure:
+    """Leave the request to erase a person, in the open scope; asked twice, it is one. The worker does the rest.
+
+    `actor`: who asked when it was no operator, for the audit trail.
+    """
     owner = person.merged_into or person.pk
     erasure, new = Erasure.objects.get_or_create(person_id=owner, defaults={"asked_by": by.pk if by else None})
     if new:
-        audit("people.erase", str(erasure.pk), by)
+        audit("people.erase", str(erasure.pk), by, **actor)
     return erasure
 
 
@@ -53,11 +56,11 @@ def is_being_erased(person: EndUser) -> bool:
     return Erasure.objects.filter(person_id=person.pk).exists()
 
 
-def readmit_id(external_id: str, by: Operator | None = None) -> bool:
+def readmit_id(external_id: str, by: Operator | None = None, **actor: str) -> bool:
     """Take an erased id in again, as a new person of whom nothing is known; False when it was not kept out."""
     done = readmit(external_id)
     if done:
-        audit("people.readmit", "", by)
+        audit("people.readmit", "", by, **actor)
     return done
 
 

@@ -82,7 +82,7 @@ def test_one_segment_shows_its_rule_its_people_and_who_came(page, world):
         "Chen",
         "Entered on 2026-08-31",
         f"/w/acme/users/?segment={segment.pk}",
-        "members.csv",
+        "exports/ask",
     ):
         assert words in html
     left = text(page.get(f"{ROOT}{segment.pk}/", {"show": "left", "on": "2026-08-31"}))
@@ -234,8 +234,8 @@ def test_an_analyst_looks_and_counts_but_changes_nothing(page, world, client):
     segment = keep(world)
     client.force_login(world.analyst)
     html = text(client.get(f"{ROOT}{segment.pk}/"))
-    assert "members.csv" not in html and "/edit/" not in html
+    assert "exports/ask" not in html and "/edit/" not in html
     assert client.post(f"{ROOT}count/", {"definition": json.dumps(VIP)}).status_code == 200
     for path in ("new/", f"{segment.pk}/edit/", f"{segment.pk}/archive/", f"{segment.pk}/delete/"):
         assert client.post(f"{ROOT}{path}", {}).status_code == 403
-    assert client.get(f"{ROOT}{segment.pk}/members.csv").status_code == 403
+    assert client.post("/w/acme/exports/ask/", {"kind": "members"}).status_code == 403

@@ -382,6 +382,9 @@ def test_a_program_erases_and_asks_how_far_it_is(canary: Workspace, world: Any, 
     assert told["state"] == "done" and told["rows"] > 20
     assert client.get(f"/api/v1/users/{USER}", headers=headers).status_code == 404
     assert client.post(f"/api/v1/users/{USER}/readmit", headers=headers).json() == {"readmitted": True}
+    with workspace_scope(canary):
+        told = AuditEntry.objects.filter(action__in=["people.erase", "people.readmit"])
+        assert [entry.detail for entry in told] == [{"key": "backend"}] * 2
 
 
 def test_an_export_of_a_person_has_every_table_about_people(
