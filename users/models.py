@@ -103,6 +103,10 @@ class EndUser(PersonModel):
                 condition=models.Q(merged_into__isnull=False),
                 name="end_user_merged",
             ),
+            # Few were brought by somebody; an erasure looks for those it concerns.
+            models.Index(
+                fields=["workspace", "referred_by"], condition=~models.Q(referred_by=""), name="end_user_referred"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -194,7 +198,12 @@ class PersonDay(PersonModel):
 
     class Meta(PersonModel.Meta):
         db_table = "person_day"
-        indexes = [models.Index(fields=["workspace", "day"], name="person_day_day")]
+        indexes = [
+            models.Index(fields=["workspace", "day"], name="person_day_day"),
+            models.Index(
+                fields=["workspace", "referred_by"], condition=~models.Q(referred_by=""), name="person_day_referred"
+            ),
+        ]
 
 
 class Purchase(PersonModel):

@@ -114,6 +114,26 @@ class Migration(migrations.Migration):
             | TENANT,
             managers=MANAGERS,
         ),
+        migrations.AddIndex(
+            "enduser",
+            models.Index(
+                fields=["workspace", "referred_by"], condition=~models.Q(referred_by=""), name="end_user_referred"
+            ),
+        ),
+        migrations.AddIndex(
+            "personday",
+            models.Index(
+                fields=["workspace", "referred_by"], condition=~models.Q(referred_by=""), name="person_day_referred"
+            ),
+        ),
+        migrations.AddIndex(
+            "profilechange",
+            models.Index(
+                fields=["workspace"],
+                condition=models.Q(attribute__in=["referred_by", "referredBy"]),
+                name="profile_change_referred",
+            ),
+        ),
         TenantTable("erased_id", readable=False),
         TenantTable("erasure", readable=False),
         TenantTable("export", readable=False),
