@@ -22,7 +22,7 @@ def erase_traces(about: About) -> int:
     ids = list(map(str, about.ids))
     rows = erase_identities(about)
     rows += run_sql("users/erase_touched", ids=ids)[0]["rows"]
-    rows += run_sql("users/erase_referrals", names=about.external_ids)[0]["rows"]
+    rows += erase_referrals(about)
     rows += Arrival.objects.filter(people__overlap=about.ids)._raw_delete("default")
     # Nobody can say whose the refused items are: all of these samples go.
     rows += IngestError.objects.all()._raw_delete("default")
@@ -38,6 +38,16 @@ def erase_identities(about: About) -> int:
         named = Q(why__contains=[{"previous": name}]) | Q(why__contains=[{"person": name}])
         rows += IdentityMerge.objects.filter(named).update(why=[])
     return rows
+
+
+def erase_referrals(about: About) -> int:
+    """Whom they brought keep everything else."""
+    found = run_sql("users/erase_referrals", names=about.external_ids)[0]
+    if not found["people"]:
+        return found["rows"]
+    people = list(map(str, found["people"]))
+    events = run_sql("users/erase_referral_events", people=people, names=about.external_ids)
+    return found["rows"] + events[0]["rows"]
 
 
 def erase_uploads(about: About, files: Iterable[uuid.UUID]) -> int:
