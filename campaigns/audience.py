@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 
 from campaigns.channels import all_channels, get_channel
 from campaigns.models import Campaign, Delivery, Run
+from campaigns.suppressions import hashing
 from segmentation.models import Segment
 from segmentation.services import match_people, refresh_segment
 from workspaces.scoping import current_workspace
@@ -47,6 +48,7 @@ def measure_reach(segment: Segment) -> Measured:
             channel=channel.key,
             address=channel.address_attribute,
             consent_required=workspace.rules.consent_required,
+            **hashing(channel.key),
         )
         reasons = {row["reason"]: row["people"] for row in rows}
         reachable = reasons.pop("", 0)
@@ -72,6 +74,7 @@ def freeze(run: Run, campaign: Campaign) -> None:
         salt=campaign.salt,
         control_below=round(campaign.control_percent * 100),
         consent_required=workspace.rules.consent_required,
+        **hashing(campaign.channel),
     )
     counts = Delivery.objects.filter(run=run).aggregate(
         matched=Count("delivery_id"),

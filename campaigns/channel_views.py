@@ -124,7 +124,7 @@ def suppression_page(request: HttpRequest, error: DomainError | None = None) -> 
     context = {
         "title": _("Suppression list"),
         "summary": _("%(n)s addresses that no campaign writes to") % {"n": f"{rows.count():,}"},
-        "rows": list((rows.filter(address__icontains=words) if words else rows)[:LISTED]),
+        "rows": list((suppressions.search(words) if words else rows)[:LISTED]),
         "words": words,
         "error": error,
         "typed": request.POST,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +66,16 @@ def read_letter(channel: str, name: str) -> Letter | None:
     if channel not in all_channels() or not NAME.match(name):
         return None
     return load(folder() / channel / f"{name}.json")
+
+
+def forget(channel: str, addresses: Collection[str]) -> None:
+    """Delete what lies here for some addresses (in lower case), where there is a local inbox at all."""
+    if not (settings.LOCAL_INBOX and addresses):
+        return
+    for path in folder().glob(f"{channel}/[0-9]*.json"):
+        letter = load(path)
+        if letter and letter.address.lower() in addresses:
+            path.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Letter | None:

@@ -100,7 +100,7 @@ class Delivery(PersonModel):
     arm = models.CharField(max_length=8, blank=True)
     state = models.CharField(max_length=10, default="pending")
     # Why it was not sent: no_address, opted_out, no_consent, suppressed, control, cancelled, template_error, refused,
-    # gave_up, no_answer, sender_died; while it waits: deferred, channel_down.
+    # gave_up, no_answer, sender_died, erased; while it waits: deferred, channel_down.
     reason = models.CharField(max_length=40, blank=True)
     detail = models.CharField(max_length=300, blank=True)
     # 0–9999, from the campaign's salt: the same person always falls the same way.
@@ -169,7 +169,8 @@ class Link(TenantModel):
 
 
 class Suppression(TenantModel):
-    """An address we must not write to any more: it bounced, or somebody complained (停发名单)."""
+    """An address we must not write to any more: it bounced, or somebody complained (停发名单). Of people who were erased
+    only a keyed hash is kept (users/erasure_marks.py)."""
 
     pk = models.CompositePrimaryKey("workspace", "channel", "address")
     channel = models.CharField(max_length=20)

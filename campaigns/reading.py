@@ -125,6 +125,7 @@ def deliveries_page(campaign: Campaign, asked: QueryDict) -> dict[str, Any]:
         "count": count,
         "next": f"?{following}" if following else "",
         "previous": f"?{urlencode(kept)}" if after else "",
+        "export_query": urlencode({"campaign": str(campaign.pk), **kept}),
         "parts": [{"key": name, "value": value, "remove": without(kept, name)} for name, value in kept.items()],
     }
 

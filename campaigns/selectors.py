@@ -16,6 +16,7 @@ from django.utils import timezone
 from campaigns.experiments import Arm, Lift, compare, sample_ratio_p
 from campaigns.models import FINAL_STATES, OPEN_STATES, Campaign, Delivery, Run
 from segmentation.models import Segment, SegmentMember
+from users.models import EndUser
 
 LISTED = 200
 RATE_SECONDS = 60
@@ -232,6 +233,11 @@ def deliveries_of(campaign: Campaign, state: str = "", reason: str = "", arm: st
     if only in COLUMNS:
         rows = rows.filter(**{f"{only}_at__isnull": False})
     return rows
+
+
+def people_of(rows: Iterable[Delivery]) -> list[EndUser]:
+    """Those whom deliveries are to; nobody for people who were erased."""
+    return list(EndUser.objects.filter(pk__in={row.end_user_id for row in rows}))
 
 
 def deliveries_to(*ids: Any, limit: int = 50) -> list[Delivery]:

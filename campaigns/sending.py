@@ -25,7 +25,7 @@ from campaigns.letters import Letter, contexts_of, prepare, write
 from campaigns.models import Campaign, ChannelAccount, Delivery, Run
 from campaigns.outcomes import outcome, storable
 from campaigns.secrets import unseal
-from campaigns.suppressions import suppress
+from campaigns.suppressions import hashing, suppress
 from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -169,7 +169,8 @@ def start_group(job: Job, ids: list[uuid.UUID]) -> list[Message]:
     going = [row["delivery_id"] for row in started if row["state"] == "sending"]
     # In a transaction of its own: an opt-out acknowledged before the commit above is visible to it.
     with workspace_scope(job.workspace):
-        stopped = {row["delivery_id"] for row in run_sql("campaigns/hold_back", token=job.token, deliveries=going)}
+        held_back = run_sql("campaigns/hold_back", token=job.token, deliveries=going, **hashing(job.channel.key))
+    stopped = {row["delivery_id"] for row in held_back}
     return [ready[delivery_id] for delivery_id in going if delivery_id not in stopped]
 
 

@@ -15,6 +15,7 @@ from campaigns.content import TemplateError
 from campaigns.editing import EDITABLE, problems, refusal, save_campaign
 from campaigns.letters import prepare
 from campaigns.models import OPEN_STATES, Campaign, Delivery, Link, Run
+from campaigns.suppressions import ERASED
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace
@@ -139,10 +140,12 @@ def send_unknown_again(campaign: Campaign, by: Operator | None = None) -> int:
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if campaign.state not in ("running", "finished"):
         raise Conflict("wrong_state", _("The campaign is no longer in this state; load the page again."))
-    rows = Delivery.objects.filter(run__campaign=campaign, state="unknown")
+    rows = Delivery.objects.filter(run__campaign=campaign, state="unknown").exclude(reason=ERASED)
     runs = list(rows.values_list("run_id", flat=True).distinct())
-    again = Delivery.objects.filter(run_id__in=runs, state="unknown").update(
-        state="pending", reason="", detail="", next_at=timezone.now() - timedelta(minutes=1)
+    again = (
+        Delivery.objects.filter(run_id__in=runs, state="unknown")
+        .exclude(reason=ERASED)
+        .update(state="pending", reason="", detail="", next_at=timezone.now() - timedelta(minutes=1))
     )
     if again:
         Run.objects.filter(pk__in=runs).update(state="running", finished_at=None)

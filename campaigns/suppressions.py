@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.channels import get_channel
 from campaigns.models import Suppression
+from users.erasure_marks import address_mark, pads
 from workspaces.errors import DomainError
 from workspaces.models import Operator
 from workspaces.scoping import current_workspace
 from workspaces.services import audit
 
 REASONS = ("bounced", "complained", "by_hand")
+ERASED = "erased"
 
 
 def suppress(channel: str, addresses: Iterable[str], reason: str) -> None:
@@ -25,6 +29,22 @@ def suppress(channel: str, addresses: Iterable[str], reason: str) -> None:
         for address in sorted(wanted)
     ]
     Suppression.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def suppress_erased(channel: str, addresses: Iterable[str]) -> None:
+    """Keep the addresses of an erased person on the list without keeping them: as keyed hashes."""
+    suppress(channel, map(address_mark, addresses), ERASED)
+
+
+def hashing(channel: str) -> dict[str, Any]:
+    """What SQL needs to find an address among the hashed ones; `hashed` spares it the work where there are none."""
+    return {"hashed": Suppression.objects.filter(channel=channel, reason=ERASED).exists(), **pads()}
+
+
+def search(words: str) -> QuerySet[Suppression]:
+    """Addresses that hold the words, and the hash of the address that they are."""
+    found = Q(address__icontains=words) | Q(address=address_mark(words))
+    return Suppression.objects.filter(found).order_by("-at", "address")
 
 
 def add_by_hand(channel: str, text: str, by: Operator | None = None) -> int:
@@ -44,8 +64,9 @@ def add_by_hand(channel: str, text: str, by: Operator | None = None) -> int:
 
 
 def release(channel: str, address: str, by: Operator | None = None) -> bool:
-    """Take an address off the list; False when it was not on it."""
-    gone, _rows = Suppression.objects.filter(channel=channel, address=address.strip().lower()).delete()
+    """Take an address off the list, also one that is there as a hash; False when it was not on it."""
+    names = [address.strip().lower(), address_mark(address)]
+    gone, _rows = Suppression.objects.filter(channel=channel, address__in=names).delete()
     if gone:
         audit("suppression.release", channel, by, address=address)
     return bool(gone)

@@ -8,5 +8,5 @@ class LifecycleConfig(AppConfig):
         from lifecycle import models
         from users.person_tables import register
 
-        register("night", models.Standing)
-        register("stays", models.StageChange, models.ActivityChange)
+        register("night", "nobody", models.Standing)
+        register("stays", "nobody", models.StageChange, models.ActivityChange, blank={"why": {}})

@@ -6,3 +6,8 @@ from ops_platform.celery import app as celery_app  # noqa: F401
 
 class OpsPlatformConfig(AppConfig):
     name = "ops_platform"
+
+    def ready(self) -> None:
+        from ops_platform import list_exports
+
+        list_exports.register()

@@ -68,6 +68,7 @@ def answer(question: Question, workspace: Workspace) -> dict[str, Any]:
         "properties": event_reads.properties(question, workspace),
         "values": [told(question, row, workspace) for row in event_reads.values(question, workspace)],
         "all_query": query(question, None),
+        "export_query": query(question, question.value),
     }
 
 

@@ -64,6 +64,7 @@ REASONS: dict[str, Name] = {
     "deferred": _("the provider asked to come again"),
     "channel_down": _("the channel could not be reached"),
     "invalid_address": _("the address is not valid"),
+    "erased": _("the user was erased"),
 }
 JOB_STATES: dict[str, Name] = {
     "new": _("Not started"),
@@ -77,6 +78,21 @@ JOB_STATES: dict[str, Name] = {
     "paused": _("Paused"),
     "undoing": _("Taking back"),
     "undone": _("Taken back"),
+}
+EXPORT_STATES: dict[str, Name] = {
+    "due": _("Queued"),
+    "running": _("Being written"),
+    "done": pgettext_lazy("export", "Ready"),
+    "failed": _("Failed"),
+    "cancelled": _("Cancelled"),
+    "gone": pgettext_lazy("export", "Deleted"),
+}
+ERASURE_STATES: dict[str, Name] = {
+    "due": _("Queued"),
+    "first": _("Being erased"),
+    "settling": _("Waiting"),
+    "second": _("Being erased"),
+    "done": _("Done"),
 }
 ROLES: dict[str, Name] = {
     "owner": pgettext_lazy("role", "Owner"),
@@ -110,6 +126,8 @@ ACTIONS: dict[str, Name] = {
     "import.resume": pgettext_lazy("audit", "Went on with an import"),
     "import.run": pgettext_lazy("audit", "Started an import"),
     "import.undo": pgettext_lazy("audit", "Took an import back"),
+    "export.download": pgettext_lazy("audit", "Downloaded an exported list"),
+    "export.run": pgettext_lazy("audit", "Exported a list"),
     "key.create": pgettext_lazy("audit", "Made a key"),
     "key.limit": pgettext_lazy("audit", "Limited a key"),
     "key.revoke": pgettext_lazy("audit", "Revoked a key"),
@@ -119,9 +137,14 @@ ACTIONS: dict[str, Name] = {
     "member.role": pgettext_lazy("audit", "Changed a member's role"),
     "mapping.change": pgettext_lazy("audit", "Changed the meaning of events"),
     "people.consent": pgettext_lazy("audit", "Changed people's consent"),
+    "people.erase": pgettext_lazy("audit", "Erased a user"),
     "people.exclude": pgettext_lazy("audit", "Excluded people"),
+    "people.export": pgettext_lazy("audit", "Exported what is held about a user"),
     "people.include": pgettext_lazy("audit", "Counted people again"),
+    "people.merge": pgettext_lazy("audit", "Merged two IDs"),
+    "people.readmit": pgettext_lazy("audit", "Let an erased ID in again"),
     "people.tag": pgettext_lazy("audit", "Tagged people"),
+    "people.unmerge": pgettext_lazy("audit", "Took a merge of IDs back"),
     "people.untag": pgettext_lazy("audit", "Took a tag off people"),
     "segment.archive": pgettext_lazy("audit", "Archived a segment"),
     "segment.create": pgettext_lazy("audit", "Made a segment"),
@@ -160,6 +183,8 @@ KINDS: dict[str, dict[str, Name]] = {
     "delivery": DELIVERY_STATES,
     "reason": REASONS,
     "job": JOB_STATES,
+    "export": EXPORT_STATES,
+    "erasure": ERASURE_STATES,
     "role": ROLES,
     "step": STEPS,
     "audit": ACTIONS,
@@ -169,7 +194,7 @@ KINDS: dict[str, dict[str, Name]] = {
 }
 MOODS = {
     "good": {"sent", "done", "finished"},
-    "busy": {"running", "sending", "claimed", "scheduled", "due", "undoing"},
+    "busy": {"running", "sending", "claimed", "scheduled", "due", "undoing", "first", "second", "settling"},
     "bad": {"failed", "unknown"},
     "warn": {"paused", "deferred"},
 }

@@ -24,7 +24,7 @@ from ops_platform.models import Night, NightStep
 from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
 from users.identity import merge_pending
-from users.night import refresh_facts
+from users.night import NIGHT_LOCK, refresh_facts
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import set_local, workspace_scope
@@ -93,7 +93,7 @@ def run_night(workspace: Workspace, day: date, trigger: str = "command", only: s
 @contextmanager
 def _alone(workspace: Workspace) -> Iterator[None]:
     """Hold the workspace's lock, which the database lets go of when this process dies. Raises Conflict when it is taken."""
-    key = {"key": f"night:{workspace.pk}"}
+    key = {"key": NIGHT_LOCK.format(workspace.pk)}
     if not execute("select pg_try_advisory_lock(hashtextextended(%(key)s, 0)) as taken", key)[0]["taken"]:
         raise Conflict("night_running", _("A daily update of this project is running already."))
     try:

@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from ops_platform import names, numbers, person, person_ids
+from ops_platform import names, numbers, person, person_ids, person_privacy
 from ops_platform.people_list import CHANGED_AT_ONCE, SORTS, PeopleQuery
 from users import profiles
+from users.erasure import is_being_erased
 from users.identity import remaining
 from users.models import EndUser
 from workspaces.errors import DomainError
@@ -112,6 +113,7 @@ def show_person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if found.merged_into:
         return redirect("people:detail", request.workspace.slug, found.merged_into)
     context = person.read_person(request.workspace, found) | {"title": str(found), "person": found}
+    context["being_erased"] = is_being_erased(found)
     return render(
         request, "people/_person_drawer.html" if request.htmx.target == "drawer-body" else "people/detail.html", context
     )
@@ -205,6 +207,8 @@ urlpatterns = [
     path("change/", change_people, name="change"),
     path("<uuid:pk>/", show_person, name="detail"),
     path("<uuid:pk>/events/", list_events, name="events"),
+    path("<uuid:pk>/export/", person_privacy.export_person, name="export"),
+    path("<uuid:pk>/erase/", person_privacy.erase_person, name="erase"),
     path("<uuid:pk>/merge/", person_ids.merge_person, name="merge"),
     path("<uuid:pk>/unmerge/", person_ids.unmerge_person, name="unmerge"),
 ]

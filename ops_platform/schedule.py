@@ -88,6 +88,8 @@ JOBS: tuple[Job, ...] = (
     Job("identities", "every minute", "users.tasks.merge_identities", always, EVERY_MINUTE),
     Job("retention", "04:00 in the workspace's zone", "users.tasks.tidy_events", once_a_day, timedelta(days=2)),
     Job("imports", "every minute", "users.tasks.run_imports", always, EVERY_MINUTE),
+    Job("exports", "every minute", "users.tasks.run_exports", always, EVERY_MINUTE),
+    Job("erasures", "every minute", "users.tasks.run_erasures", always, EVERY_MINUTE),
 )
 
 

@@ -27,6 +27,9 @@ if not SECRET_KEY:
 LINK_KEY = env.str("LINK_KEY", default=sha256(b"links:" + SECRET_KEY.encode()).hexdigest())
 # Encrypts channel credentials at rest (see campaigns.secrets).
 SECRETS_KEY = env.str("SECRETS_KEY", default=sha256(b"secrets:" + SECRET_KEY.encode()).hexdigest())
+# Hashes the ids and addresses of erased people, so that they are known again and cannot be turned back. With another key
+# those who were erased before are strangers, and come back with the next message about them.
+ERASURE_KEY = env.str("ERASURE_KEY", default=sha256(b"erasure:" + SECRET_KEY.encode()).hexdigest())
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -234,6 +237,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"people": {"()": "workspaces.logs.WithoutPeople"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["people"]}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }

@@ -136,6 +136,7 @@ def one(segment: Segment, query: QueryDict, workspace: Workspace) -> dict[str, A
         "next": next_url(show, page.next),
         "first": query.get("after", "") != "",
         "kept": urlencode(address(show)),
+        "export_query": urlencode({"segment": str(segment.pk), **address(show)}),
     }
 
 

@@ -10,7 +10,6 @@ urlpatterns = [
     path("segments/suggest/", views.suggest, name="suggest"),
     path("segments/<uuid:pk>/", views.show_segment, name="detail"),
     path("segments/<uuid:pk>/edit/", views.edit_segment, name="edit"),
-    path("segments/<uuid:pk>/members.csv", views.export_members, name="export"),
     path("segments/<uuid:pk>/archive/", views.archive_segment, name="archive"),
     path("segments/<uuid:pk>/restore/", views.restore_segment, name="restore"),
     path("segments/<uuid:pk>/delete/", views.delete_segment, name="delete"),

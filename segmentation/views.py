@@ -22,11 +22,7 @@ from segmentation.sentence import describe
 from segmentation.vocabulary import Vocabulary
 from users.exports import csv_lines
 from workspaces.errors import DomainError
-from workspaces.models import Workspace
 from workspaces.permissions import action
-from workspaces.scoping import workspace_scope
-
-EXPORT_PAGE = 2000
 
 
 def find(pk: uuid.UUID) -> Segment:
@@ -135,26 +131,6 @@ def suggest(request: HttpRequest) -> JsonResponse:
     look_up = looked_up.get(request.GET.get("of", ""))
     about = request.GET.get("for", "").replace("\x00", "")[:200]
     return JsonResponse({"results": look_up(about) if look_up else []})
-
-
-@require_GET
-@action("exports.run", by_hand=True)
-def export_members(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """Members as CSV, or those who entered or left on a day; streamed page by page, each page in a scope of its own."""
-    with workspace_scope(request.workspace):
-        segment = find(pk)
-    rows = rows_of(segment, request.workspace, listing.shown(request.GET))
-    return file_of(csv_lines(listing.PEOPLE_HEADER, rows), segment.name)
-
-
-def rows_of(segment: Segment, workspace: Workspace, shown: listing.Shown) -> Iterator[list[Any]]:
-    """One line per person, read page by page while the answer is being sent."""
-    after: str | None = ""
-    while after is not None:
-        with workspace_scope(workspace):
-            page = listing.people(segment, shown, after, EXPORT_PAGE)
-        yield from (listing.person_row(person) for person in page.people)
-        after = page.next or None
 
 
 def file_of(pieces: Iterator[str], name: str) -> StreamingHttpResponse:

@@ -6,10 +6,18 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from users import models
+        from users.erasure_traces import erase_traces
         from users.person_tables import register
         from workspaces.sql import run_sql
 
-        register("moves", models.Event, move=lambda: run_sql("users/move_events")[0]["rows"])
-        register("own", models.EndUser, models.Consent, models.ConsentWord, models.IdentityLink, models.IdentityMerge)
-        register("own", models.ProfileChange)
-        register("night", models.Touched, models.PersonDay, models.Purchase, models.Facts)
+        register(
+            "moves",
+            "goes",
+            models.Event,
+            move=lambda: run_sql("users/move_events")[0]["rows"],
+            related={"name": "name.name"},
+        )
+        register("own", "goes", models.EndUser, models.Consent, models.ConsentWord, models.ProfileChange)
+        register("own", "by_hand", models.IdentityLink, models.IdentityMerge)
+        register("night", "goes", models.PersonDay, models.Purchase, models.Facts)
+        register("night", "by_hand", models.Touched, erase=erase_traces)

@@ -25,6 +25,13 @@ class ProfileChange(PersonModel):
 
     class Meta(PersonModel.Meta):
         db_table = "profile_change"
+        indexes = [
+            models.Index(
+                fields=["workspace"],
+                condition=models.Q(attribute__in=["referred_by", "referredBy"]),
+                name="profile_change_referred",
+            )
+        ]
         constraints = [
             models.CheckConstraint(condition=models.Q(kind__in=["add", "append", "first"]), name="profile_change_kind")
         ]

@@ -5,7 +5,7 @@ A thread prepares the next chunk while the database stores the one before: half 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +25,7 @@ from workspaces.models import Workspace
 
 MAX_ROWS = 2_000_000
 CHUNK_BYTES = 12 * 1024 * 1024
+ERASED = Refused("erased", "This user was erased: what is told of them is not kept.")
 FileRow = tuple[int, int, list[str] | Refused]
 Item = TypeVar("Item")
 
@@ -53,6 +54,20 @@ class Chunk(msgspec.Struct):
     tags: list[tuple[str, list[str]]] = []
     words: list[tuple[int, str, Word]] = []
     errors: list[tuple[int, Refused, list[str] | Refused]] = []
+
+    def leave_out(self, erased: Collection[str]) -> None:
+        """Refuse what the chunk tells of some people (ids in hex), without a word of it."""
+        names = {self.external.pop(pk) for pk in erased if pk in self.external}
+        self.people = {pk: at for pk, at in self.people.items() if pk not in erased}
+        self.profiles = [one for one in self.profiles if one.person.external_id not in names]
+        self.errors += [(line, ERASED, []) for pk, line in zip(self.who, self.lines, strict=True) if pk in erased]
+        kept = [n for n, pk in enumerate(self.who) if pk not in erased]
+        for column in ("lines", "who", "times", "events", "numbers", "rests"):
+            if told := getattr(self, column):  # rows about people have no events
+                setattr(self, column, [told[n] for n in kept])
+        places = {n: place for place, n in enumerate(kept)}
+        self.words = [(places[n], pk, word) for n, pk, word in self.words if n in places]
+        self.tags = [told for told in self.tags if told[0] not in erased]
 
 
 class ChunkReader:

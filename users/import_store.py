@@ -15,6 +15,7 @@ import msgspec
 from django.db import connection
 
 from users.csv_mapping import RowReader
+from users.erasure_marks import erased_among
 from users.import_ledger import Change, note_profiles, own_profiles
 from users.import_rows import Chunk
 from users.ingest.normal import NormalProfile
@@ -141,6 +142,9 @@ def store_people(
     people = People({})
     new = [ids[row["n"] - 1] for row in found if not row["known"]]
     if new:
+        if erased := erased_among(new):
+            chunk.leave_out(erased)
+            return store_people(workspace, chunk, reader)
         named = [reader.person(chunk.external[pk]).external_id for pk in new]
         times = array(chunk.people[pk] for pk in new)
         run_sql("users/add_people", ids=array(new), external_ids=named, identified=[True] * len(new), times=times)

@@ -119,8 +119,8 @@ def referred_to(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Those of the people whom something knows that the night does not make by itself, and that is no mere history."""
     wanted = list(ids)
     found = set(EndUser.objects.filter(merged_into__in=wanted).values_list("merged_into", flat=True))
-    for model, on_merge in registered().items():
-        if on_merge in ("moves", "own") and model is not EndUser:
+    for model, table in registered().items():
+        if table.on_merge in ("moves", "own") and model is not EndUser:
             told = Q(end_user__in=wanted)
             found |= set(model.objects.filter(told).values_list("end_user_id", flat=True))
             for name in ("known_id", "into_id", "origin_id"):
@@ -144,7 +144,7 @@ def settle_families(workspace: Workspace, people: list[EndUser]) -> None:
 def remove(ids: set[uuid.UUID]) -> None:
     """Delete people with everything that was ever computed about them."""
     wanted = list(ids)
-    for model, on_merge in registered().items():
-        if on_merge in ("night", "stays") and model is not Touched:  # the night passes over those who are gone
+    for model, table in registered().items():
+        if table.on_merge in ("night", "stays") and model is not Touched:  # the night passes over those who are gone
             model.objects.filter(end_user__in=wanted)._raw_delete("default")
     EndUser.objects.filter(pk__in=wanted)._raw_delete("default")

@@ -50,6 +50,7 @@ SENTENCES = {
     "too_long": gettext_lazy("The text is too long: at most 255 characters for ids, 200 for event names."),
     "event_too_large": gettext_lazy("The row is larger than 32 KB."),
     "number_out_of_range": gettext_lazy("The number is too large."),
+    "erased": gettext_lazy("This user was erased: what is told of them is not kept."),
     "too_many_names": gettext_lazy("The workspace has 5,000 event names: is the right column mapped as the event?"),
 }
 

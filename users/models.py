@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from users.arrival_models import Arrival, ArrivalHour
 from users.change_models import ProfileChange
+from users.erasure_models import ErasedId, Erasure
+from users.export_models import Export
 from users.identity_models import ConsentWord, IdentityLink, IdentityMerge, PeopleVersion
 from users.import_models import Import, ImportBatch, ImportRowError
 from users.person_model import PersonModel, event_id, person_id, to_person
@@ -22,8 +24,11 @@ __all__ = [
     "Consent",
     "ConsentWord",
     "EndUser",
+    "ErasedId",
+    "Erasure",
     "Event",
     "EventName",
+    "Export",
     "Facts",
     "IdentityLink",
     "IdentityMerge",
@@ -100,6 +105,10 @@ class EndUser(PersonModel):
                 fields=["workspace", "merged_into"],
                 condition=models.Q(merged_into__isnull=False),
                 name="end_user_merged",
+            ),
+            # Few were brought by somebody; an erasure looks for those it concerns.
+            models.Index(
+                fields=["workspace", "referred_by"], condition=~models.Q(referred_by=""), name="end_user_referred"
             ),
         ]
 
@@ -192,7 +201,12 @@ class PersonDay(PersonModel):
 
     class Meta(PersonModel.Meta):
         db_table = "person_day"
-        indexes = [models.Index(fields=["workspace", "day"], name="person_day_day")]
+        indexes = [
+            models.Index(fields=["workspace", "day"], name="person_day_day"),
+            models.Index(
+                fields=["workspace", "referred_by"], condition=~models.Q(referred_by=""), name="person_day_referred"
+            ),
+        ]
 
 
 class Purchase(PersonModel):

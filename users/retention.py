@@ -6,12 +6,13 @@ of theirs goes (`Workspace.events_from`, see users/sql/fold_changed.sql) and are
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import partial
 
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from users.models import IngestError
 from users.months import month_from, oldest_sure
 from users.services import in_scope
 from workspaces.models import Workspace
@@ -19,6 +20,7 @@ from workspaces.services import audit
 from workspaces.sql import execute, run_sql, sqlstate
 
 BATCH = 20_000
+KEPT_REJECTS = timedelta(days=7)
 # Months whose partition is made before their first event comes.
 AHEAD = 2
 # Somebody writes to the table at this moment.
@@ -30,12 +32,15 @@ where i.inhparent = 'public.event'::regclass order by c.relname
 
 
 def tidy_events(workspace: Workspace, now: datetime | None = None) -> dict[str, int]:
-    """Make the months to come, and let those go that the workspace keeps no longer; returns {deleted, dropped}.
+    """Make the months to come, let those go that the workspace keeps no longer, and old samples of refused items.
+
+    Returns {deleted, dropped}: events and months.
 
     A transaction per batch, so that it stands in nobody's way and goes on where it stopped.
     """
     now = now or timezone.now()
     in_scope(workspace, partial(make_months, now))
+    in_scope(workspace, partial(forget_rejects, now))
     workspace.refresh_from_db()
     months = workspace.rules.keep_events_months
     if not months:
@@ -54,6 +59,11 @@ def tidy_events(workspace: Workspace, now: datetime | None = None) -> dict[str, 
 def make_months(now: datetime) -> None:
     for ahead in range(AHEAD + 1):
         execute("select ensure_event_month(%(month)s)", {"month": month_from(now.date(), ahead)})
+
+
+def forget_rejects(now: datetime) -> None:
+    """Samples of refused items may tell of anybody, and nobody can say of whom: they are not kept long."""
+    IngestError.objects.filter(at__lt=now - KEPT_REJECTS)._raw_delete("default")
 
 
 def seal(workspace: Workspace, first: date) -> date:

@@ -65,7 +65,7 @@ def bulk_load(workspace: Workspace, events: Any, chunk: int = CHUNK) -> dict[str
     counts = {"accepted": 0, "duplicate": 0, "rejected": 0}
     for batch in normal_chunks(events, workspace.currency, chunk):
         for result in record_events(workspace, batch):
-            counts[result.status] += 1
+            counts[result.status] = counts.get(result.status, 0) + 1
     in_scope(workspace, lambda: refresh_statistics(counts["accepted"], "event", "end_user"))
     return counts
 

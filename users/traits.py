@@ -46,6 +46,7 @@ def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) 
         if not tell_all({person.pk: person for person in seen}, news).people:
             return 0
     people = {person.pk: person for person in EndUser.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
+    news = {pk: told_of for pk, told_of in news.items() if pk in people}  # others were erased a moment ago
     workspace = current_workspace()
     heard = tell_all(people, news, keep_changes(workspace, news))
     lay_changes_on(heard)
@@ -74,7 +75,8 @@ def tell_all(
     """
     heard = Heard()
     for pk, profiles in news.items():
-        person = people[pk]
+        if (person := people.get(pk)) is None:
+            continue
         owner = people.get(person.merged_into) if person.merged_into else None
         own = msgspec.convert(person.own, Own) if person.own else None
         targets: list[Told] = [bare(one) for one in (person, own, owner) if one is not None]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from users.views import imports, mapping
+from users.views import erasures, exports, imports, mapping
 
 app_name = "users"
 urlpatterns = [
@@ -15,6 +15,12 @@ urlpatterns = [
     path("imports/<uuid:pk>/cancel/", imports.cancel_import, name="cancel"),
     path("imports/<uuid:pk>/undo/", imports.undo_import, name="undo"),
     path("imports/<uuid:pk>/errors.csv", imports.download_errors, name="errors"),
+    path("exports/", exports.list_exports, name="exports"),
+    path("exports/ask/", exports.ask_export, name="ask_export"),
+    path("exports/<uuid:pk>/cancel/", exports.cancel_export, name="cancel_export"),
+    path("exports/<uuid:pk>/download/", exports.download_export, name="download_export"),
+    path("erasures/", erasures.list_erasures, name="erasures"),
+    path("erasures/readmit/", erasures.readmit, name="readmit"),
     path("events/mapping/", mapping.show_mapping, name="mapping"),
     path("events/mapping/counts/", mapping.count_events, name="counts"),
     path("events/mapping/change/", mapping.change_mapping, name="change_mapping"),

@@ -15,7 +15,7 @@ from django.utils.translation import pgettext_lazy
 from workspaces.currencies import decimals_of
 from workspaces.models import Operator, Workspace
 from workspaces.permissions import ROLES
-from workspaces.rules import LEAST_MONTHS, MOST_MONTHS, Rules
+from workspaces.rules import LEAST_MONTHS, MOST_EXPORT_DAYS, MOST_MONTHS, Rules
 
 ROLE_NAMES = {
     "owner": pgettext_lazy("role", "Owner"),
@@ -162,6 +162,13 @@ class RulesForm(forms.Form):
             "Months before this one; empty to keep all. Older events are deleted every night, for good. Metrics, orders and"
             " stages stay; conditions on single events and the history of a person see only what is kept."
         ),
+    )
+
+    keep_exports_days = forms.IntegerField(
+        label=_("Keep exported files, in days"),
+        min_value=1,
+        max_value=MOST_EXPORT_DAYS,
+        help_text=_("Files of lists that were exported are deleted after so many days."),
     )
 
     def __init__(self, data: Any = None, *, workspace: Workspace) -> None:

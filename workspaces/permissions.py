@@ -28,6 +28,9 @@ ACTIONS: dict[str, frozenset[str]] = {
     "campaigns.send": _from[OPERATOR],
     "imports.run": _from[OPERATOR],
     "exports.run": _from[OPERATOR],
+    # what is held about one person, and its end
+    "users.export": _from[ADMIN],
+    "users.erase": _from[ADMIN],
     # how the workspace is set up
     "nights.run": _from[ADMIN],
     "mapping.edit": _from[ADMIN],

@@ -8,6 +8,7 @@ from typing import Any
 # No shorter: conversions, late events and the pages look back so far.
 LEAST_MONTHS = 3
 MOST_MONTHS = 240
+MOST_EXPORT_DAYS = 90
 ROLES = ("core", "habit", "order", "refund", "pay", "passive")
 
 
@@ -44,6 +45,8 @@ class Rules:
     consent_required: bool = False
     # So many months of events before this one are kept; None = all.
     keep_events_months: int | None = None
+    # Files of exports are kept for so many days.
+    keep_exports_days: int = 7
 
     @classmethod
     def of(cls, industry: str, overrides: dict[str, Any]) -> Rules:

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace, usual_burst
 from workspaces.permissions import OWNER, ROLES
-from workspaces.rules import LEAST_MONTHS, MOST_MONTHS, PRESETS
+from workspaces.rules import LEAST_MONTHS, MOST_EXPORT_DAYS, MOST_MONTHS, PRESETS
 from workspaces.scoping import current_workspace, workspace_scope
+from workspaces.sql import execute
 from workspaces.zones import known_zones
 
 INVITATION = signing.TimestampSigner(salt="workspaces.invitation")
@@ -26,6 +27,12 @@ INVITATION_SECONDS = 7 * 86400
 def audit(action: str, target: str = "", operator: Operator | None = None, **detail: Any) -> None:
     """Add one line to the workspace's audit trail. `detail` must be JSON; never put secrets in it."""
     AuditEntry.objects.create(action=action, target=target[:200], operator=operator, detail=detail)
+
+
+def forget_in_audit(texts: list[str]) -> int:
+    """Blank the ids and addresses of an erased person in the audit trail: all of it that is ever changed. Returns how many
+    entries."""
+    return execute("select erase_from_audit(%(words)s) as entries", {"words": texts})[0]["entries"]
 
 
 def create_workspace(
@@ -212,6 +219,9 @@ def check_setting(key: str, value: Any) -> None:
         raise DomainError("invalid", _("A percentage from 1 to 100."), key)
     if key == "conversion_days" and not (isinstance(value, int) and 1 <= value <= 30):
         raise DomainError("invalid", _("A whole number from 1 to 30."), key)
+    if key == "keep_exports_days" and not (isinstance(value, int) and 1 <= value <= MOST_EXPORT_DAYS):
+        text = _("A whole number from 1 to %(most)s.") % {"most": MOST_EXPORT_DAYS}
+        raise DomainError("invalid", text, key)
     if key == "rfm_window" and not (value is None or (isinstance(value, int) and 1 <= value <= 3650)):
         raise DomainError("invalid", _("A whole number of days, or empty for all of history."), key)
     if key == "keep_events_months" and not (

@@ -2,7 +2,8 @@
 -- Everybody gets a row: pending (treated), control, or suppressed with the reason.
 -- The bucket is a hash of the campaign's salt and the person, so the same person always falls the same way.
 -- Parameters: workspace, run, segment, channel, address (column of end_user), salt, control_below (0-10000),
---   consent_required. Index: segment_member primary key is by person; the segment's rows come from a scan of the
+--   consent_required, and those of
+--   campaigns.suppressions.hashing. Index: segment_member primary key is by person; the segment's rows come from a scan of the
 --   workspace's members, once per run. Not the ORM: it is one INSERT ... SELECT over the whole audience.
 insert into delivery (
     end_user_id, workspace_id, run_id, delivery_id, channel, address, arm, state, reason, detail, bucket,
@@ -27,7 +28,7 @@ from (
             when address.value = '' then 'no_address'
             when c.opted_in is false then 'opted_out'
             when c.opted_in is null and %(consent_required)s then 'no_consent'
-            when s.address is not null then 'suppressed'
+            when s.address is not null or h.address is not null then 'suppressed'
             else ''
         end as reason
     from segment_member m
@@ -39,6 +40,9 @@ from (
         on c.end_user_id = p.id and c.workspace_id = %(workspace)s and c.channel = %(channel)s
     left join suppression s
         on s.workspace_id = %(workspace)s and s.channel = %(channel)s and s.address = lower(address.value)
+    left join suppression h
+        on h.workspace_id = %(workspace)s and h.channel = %(channel)s and h.address = case when %(hashed)s then
+            'erased:' || encode(sha256(%(outer)s || sha256(%(inner)s || convert_to(lower(address.value), 'UTF8'))), 'hex') end
     where m.workspace_id = %(workspace)s and m.segment_id = %(segment)s
 ) a
 on conflict (end_user_id, workspace_id, run_id) do nothing

@@ -1,7 +1,8 @@
 -- Hold back messages of this sender whose person has opted out, or whose address was suppressed, since the audience was
 -- frozen (sending -> suppressed). Runs after the commit of start_attempts and before the first byte leaves, so an
 -- opt-out that was acknowledged before that commit is always seen, without a lock on anybody's consent.
--- Parameters: workspace, token, deliveries. Index: delivery_id_once, consent and suppression primary keys.
+-- Parameters: workspace, token, deliveries, and those of
+-- campaigns.suppressions.hashing. Index: delivery_id_once, consent and suppression primary keys.
 -- Not the ORM: UPDATE over two outer joins.
 update delivery d
 set state = 'suppressed', reason = stopped.reason, lease_token = null, lease_until = null
@@ -11,7 +12,11 @@ from (
     left join consent c
         on c.workspace_id = %(workspace)s and c.end_user_id = o.end_user_id and c.channel = o.channel
     left join suppression s
-        on s.workspace_id = %(workspace)s and s.channel = o.channel and s.address = lower(o.address)
+        on s.workspace_id = %(workspace)s and s.channel = o.channel and s.address in (
+            lower(o.address),
+            case when %(hashed)s then
+                'erased:' || encode(sha256(%(outer)s || sha256(%(inner)s || convert_to(lower(o.address), 'UTF8'))), 'hex') end
+        )
     where o.workspace_id = %(workspace)s and o.delivery_id = any(%(deliveries)s::uuid[])
       and (c.opted_in is false or s.address is not null)
 ) stopped

@@ -1,6 +1,7 @@
 -- Of the people who match a segment's rule now (the temporary table segment_match), how many one channel reaches
 -- (reason '') and how many it does not, by reason. The reasons and their order are those of freeze_audience.sql.
--- Parameters: workspace, channel, address (column of end_user), consent_required. Index: primary keys, by person.
+-- Parameters: workspace, channel, address (column of end_user), consent_required, and those of
+-- campaigns.suppressions.hashing. Index: primary keys, by person.
 -- Not the ORM: it reads a temporary table.
 select a.reason, count(*) as people
 from (
@@ -9,7 +10,7 @@ from (
             when address.value = '' then 'no_address'
             when c.opted_in is false then 'opted_out'
             when c.opted_in is null and %(consent_required)s then 'no_consent'
-            when s.address is not null then 'suppressed'
+            when s.address is not null or h.address is not null then 'suppressed'
             else ''
         end as reason
     from segment_match m
@@ -21,5 +22,8 @@ from (
         on c.end_user_id = p.id and c.workspace_id = %(workspace)s and c.channel = %(channel)s
     left join suppression s
         on s.workspace_id = %(workspace)s and s.channel = %(channel)s and s.address = lower(address.value)
+    left join suppression h
+        on h.workspace_id = %(workspace)s and h.channel = %(channel)s and h.address = case when %(hashed)s then
+            'erased:' || encode(sha256(%(outer)s || sha256(%(inner)s || convert_to(lower(address.value), 'UTF8'))), 'hex') end
 ) a
 group by a.reason

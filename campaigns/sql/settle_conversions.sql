@@ -15,6 +15,8 @@ arms as (
     select d.end_user_id, d.run_id, o.frozen_at, o.until, o.name_id
     from delivery d
     join open_runs o on o.id = d.run_id
+    -- Deliveries of people who were erased belong to nobody any more: what was counted of them stays.
+    join end_user p on p.id = d.end_user_id and p.workspace_id = %(workspace)s
     where d.workspace_id = %(workspace)s and d.arm <> ''
 ),
 converted as (

@@ -141,6 +141,9 @@ class Postgres:
             "random_page_cost": "1.1",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            # Neither statements nor rows that were refused: they may name people, and nobody erases in a log.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
         }
         if shared is None or shared.total < 1024 * MIB:  # containers give 64 MB, too little for parallel hash joins
             settings["dynamic_shared_memory_type"] = "mmap"

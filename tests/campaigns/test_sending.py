@@ -16,11 +16,12 @@ from campaigns.links import make_url
 from campaigns.local_servers import Fault, LocalInbox
 from campaigns.models import Campaign, ChannelAccount, Delivery, Run, Suppression
 from campaigns.outcomes import storable
-from campaigns.selectors import due_channels
-from campaigns.services import cancel, copy, launch, move, send_unknown_again, start_due_runs, sweep
+from campaigns.selectors import due_channels, report
+from campaigns.services import cancel, copy, launch, move, send_unknown_again, settle_night, start_due_runs, sweep
 from campaigns.suppressions import suppress
 from campaigns.tasks import send_campaigns
 from segmentation.models import Segment
+from users.erasure import ask_erasure, run_erasure
 from users.models import EndUser
 from users.services import set_consent
 from workspaces.errors import Conflict, DomainError
@@ -126,6 +127,46 @@ def test_opting_out_while_the_message_is_about_to_leave_is_honoured(
     sending.send_due(shop, "email")
     assert states(shop, campaign) == {"sent": 2, "suppressed/opted_out": 1}
     assert len(inbox.messages()) == 2
+
+
+def test_whoever_is_erased_while_a_campaign_runs_gets_nothing_and_the_counts_stay(
+    shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One before the sender comes, one whom it holds already, one whose message is leaving; the last is unknown for good."""
+    people = make_people(shop, 5)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+    erase(shop, people[0])
+    plain = sending.run_sql
+
+    def erase_in_between(path: str, **params: Any) -> Any:
+        found = plain(path, **params)
+        if path == "campaigns/claim" and found:
+            erase(shop, people[1])
+        if path == "campaigns/start_attempts":
+            erase(shop, people[2])
+        return found
+
+    monkeypatch.setattr(sending, "run_sql", erase_in_between)
+    sending.send_due(shop, "email")
+    assert states(shop, campaign) == {"sent": 2, "suppressed/erased": 2, "unknown/erased": 1}
+    written = {message["address"] for message in inbox.messages()}
+    assert written <= {f"p{n}@example.com" for n in (2, 3, 4)} and len(written) >= 2
+    rows = deliveries(shop, campaign)
+    assert [row.arm for row in rows] == ["treated"] * 5 and sum(bool(row.address) for row in rows) == 2
+    with workspace_scope(shop):
+        sweep()
+        campaign.refresh_from_db()
+        assert campaign.state == "finished" and send_unknown_again(campaign) == 0
+        assert report(campaign).matched == 5 and Suppression.objects.filter(address__contains="@").count() == 0
+        settle_night(shop, shop.today())
+        assert report(campaign).treated.people == 5
+
+
+def erase(shop: Workspace, person: EndUser) -> None:
+    with workspace_scope(shop):
+        erasure = ask_erasure(person).pk
+    run_erasure(shop, erasure)
 
 
 # --- what can go wrong with one message -----------------------------------------------------------------------------

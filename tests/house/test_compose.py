@@ -88,6 +88,7 @@ def test_no_secret_has_a_default() -> None:
         "SECRET_KEY",
         "LINK_KEY",
         "SECRETS_KEY",
+        "ERASURE_KEY",
         "DATABASE_PASSWORD",
         "POSTGRES_PASSWORD",
         "VALKEY_PASSWORD",

@@ -54,7 +54,7 @@ where n.nspname = 'public' and c.relkind = 'm'
 union all
 select 'security definer', p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 where n.nspname = 'public' and p.prosecdef
-  and p.proname not in ('drop_empty_event_month', 'ensure_event_month', 'refresh_statistics')
+  and p.proname not in ('drop_empty_event_month', 'ensure_event_month', 'erase_from_audit', 'refresh_statistics')
 union all
 select 'foreign key without workspace', con.conname from pg_constraint con
 where con.contype = 'f' and con.conrelid in (select oid from tenant) and con.confrelid in (select oid from tenant)
@@ -184,6 +184,27 @@ def test_the_read_role_reads_its_workspace_and_writes_nothing(world: Any) -> Non
 def test_a_row_cannot_be_saved_into_another_workspace(world: Any) -> None:
     with workspace_scope(world.acme), pytest.raises(NoScope):
         EndUser(id=uuid.uuid4(), workspace=world.other, external_id="z").save()
+
+
+def test_an_erasure_changes_the_audit_trail_of_its_own_workspace_only(world: Any) -> None:
+    from workspaces.models import AuditEntry
+    from workspaces.services import audit, forget_in_audit
+
+    for workspace in (world.acme, world.other):
+        with workspace_scope(workspace):
+            audit("people.exclude", "canary", None, people=2, first=["canary", "another"])
+            audit("people.exclude", "another", None, people=2, first=["canary", "another"])
+            audit("segment.create", "canary", None, name="canary")
+    with workspace_scope(world.acme):
+        assert forget_in_audit(["canary"]) == 2 and forget_in_audit(["canary"]) == 0
+        about = AuditEntry.objects.filter(action="people.exclude").order_by("target")
+        assert [(entry.target, entry.detail) for entry in about] == [
+            ("", {}),
+            ("another", {"people": 2, "first": ["", "another"]}),
+        ]
+        assert AuditEntry.objects.get(action="segment.create").target == "canary", "what is named by operators"
+    with workspace_scope(world.other):
+        assert AuditEntry.objects.filter(target="canary").count() == 2
 
 
 def test_the_audit_trail_cannot_be_rewritten(world: Any) -> None:

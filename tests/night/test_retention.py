@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from tests import builders
 from tests.night.reading import facts, night
 from users import retention
 from users.ingest.normal import NormalEvent, PersonKey
-from users.models import Event, EventName, PersonDay, Purchase
+from users.models import Event, EventName, IngestError, PersonDay, Purchase
 from users.retention import MONTHS, tidy_events
 from users.services import record_events
 from workspaces.errors import DomainError
@@ -58,6 +58,15 @@ def test_without_the_setting_nothing_goes_and_the_months_to_come_are_made(shop):
     keep(shop, None)
     assert tidy_events(shop, datetime(2031, 1, 15, tzinfo=UTC)) == {"deleted": 0, "dropped": 0}
     assert {"event_203101", "event_203102", "event_203103"} <= months() and len(left(shop)) == 3
+
+
+def test_samples_of_refused_items_are_kept_for_a_week(shop):
+    with workspace_scope(shop):
+        for days in (6, 8):
+            IngestError.objects.create(code="x", message="", example=f"{days}", at=NOW - timedelta(days=days))
+    tidy_events(shop, NOW)
+    with workspace_scope(shop):
+        assert IngestError.objects.get().example == "6"
 
 
 def test_old_events_go_in_batches_and_every_number_stays(shop, monkeypatch):

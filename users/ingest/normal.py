@@ -124,7 +124,8 @@ class Reading(msgspec.Struct, gc=False):
 
 
 class Result(msgspec.Struct, gc=False):
-    """What became of one item: accepted, duplicate or rejected; `code`, `message` and `path` say why or what was noted."""
+    """What became of one item: accepted, duplicate, rejected, or erased as its person is; `code`, `message` and `path` say
+    why or what was noted."""
 
     status: str
     code: str = ""

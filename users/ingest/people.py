@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 from django.db import transaction
 
+from users.erasure_marks import erased_among
 from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Told
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
@@ -39,6 +40,14 @@ class Memory(msgspec.Struct):
 
 
 _memories: dict[uuid.UUID, Memory] = {}
+
+
+class Erased(Exception):
+    """Some of the people were erased; `ids` in hex. Nobody was made: begin again without what is told of these."""
+
+    def __init__(self, ids: frozenset[str]) -> None:
+        super().__init__("erased")
+        self.ids = ids
 
 
 class People(msgspec.Struct):
@@ -73,7 +82,7 @@ def keys_of(item: Told) -> Iterator[PersonKey]:
 
 
 def add_people(workspace: Workspace, items: Iterable[Told]) -> People:
-    """Make the people who are new; everybody was created when the first thing known of them happened."""
+    """Make the people who are new; everybody was created when the first thing known of them happened. Raises Erased."""
     memory = recall(workspace)
     met, people = memory.people, People()
     first: dict[PersonKey, datetime] = {}
@@ -113,7 +122,9 @@ def remember(memory: Memory, found: dict[PersonKey, Known]) -> None:
 
 
 def look_up(workspace: Workspace, first: dict[PersonKey, datetime]) -> dict[PersonKey, Known]:
-    """Find people, make those who are new, and move creations back; `first`: what is the first that was told of each."""
+    """Find people, make those who are new, and move creations back; `first`: what is the first that was told of each.
+
+    Raises Erased."""
     find, keys = hashed(workspace), list(first)
     ids = {key: find(f"{'user' if key.identified else 'anonymous'}:{key.external_id}") for key in keys}
     rows = run_sql(
@@ -122,6 +133,8 @@ def look_up(workspace: Workspace, first: dict[PersonKey, datetime]) -> dict[Pers
         times=array(at.isoformat() for at in first.values()),
     )
     if new := [keys[row["n"] - 1] for row in rows if not row["known"]]:
+        if erased := erased_among(ids[key] for key in new):
+            raise Erased(erased)
         run_sql(
             "users/add_people",
             ids=array(ids[key] for key in new),

@@ -7,7 +7,7 @@ newest word. What a transaction rolled back is never remembered in the caches of
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from io import StringIO
 from typing import Any, NamedTuple
@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 from django.db import IntegrityError, connection, transaction
 
+from users.erasure_marks import ERASED, keep_out
 from users.ingest.normal import NormalEvent, NormalProfile, Result, Told
-from users.ingest.people import People, add_people, array, hashed, tell_links, touch
+from users.ingest.people import Erased, People, add_people, array, hashed, tell_links, touch
 from users.models import EventName
 from users.months import oldest_sure
 from users.traits import region_of, save_profiles
@@ -67,7 +68,10 @@ def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
     """
     workspace = current_workspace()
     results = [ACCEPTED] * len(items)
-    people = add_people(workspace, items)
+    try:
+        people = add_people(workspace, items)
+    except Erased as strangers:
+        return write_others(items, received_at, strangers.ids)
     rows = make_rows(workspace, items, people, received_at, results)
     if rows:
         for n in store(rows):
@@ -77,6 +81,13 @@ def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
         save_profiles(profiles, people, region_of(workspace.currency))
     tell_links(workspace, items, people.ids)
     return results
+
+
+def write_others(items: Sequence[Told], received_at: datetime, erased: Collection[str]) -> list[Result]:
+    """As `write`, without the items that name somebody who was erased: those are counted and not kept."""
+    out = keep_out(items, erased)
+    written = iter(write([item for item, gone in zip(items, out, strict=True) if not gone], received_at))
+    return [ERASED if gone else next(written) for gone in out]
 
 
 def make_rows(

@@ -1,0 +1,194 @@
+"""Lists into files, in the background: a page of rows at a time, each written and noted in one transaction.
+
+The row says how many bytes of the file count. Whoever goes on after a kill cuts the rest off and begins there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from users.export_kinds import Kind, all_kinds
+from users.exports import csv_lines
+from users.models import Export
+from users.services import in_scope
+from workspaces.errors import DomainError
+from workspaces.models import Operator, Workspace
+from workspaces.scoping import current_workspace
+from workspaces.services import audit
+
+PAGE = 2_000
+# A worker that did not write a page for so long is taken for dead.
+SILENCE = timedelta(minutes=2)
+WAITING = ("due", "running")
+SHORT = 3
+
+
+def folder(workspace: Workspace) -> Path:
+    return Path(settings.MEDIA_ROOT) / "exports" / str(workspace.pk)
+
+
+def path_of(export: Export) -> Path:
+    return folder(current_workspace()) / f"{export.pk}.csv"
+
+
+def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None) -> Export:
+    """Ask for a list, in the open scope; while the same one waits or is written, that is it. Raises DomainError."""
+    workspace = current_workspace()
+    query = kind.read(workspace, asked)
+    try:
+        name = kind.name(workspace, query)
+    except LookupError as error:
+        raise DomainError("not_found", _("There is no such list any more.")) from error
+    same = sha256(msgspec.json.encode([kind.key, query], order="sorted")).hexdigest()
+    row = Export(
+        workspace=workspace, kind=kind.key, query=query, name=name[:200], same=same, asked_by=by.pk if by else None
+    )
+    Export.objects.bulk_create([row], ignore_conflicts=True)
+    export = Export.objects.filter(same=same).latest("asked_at")
+    if export.pk == row.pk:
+        audit("export.run", kind.key, by, export=str(export.pk))
+    return export
+
+
+def due_exports(now: datetime) -> list[uuid.UUID]:
+    """Exports that nobody writes, in the open scope: just asked for, or left behind by a worker that died."""
+    silent = Q(state="running") & (Q(heartbeat_at=None) | Q(heartbeat_at__lt=now - SILENCE))
+    return list(Export.objects.filter(Q(state="due") | silent).order_by("asked_at").values_list("pk", flat=True))
+
+
+def run_export(workspace: Workspace, pk: uuid.UUID) -> None:
+    """Write an export to its end, opening its own scopes; nothing when somebody else does already."""
+    token = in_scope(workspace, partial(claim, pk))
+    if token is None:
+        return
+    try:
+        while in_scope(workspace, partial(write_page, workspace, pk, token)):
+            pass
+    except (DomainError, LookupError, OSError) as problem:
+        words = problem.message if isinstance(problem, DomainError) else _("The list could not be written.")
+        in_scope(workspace, partial(fail, pk, token, words))
+
+
+def claim(pk: uuid.UUID) -> uuid.UUID | None:
+    """Take an export over; the token of whoever had it is worth nothing then."""
+    now, token = timezone.now(), uuid.uuid4()
+    export = Export.objects.select_for_update(skip_locked=True).filter(pk=pk, state__in=WAITING).first()
+    if export is None or (export.token and export.heartbeat_at and export.heartbeat_at > now - SILENCE):
+        return None
+    started = export.started_at or now
+    Export.objects.filter(pk=pk).update(state="running", token=token, heartbeat_at=now, started_at=started)
+    return token
+
+
+def write_page(workspace: Workspace, pk: uuid.UUID, token: uuid.UUID) -> bool:
+    """The next page, in the open scope; False when it was the last, or the export is no longer ours.
+
+    The row is changed before the file, and stays locked until the commit: so nobody else writes into it meanwhile.
+    """
+    mine = Export.objects.filter(pk=pk, token=token, state="running")
+    export = mine.first()
+    if export is None:
+        return False
+    kind, now, path = all_kinds()[export.kind], timezone.now(), path_of(export)
+    if export.bytes and (not path.exists() or path.stat().st_size < export.bytes):
+        export.bytes, export.rows, export.after = 0, 0, ""
+    if not export.bytes:
+        mine.update(total=kind.count(workspace, export.query))
+    rows, after = kind.page(workspace, export.query, export.after, PAGE)
+    lines = list(csv_lines(kind.header, rows))
+    text = "".join(lines if not export.bytes else lines[1:]).encode()
+    values: dict[str, Any] = {} if after else {"state": "done", "finished_at": now, "token": None}
+    still = mine.update(
+        rows=export.rows + len(rows), bytes=export.bytes + len(text), after=after, heartbeat_at=now, **values
+    )
+    if still:
+        append(path, export.bytes, text)
+    return bool(still and after)
+
+
+def append(path: Path, offset: int, text: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("ab") as file:
+        file.truncate(offset)
+        file.write(text)
+
+
+def fail(pk: uuid.UUID, token: uuid.UUID, words: str) -> None:
+    failed = Export.objects.filter(pk=pk, token=token, state="running")
+    failed.update(state="failed", error=words[:300], token=None, finished_at=timezone.now())
+
+
+def cancel_export(export: Export, by: Operator | None = None) -> bool:
+    """Stop writing; False when there was nothing to stop."""
+    stopped = Export.objects.filter(pk=export.pk, state__in=WAITING)
+    if not stopped.update(state="cancelled", token=None, finished_at=timezone.now()):
+        return False
+    path_of(export).unlink(missing_ok=True)
+    return True
+
+
+def expire_exports(workspace: Workspace, now: datetime) -> int:
+    """Delete files that are older than the workspace keeps them, in the open scope; returns how many."""
+    before = now - timedelta(days=workspace.rules.keep_exports_days)
+    rows = Export.objects.filter(state="done", finished_at__lt=before).update(state="gone")
+    delete_unnamed()
+    return rows
+
+
+def forget_in_exports(texts: Iterable[str]) -> int:
+    """Delete every file, in the open scope, since an erased person may be in it; those being written begin anew. Exports
+    that ask for one of the texts go altogether. Returns how many exports that changed."""
+    words = list(texts)
+    named = [
+        export.pk
+        for export in Export.objects.all()
+        if any(is_in(word, text) for word in words for text in (export.name, *export.query.values()))
+    ]
+    rows = Export.objects.filter(pk__in=named).delete()[0]
+    rows += Export.objects.filter(state="done").update(state="gone")
+    begun = Export.objects.filter(state="running")
+    rows += begun.update(state="due", token=None, rows=0, bytes=0, after="", total=None, started_at=None)
+    delete_unnamed()
+    return rows
+
+
+def is_in(word: str, text: str) -> bool:
+    """A short id stands in many texts by chance: it has to be all of it."""
+    return word == text or (len(word) > SHORT and word in text)
+
+
+def delete_unnamed() -> None:
+    """Delete the files that no export stands for any more, whoever left them."""
+    workspace = current_workspace()
+    kept = {str(pk) for pk in Export.objects.filter(state__in=["running", "done"]).values_list("pk", flat=True)}
+    for path in folder(workspace).glob("*.csv"):
+        if path.stem not in kept:
+            path.unlink(missing_ok=True)
+
+
+def export_job(export: Export, now: datetime | None = None) -> dict[str, Any]:
+    """Progress as shared/_progress.html draws it: rows per second, and how long what is left will take."""
+    seconds = (
+        ((export.finished_at or now or timezone.now()) - export.started_at).total_seconds() if export.started_at else 0
+    )
+    rate = export.rows / seconds if seconds > 0.1 else 0.0
+    left = round((export.total - export.rows) / rate) if rate and export.total and export.state == "running" else None
+    return {
+        "done": export.rows,
+        "total": export.total,
+        "rate": round(rate) if rate else None,
+        "seconds_left": max(0, left) if left is not None else None,
+        "active": export.state in WAITING,
+    }
