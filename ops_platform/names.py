@@ -92,6 +92,7 @@ TRIGGERS: dict[str, Name] = {
     "demo": pgettext_lazy("trigger", "With the demo data"),
 }
 ACTIONS: dict[str, Name] = {
+    "attribute.change": pgettext_lazy("audit", "Changed an attribute"),
     "campaign.cancel": pgettext_lazy("audit", "Cancelled a campaign"),
     "campaign.copy": pgettext_lazy("audit", "Copied a campaign"),
     "campaign.launch": pgettext_lazy("audit", "Launched a campaign"),

@@ -33,6 +33,7 @@ def pages() -> list[tuple[str, str, str, str]]:
         ("plus", _("New campaign"), "campaigns:new", "campaigns.edit"),
         ("database-import", _("Data imports"), "users:imports", "imports.view"),
         ("list-details", _("Event meaning"), "users:mapping", "events.view"),
+        ("id", _("Attributes"), "users:attributes", "users.view"),
         ("moon-stars", _("Daily update"), "nights:list", "nights.view"),
         ("plug", _("Connect"), "connect:show", "connect.view"),
         ("settings", _("Settings"), "workspaces:thresholds", "settings.view"),

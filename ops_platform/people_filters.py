@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ops_platform import names, numbers
+from ops_platform.people_attributes import with_attribute
 from ops_platform.people_deeds import did
 from ops_platform.people_moves import flagged_on, moved, moved_between
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
@@ -189,6 +190,7 @@ CONDITIONS: dict[str, Build] = {
     "source": came_from,
     "city": plain("u.city", "city", lambda value: _("in %(city)s") % {"city": value}),
     "tag": tagged,
+    "attribute": with_attribute,
     "reach": reachable,
     "from": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),
     "to": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),

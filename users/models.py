@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from users.arrival_models import Arrival, ArrivalHour
+from users.attribute_models import Attribute
 from users.change_models import ProfileChange
 from users.identity_models import ConsentWord, IdentityLink, IdentityMerge
 from users.import_models import Import, ImportBatch, ImportRowError
@@ -19,6 +20,7 @@ from workspaces.models import TenantModel, WorkspaceManager
 __all__ = [
     "Arrival",
     "ArrivalHour",
+    "Attribute",
     "Consent",
     "ConsentWord",
     "EndUser",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from users.attributes import note_attributes as note
 from users.identity import merge_pending
 from users.import_run import due_imports, run_import
 from users.imports import forget_files
@@ -33,3 +34,9 @@ def merge_identities(workspace: Workspace) -> dict[str, int]:
 def tidy_events(workspace: Workspace) -> dict[str, int]:
     """Make the months of events to come, and let those go that the workspace keeps no longer."""
     return tidy(workspace)
+
+
+@shared_task(base=WorkspaceTask)
+def note_attributes(workspace: Workspace) -> dict[str, int]:
+    """Add the attributes that arrived lately to the catalogue."""
+    return note(workspace, timezone.now())

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from users.views import imports, mapping
+from users.views import attributes, imports, mapping
 
 app_name = "users"
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("imports/<uuid:pk>/cancel/", imports.cancel_import, name="cancel"),
     path("imports/<uuid:pk>/undo/", imports.undo_import, name="undo"),
     path("imports/<uuid:pk>/errors.csv", imports.download_errors, name="errors"),
+    path("attributes/", attributes.show_attributes, name="attributes"),
+    path("attributes/<uuid:pk>/", attributes.show_attribute, name="attribute"),
+    path("attributes/<uuid:pk>/change/", attributes.change_attribute, name="change_attribute"),
     path("events/mapping/", mapping.show_mapping, name="mapping"),
     path("events/mapping/counts/", mapping.count_events, name="counts"),
     path("events/mapping/change/", mapping.change_mapping, name="change_mapping"),

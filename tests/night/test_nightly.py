@@ -19,7 +19,7 @@ from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
-STEPS = ["identities", "facts", "activity", "stages", "rfm", "segments", "campaigns"]
+STEPS = ["identities", "facts", "attributes", "activity", "stages", "rfm", "segments", "campaigns"]
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_a_night_left_running_by_a_killed_process_is_told_as_failed(shop):
 
 
 def test_an_unknown_step_is_refused(shop):
-    with pytest.raises(DomainError, match="facts, activity"):
+    with pytest.raises(DomainError, match="facts, attributes, activity"):
         night(shop, "2026-08-10", only="nonsense")
 
 
