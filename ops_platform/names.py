@@ -124,6 +124,8 @@ ACTIONS: dict[str, Name] = {
     "segment.restore": pgettext_lazy("audit", "Restored a segment"),
     "segment.update": pgettext_lazy("audit", "Changed a segment"),
     "settings.change": pgettext_lazy("audit", "Changed settings"),
+    "tag.bind": pgettext_lazy("audit", "Gave a tag by rule"),
+    "tag.unbind": pgettext_lazy("audit", "Took a tag's rule away"),
     "suppression.add": pgettext_lazy("audit", "Put addresses on the suppression list"),
     "suppression.release": pgettext_lazy("audit", "Took an address off the suppression list"),
 }

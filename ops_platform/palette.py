@@ -25,6 +25,7 @@ def pages() -> list[tuple[str, str, str, str]]:
         ("home", _("Today"), "home:today", "home.view"),
         ("users", _("Users"), "people:list", "users.view"),
         ("chart-grid-dots", _("Segments"), "segmentation:list", "segments.view"),
+        ("tags", _("Tags"), "segmentation:tags", "segments.view"),
         ("plus", _("New segment"), "segmentation:new", "segments.edit"),
         ("stack-2", _("Lifecycle"), "tiers:lifecycle", "tiers.view"),
         ("grid-dots", _("RFM"), "tiers:rfm", "tiers.view"),

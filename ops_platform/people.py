@@ -25,7 +25,7 @@ from workspaces.permissions import action
 
 PAGING = ("after", "before")
 # What the menu of conditions sets.
-CHOICES = ("stage", "activity", "rfm", "source", "first_order_from", "first_order_to", "who")
+CHOICES = ("stage", "activity", "rfm", "source", "tag", "first_order_from", "first_order_to", "who")
 
 
 @action("users.view")
@@ -55,6 +55,7 @@ def list_people(request: HttpRequest) -> HttpResponse:
         "kept_by_conditions": kept(request, *CHOICES),
         "choices": filter_choices(),
         "sources": sorted({row["source"] for row in page.rows if row["source"]}),
+        "tags": sorted({tag for row in page.rows for tag in row["tags"]}),
         "who": request.GET.get("who", ""),
     }
     return render(

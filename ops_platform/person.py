@@ -20,6 +20,7 @@ from ops_platform import numbers
 from ops_platform.person_ids import read_ids
 from segmentation.models import RfmChange, RfmCuts, RfmScore, SegmentMember
 from segmentation.rfm_gap import gap_sentence, gap_to_best
+from segmentation.tagging import ruled_tags
 from users.facts import FACTS
 from users.models import Consent, EndUser, Event, Facts
 from workspaces.models import Workspace
@@ -82,6 +83,7 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         "timeline": read_timeline(workspace, person.pk),
         "ids": (ids := read_ids(person)),
         "deliveries": deliveries_to(*(one.pk for one in ids if one.ended_at is None)),
+        "ruled_tags": [tag for tag in ruled_tags([person.pk]).get(person.pk, ()) if tag not in person.tags],
         "consents": list(Consent.objects.filter(end_user=person.pk)),
         "segments": list(
             SegmentMember.objects.filter(end_user=person.pk, segment__archived_at=None).select_related("segment")

@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from segmentation.conditions import get_condition
+from segmentation.models import TagRule
 from users.models import Attribute, EventName
 from workspaces.models import Workspace
 
@@ -73,6 +74,15 @@ class Query:
             alias = f"j{len(self._joins) + 1}"
             self._joins[key] = (f"left join ({sql}) {alias} on {on.format(alias=alias)}", params)
         return f"j{list(self._joins).index(key) + 1}"
+
+    def members_of(self, segment: str) -> str:
+        """Alias of the person's membership of a segment, as of its last refresh; null columns for people outside."""
+        members = "select m.end_user_id from segment_member m where m.workspace_id = %s and m.segment_id = %s"
+        return self.join(members, [self.workspace.pk, segment])
+
+    def segments_by_tag(self, tags: Iterable[str]) -> dict[str, str]:
+        """Of those tags that a rule gives, the segment whose members have it."""
+        return {tag: str(pk) for tag, pk in TagRule.objects.filter(tag__in=tags).values_list("tag", "segment")}
 
     def attribute_kind(self, name: str) -> str:
         """The type of an attribute as the catalogue has it; "" when it is not listed there."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from segmentation.models import Segment
+from segmentation.models import Segment, TagRule
 from users.attributes import list_attributes
 from users.facts import FACTS
 from users.models import Attribute, EndUser, EventName, Facts
@@ -61,8 +61,9 @@ class Vocabulary:
 
     @cached_property
     def tags(self) -> list[str]:
-        """Tags in use, the most frequent first."""
-        return [row["name"] for row in run_sql("segmentation/tag_names", most=MOST_SUGGESTED)]
+        """Tags in use, the most frequent first, and before them those given by rules."""
+        by_hand = [row["name"] for row in run_sql("segmentation/tag_names", most=MOST_SUGGESTED)]
+        return list(dict.fromkeys([*TagRule.objects.order_by("tag").values_list("tag", flat=True), *by_hand]))
 
     @cached_property
     def segments(self) -> dict[str, str]:

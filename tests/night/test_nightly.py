@@ -100,9 +100,10 @@ def test_a_step_that_fails_is_told_and_nothing_is_published(shop, monkeypatch):
         patch.setattr(nightly, "STEPS", tuple(broken))
         with pytest.raises(Exception, match="division by zero"):
             night(shop, "2026-08-11")
-    assert ledger(shop, "2026-08-11")[:4] == [
+    assert ledger(shop, "2026-08-11")[:5] == [
         ("identities", "done"),
         ("facts", "done"),
+        ("attributes", "done"),
         ("activity", "done"),
         ("stages", "failed"),
     ]
