@@ -21,8 +21,9 @@ from ops_platform.person_ids import read_ids
 from segmentation.models import RfmChange, RfmCuts, RfmScore, SegmentMember
 from segmentation.rfm_gap import gap_sentence, gap_to_best
 from segmentation.tagging import ruled_tags
+from users.consent import CHANNELS, list_topics
 from users.facts import FACTS
-from users.models import Consent, EndUser, Event, Facts
+from users.models import Consent, EndUser, Event, Facts, Topic
 from workspaces.models import Workspace
 
 EVENTS = 30
@@ -84,7 +85,9 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         "ids": (ids := read_ids(person)),
         "deliveries": deliveries_to(*(one.pk for one in ids if one.ended_at is None)),
         "ruled_tags": [tag for tag in ruled_tags([person.pk]).get(person.pk, ()) if tag not in person.tags],
-        "consents": list(Consent.objects.filter(end_user=person.pk)),
+        "consents": read_consents(person.pk, topics := list_topics()),
+        "topics": topics,
+        "channels": CHANNELS,
         "segments": list(
             SegmentMember.objects.filter(end_user=person.pk, segment__archived_at=None).select_related("segment")
         ),
@@ -97,6 +100,17 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
             if value
         ],
     }
+
+
+def read_consents(person_id: uuid.UUID, topics: list[Topic]) -> list[dict[str, Any]]:
+    """The words that stand, channels before their topics; a topic that has no name yet goes by its key."""
+    names = {topic.key: topic.name for topic in topics}
+    words = Consent.objects.filter(end_user=person_id).order_by("channel")
+    rows = []
+    for word in words.values("channel", "opted_in", "source", "at"):
+        channel, _slash, key = word["channel"].partition("/")
+        rows.append(word | {"channel": channel, "topic": names.get(key, key)})
+    return rows
 
 
 def shown_already(person: EndUser, key: str, value: Any) -> bool:
