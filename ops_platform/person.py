@@ -23,7 +23,7 @@ from segmentation.rfm_gap import gap_sentence, gap_to_best
 from segmentation.tagging import ruled_tags
 from users.consent import CHANNELS, list_topics
 from users.facts import FACTS
-from users.models import Consent, EndUser, Event, Facts, Topic
+from users.models import Attribute, Consent, EndUser, Event, Facts, Topic
 from workspaces.models import Workspace
 
 EVENTS = 30
@@ -67,7 +67,7 @@ GROUPS = (
 
 
 def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
-    """What templates/people/detail.html shows of one person; about ten queries."""
+    """What templates/people/detail.html shows of one person; about fifteen queries."""
     day = workspace.current_day or workspace.today()
     facts = Facts.objects.filter(end_user=person.pk).first()
     standing = Standing.objects.filter(end_user=person.pk).first()
@@ -91,9 +91,7 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         "segments": list(
             SegmentMember.objects.filter(end_user=person.pk, segment__archived_at=None).select_related("segment")
         ),
-        "attributes": sorted(
-            (key, value) for key, value in person.attributes.items() if not shown_already(person, key, value)
-        ),
+        "attributes": read_attributes(person),
         "addresses": [
             (channel, value)
             for channel, value in (("email", person.email), ("sms", person.phone), ("push", person.push_token))
@@ -111,6 +109,16 @@ def read_consents(person_id: uuid.UUID, topics: list[Topic]) -> list[dict[str, A
         channel, _slash, key = word["channel"].partition("/")
         rows.append(word | {"channel": channel, "topic": names.get(key, key)})
     return rows
+
+
+def read_attributes(person: EndUser) -> list[tuple[str, Any]]:
+    """(name as operators call it, value) of what was told, without what is hidden and what the page shows already."""
+    known = {row.name: row for row in Attribute.objects.filter(name__in=list(person.attributes))}
+    return sorted(
+        (str(known.get(key, key)), value)
+        for key, value in person.attributes.items()
+        if not shown_already(person, key, value) and not (key in known and known[key].hidden)
+    )
 
 
 def shown_already(person: EndUser, key: str, value: Any) -> bool:

@@ -16,7 +16,7 @@ from users.attribute_models import KINDS, Attribute
 from users.differences import compute, write_differences
 from workspaces.errors import DomainError
 from workspaces.models import Operator, Workspace
-from workspaces.scoping import current_workspace
+from workspaces.scoping import current_workspace, set_local
 from workspaces.services import audit
 from workspaces.sql import execute, run_sql
 
@@ -64,6 +64,8 @@ def look(narrowed: str = "", **params: Any) -> None:
     """Fill the temporary table `attributes_fresh`. One at a time: two could add the same names in a different order."""
     lock = {"key": f"attributes:{current_workspace().pk}"}
     execute("select pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", lock)
+    # Workers would hand every pair over to be counted here, which takes half as long again.
+    set_local("max_parallel_workers_per_gather", "0")
     compute("attributes_found", "users/attributes_found", narrowed, **params)
     compute("attributes_fresh", "users/attributes_fresh", personal=PERSONAL, most=MOST)
 

@@ -3,13 +3,21 @@
 -- Names beyond the limit are left out, those that fewest people have.
 -- Parameters: workspace, personal (pattern of names), most. Reads the temporary table `attributes_found`.
 -- Not the ORM: it joins a temporary table.
-with names as (
+with found as (
+    select
+        name, kind, people, example,
+        coalesce(to_timestamp(first_rank / 1000000.0), first_created) as first_at,
+        coalesce(to_timestamp(last_rank / 1000000.0), last_created) as last_at
+    from attributes_found
+    where kind is not null and length(name) <= 255
+),
+names as (
     select
         coalesce(a.name, f.name) as name, a.kind as known, a.personal, a.first_at as known_at,
         (array_agg(f.kind order by f.first_at, f.people desc, f.kind))[1] as earliest,
         bool_or(f.kind = 'text') as texts,
         min(f.first_at) as first_at, max(f.last_at) as last_at, coalesce(sum(f.people), 0)::integer as people, a.last_at as seen_at
-    from attributes_found f
+    from found f
     full join (select * from attribute where workspace_id = %(workspace)s) a on a.name = f.name
     group by 1, a.kind, a.personal, a.first_at, a.last_at
 ),
@@ -27,7 +35,7 @@ others as (
         (array_agg(f.kind order by f.people desc, f.kind))[1] as other_kind,
         (array_agg(f.example order by f.people desc, f.kind))[1] as other_value
     from typed t
-    join attributes_found f on f.name = t.name and f.kind <> t.kind and not (f.kind = 'time' and t.kind = 'text')
+    join found f on f.name = t.name and f.kind <> t.kind and not (f.kind = 'time' and t.kind = 'text')
     where f.people > 0
     group by t.name
 )
