@@ -37,8 +37,11 @@ class Measured:
     sample: list[uuid.UUID]
 
 
-def measure_reach(segment: Segment) -> Measured:
-    """The segment's rule as of now, against every channel. Raises DomainError when the rule takes too long to run."""
+def measure_reach(segment: Segment, topic: str = "") -> Measured:
+    """The segment's rule as of now, against every channel, for a message about a topic if given.
+
+    Raises DomainError when the rule takes too long to run.
+    """
     workspace = current_workspace()
     match_people(segment.definition, workspace, workspace.today(), PAGE_SECONDS)
     found = {}
@@ -46,6 +49,7 @@ def measure_reach(segment: Segment) -> Measured:
         rows = run_sql(
             "campaigns/reach",
             channel=channel.key,
+            topic=topic,
             address=channel.address_attribute,
             consent_required=workspace.rules.consent_required,
             **hashing(channel.key),
@@ -70,6 +74,7 @@ def freeze(run: Run, campaign: Campaign) -> None:
         run=run.pk,
         segment=campaign.segment_id,
         channel=campaign.channel,
+        topic=campaign.topic,
         address=get_channel(campaign.channel).address_attribute,
         salt=campaign.salt,
         control_below=round(campaign.control_percent * 100),

@@ -28,7 +28,7 @@ from workspaces.scoping import current_workspace
 
 MOST_NAMED = 5
 CONFIRM_ABOVE = 1000
-PLAIN_FIELDS = ("name", "channel", "segment", "control_percent", "conversion_event", "conversion_days")
+PLAIN_FIELDS = ("name", "channel", "segment", "topic", "control_percent", "conversion_event", "conversion_days")
 PROFILE_LABELS = {
     "name": lambda: pgettext("person", "Name"),
     "external_id": lambda: _("User ID"),
@@ -56,6 +56,7 @@ class Draft:
             "name": campaign.name,
             "channel": campaign.channel,
             "segment": str(campaign.segment_id or segment),
+            "topic": campaign.topic,
             "control_percent": f"{campaign.control_percent:f}".rstrip("0").rstrip(".")
             if campaign.control_percent
             else "0",

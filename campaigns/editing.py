@@ -19,7 +19,7 @@ from campaigns.letters import contexts_of, prepare, workspace_context, write
 from campaigns.models import Campaign, ChannelAccount
 from campaigns.secrets import unseal
 from segmentation.models import Segment
-from users.models import EndUser, person_id
+from users.models import EndUser, Topic, person_id
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace, workspace_scope
@@ -35,7 +35,7 @@ SENTENCES = {
 
 
 def save_campaign(campaign: Campaign | None, values: dict[str, Any], by: Operator | None = None) -> Campaign:
-    """Create or change a draft. `values`: name, channel, segment (id), content, control_percent, conversion_event,
+    """Create or change a draft. `values`: name, channel, segment (id), topic (key), content, control_percent, conversion_event,
     conversion_days. Raises DomainError naming the field; Conflict once the campaign has been sent."""
     if campaign is None:
         days = current_workspace().rules.conversion_days
@@ -45,6 +45,7 @@ def save_campaign(campaign: Campaign | None, values: dict[str, Any], by: Operato
     campaign.name = check_name(values.get("name", campaign.name))
     campaign.channel = check_channel(values.get("channel", campaign.channel)).key
     campaign.segment_id = check_segment(values.get("segment", campaign.segment_id))
+    campaign.topic = check_topic(values.get("topic", campaign.topic))
     campaign.content = check_content(campaign.channel, values.get("content", campaign.content))
     campaign.control_percent = check_percent(values.get("control_percent", campaign.control_percent))
     campaign.conversion_event = check_text(
@@ -85,6 +86,13 @@ def check_segment(value: Any) -> uuid.UUID | None:
         return Segment.objects.get(pk=uuid.UUID(str(value)), archived_at=None).pk
     except (Segment.DoesNotExist, ValueError) as error:
         raise DomainError("not_found", _("This segment does not exist."), "segment") from error
+
+
+def check_topic(value: Any) -> str:
+    key = str(value or "")
+    if key and ("\0" in key or not Topic.objects.filter(key=key).exists()):
+        raise DomainError("not_found", _("There is no such topic."), "topic")
+    return key
 
 
 def check_percent(value: Any) -> Decimal:

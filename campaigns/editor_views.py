@@ -21,6 +21,7 @@ from campaigns.services import launch
 from campaigns.tasks import send_campaigns
 from campaigns.views import find, go
 from segmentation.models import Segment
+from users.consent import list_topics
 from users.models import EndUser, EventName
 from workspaces.errors import Conflict, DomainError
 from workspaces.permissions import action
@@ -73,6 +74,7 @@ def editor(request: HttpRequest, draft: desk.Draft, campaign: Campaign | None, s
         "draft": draft,
         "panels": draft.panels(),
         "segments": list(Segment.objects.filter(archived_at=None).order_by("name").values("pk", "name", "size")),
+        "topics": list_topics(),
         "events": list(EventName.objects.order_by("name").values_list("name", flat=True)[:500]),
         "groups": desk.merge_fields(request.workspace),
     }
@@ -87,7 +89,7 @@ def show_reach(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {"segment": segment}
     if segment:
         try:
-            measured = measure_reach(segment)
+            measured = measure_reach(segment, request.GET.get("topic", "").replace("\0", "")[:40])
         except DomainError as error:
             context["error"] = error.message
         else:
@@ -170,7 +172,7 @@ def measure(campaign: Campaign) -> tuple[Measured | None, str]:
     if campaign.segment is None:
         return None, ""
     try:
-        return measure_reach(campaign.segment), ""
+        return measure_reach(campaign.segment, campaign.topic), ""
     except DomainError as error:
         return None, error.message
 

@@ -25,6 +25,8 @@ class Campaign(TenantModel):
     segment = models.ForeignKey(
         "segmentation.Segment", on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
     )
+    # The key of the topic it is about (users/consent.py): whoever opted out of that is left out. "": no topic.
+    topic = models.CharField(max_length=40, blank=True, default="", db_default="")
     # The content fields the channel declares: subject, body, title, url, template code …
     content = models.JSONField(default=dict)
     state = models.CharField(max_length=10, default="draft")
@@ -99,8 +101,8 @@ class Delivery(PersonModel):
     # Drawn when the audience is frozen: treated, control, or empty for those who could not be reached then.
     arm = models.CharField(max_length=8, blank=True)
     state = models.CharField(max_length=10, default="pending")
-    # Why it was not sent: no_address, opted_out, no_consent, suppressed, control, cancelled, template_error, refused,
-    # gave_up, no_answer, sender_died, erased; while it waits: deferred, channel_down.
+    # Why it was not sent: no_address, opted_out, topic_opted_out, no_consent, suppressed, control, cancelled,
+    # template_error, refused, gave_up, no_answer, sender_died, erased; while it waits: deferred, channel_down.
     reason = models.CharField(max_length=40, blank=True)
     detail = models.CharField(max_length=300, blank=True)
     # 0–9999, from the campaign's salt: the same person always falls the same way.

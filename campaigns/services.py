@@ -160,6 +160,7 @@ def copy(campaign: Campaign, by: Operator | None = None) -> Campaign:
         "name": _("%(name)s (copy)") % {"name": campaign.name[:80]},
         "channel": campaign.channel,
         "segment": campaign.segment_id,
+        "topic": campaign.topic,
         "content": campaign.content,
         "control_percent": campaign.control_percent,
         "conversion_event": campaign.conversion_event,

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from campaigns.letters import contexts_of, fill_link
 from campaigns.links import Purpose, Ticket, read_token
-from campaigns.models import Delivery, Feedback, Link
+from campaigns.models import Delivery, Feedback, Link, Run
+from users.models import Topic
 from users.services import set_consent
 from workspaces.models import Workspace
 from workspaces.scoping import current_workspace, workspace_scope
@@ -89,18 +90,30 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     return HttpResponseRedirect(target)
 
 
+def topic_of(delivery: Delivery) -> Topic | None:
+    """What the message was about, if its campaign says so."""
+    key = Run.objects.filter(pk=delivery.run_id).values_list("campaign__topic", flat=True).first()
+    return Topic.objects.filter(key=key).first() if key else None
+
+
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """RFC 8058: a POST unsubscribes at once, without cookie or redirect; a GET only shows the button (scanners GET)."""
+    """RFC 8058: a POST unsubscribes at once, without cookie or redirect; a GET only shows the buttons (scanners GET).
+
+    From everything on the channel, unless the person chose the topic only.
+    """
     found = find("unsubscribe", token)
     if found is None:
         return invalid_link(request)
     workspace, ticket = found
     with workspace_scope(workspace):
         delivery = Delivery.objects.filter(delivery_id=ticket.delivery_id).first()
+        topic = topic_of(delivery) if delivery else None
+        only = topic is not None and request.POST.get("only") == "topic"
         if delivery and request.method == "POST":
-            set_consent([delivery.end_user_id], delivery.channel, False, "unsubscribe_link")
+            channel = f"{delivery.channel}/{topic.key}" if only and topic else delivery.channel
+            set_consent([delivery.end_user_id], channel, False, "unsubscribe_link")
             note(delivery, "unsubscribe", "unsubscribed_at")
-    page = {"name": workspace.name, "done": request.method == "POST"}
+    page = {"name": workspace.name, "done": request.method == "POST", "topic": topic, "only": only}
     return render(request, "campaigns/unsubscribe.html", page)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import channel_views, editor_views, views
+from campaigns import channel_views, editor_views, topic_views, views
 
 app_name = "campaigns"
 urlpatterns = [
@@ -26,6 +26,9 @@ urlpatterns = [
     path("channels/", channel_views.list_channels, name="channels"),
     path("channels/<str:key>/", channel_views.edit_channel, name="channel"),
     path("channels/<str:key>/test/", channel_views.test_channel, name="channel_test"),
+    path("topics/", topic_views.show_topics, name="topics"),
+    path("topics/add/", topic_views.add_topic, name="add_topic"),
+    path("topics/<uuid:pk>/change/", topic_views.change_topic, name="change_topic"),
     path("suppressions/", channel_views.list_suppressions, name="suppressions"),
     path("suppressions/add/", channel_views.add_suppressions, name="suppressions_add"),
     path("suppressions/remove/", channel_views.remove_suppression, name="suppressions_remove"),

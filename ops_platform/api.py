@@ -20,6 +20,7 @@ from lifecycle.stages import all_stages
 from ops_platform.models import Night, NightStep
 from segmentation.models import RfmScore
 from segmentation.rfm import GROUPS
+from segmentation.tagging import all_tags, ruled_tags
 from users.identity import merge_people, person_behind, undo_merge
 from users.models import EndUser, Facts, person_id
 from workspaces.authentication import WorkspaceAPIView
@@ -92,7 +93,7 @@ class UserPage(serializers.Serializer):
 
 
 def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
-    """People with their ids, facts, standing and RFM, in four queries whatever their number."""
+    """People with their ids, tags, facts, standing and RFM, in six queries whatever their number."""
     ids = [person.pk for person in people]
     merged: dict[uuid.UUID | None, list[EndUser]] = {}
     for one in EndUser.objects.filter(merged_into__in=ids).order_by("-identified", "external_id"):
@@ -101,10 +102,11 @@ def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
         {row.end_user_id: row for row in model.objects.filter(end_user_id__in=ids)}
         for model in (Facts, Standing, RfmScore)
     ]
-    plain = ("id", "external_id", "name", "email", "phone", "city", "source", "tags", "attributes", "created_at")
+    plain = ("id", "external_id", "name", "email", "phone", "city", "source", "attributes", "created_at")
+    ruled = ruled_tags(ids)
     return [
         {name: getattr(person, name) for name in plain}
-        | {"as_of": current_workspace().current_day}
+        | {"as_of": current_workspace().current_day, "tags": all_tags(person.tags, ruled.get(person.pk, ()))}
         | {
             "ids": [
                 {"external_id": one.external_id, "visitor": not one.identified}

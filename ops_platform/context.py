@@ -47,7 +47,7 @@ PLACES = (
         "settings",
         "workspaces:thresholds",
         ",",
-        ("workspaces", "nights", "connect", "users:mapping"),
+        ("workspaces", "nights", "connect", "users:mapping", "users:attributes", "users:attribute"),
     ),
 )
 # On a phone: the first four, and a sheet with the rest.

@@ -46,6 +46,7 @@ DELIVERY_STATES: dict[str, Name] = {
 REASONS: dict[str, Name] = {
     "no_address": _("no address on this channel"),
     "opted_out": _("opted out"),
+    "topic_opted_out": _("opted out of this topic"),
     "no_consent": _("has not agreed"),
     "suppressed": _("on the suppression list"),
     "capped": _("frequency cap reached"),
@@ -108,6 +109,7 @@ TRIGGERS: dict[str, Name] = {
     "demo": pgettext_lazy("trigger", "With the demo data"),
 }
 ACTIONS: dict[str, Name] = {
+    "attribute.change": pgettext_lazy("audit", "Changed an attribute"),
     "campaign.cancel": pgettext_lazy("audit", "Cancelled a campaign"),
     "campaign.copy": pgettext_lazy("audit", "Copied a campaign"),
     "campaign.launch": pgettext_lazy("audit", "Launched a campaign"),
@@ -152,6 +154,10 @@ ACTIONS: dict[str, Name] = {
     "segment.restore": pgettext_lazy("audit", "Restored a segment"),
     "segment.update": pgettext_lazy("audit", "Changed a segment"),
     "settings.change": pgettext_lazy("audit", "Changed settings"),
+    "topic.create": pgettext_lazy("audit", "Made a topic"),
+    "topic.rename": pgettext_lazy("audit", "Renamed a topic"),
+    "tag.bind": pgettext_lazy("audit", "Gave a tag by rule"),
+    "tag.unbind": pgettext_lazy("audit", "Took a tag's rule away"),
     "suppression.add": pgettext_lazy("audit", "Put addresses on the suppression list"),
     "suppression.release": pgettext_lazy("audit", "Took an address off the suppression list"),
 }

@@ -23,6 +23,7 @@ from lifecycle.services import assign_stages, flag_activity
 from ops_platform.models import Night, NightStep
 from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
+from users.attributes import count_attributes
 from users.identity import merge_pending
 from users.night import NIGHT_LOCK, refresh_facts
 from workspaces.errors import Conflict, DomainError
@@ -50,6 +51,7 @@ def merge_identities(workspace: Workspace, day: date) -> Counts:
 STEPS: tuple[Step, ...] = (
     Step("identities", gettext_lazy("Identities"), merge_identities),
     Step("facts", gettext_lazy("Metrics"), refresh_facts),
+    Step("attributes", gettext_lazy("Attributes"), count_attributes),
     Step("activity", gettext_lazy("Activity flags"), flag_activity),
     Step("stages", gettext_lazy("Lifecycle stages"), assign_stages),
     Step("rfm", gettext_lazy("RFM"), score_rfm),

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from ops_platform import names, numbers, person, person_ids, person_privacy
 from ops_platform.people_list import CHANGED_AT_ONCE, SORTS, PeopleQuery
 from users import profiles
+from users.consent import consent_key, set_consent
 from users.erasure import is_being_erased
 from users.identity import remaining
 from users.models import EndUser
@@ -26,7 +27,7 @@ from workspaces.permissions import action
 
 PAGING = ("after", "before")
 # What the menu of conditions sets.
-CHOICES = ("stage", "activity", "rfm", "source", "first_order_from", "first_order_to", "who")
+CHOICES = ("stage", "activity", "rfm", "source", "tag", "first_order_from", "first_order_to", "who")
 
 
 @action("users.view")
@@ -56,6 +57,7 @@ def list_people(request: HttpRequest) -> HttpResponse:
         "kept_by_conditions": kept(request, *CHOICES),
         "choices": filter_choices(),
         "sources": sorted({row["source"] for row in page.rows if row["source"]}),
+        "tags": sorted({tag for row in page.rows for tag in row["tags"]}),
         "who": request.GET.get("who", ""),
     }
     return render(
@@ -178,7 +180,25 @@ def include_people(request: HttpRequest, people: list[uuid.UUID]) -> str:
     return ngettext("%(n)s person counts again.", "%(n)s people count again.", done) % {"n": done}
 
 
+def opt_out(request: HttpRequest, people: list[uuid.UUID]) -> str:
+    done = say_consent(request, people, opted_in=False)
+    return ngettext("%(n)s person opted out.", "%(n)s people opted out.", done) % {"n": done}
+
+
+def opt_in(request: HttpRequest, people: list[uuid.UUID]) -> str:
+    done = say_consent(request, people, opted_in=True)
+    return ngettext("%(n)s person opted in.", "%(n)s people opted in.", done) % {"n": done}
+
+
+def say_consent(request: HttpRequest, people: list[uuid.UUID], *, opted_in: bool) -> int:
+    """Keep what people told an operator, on the channel and topic of the form."""
+    key = consent_key(request.POST.get("channel"), request.POST.get("topic"))
+    return set_consent(people, key, opted_in, "operator", by=request.user)
+
+
 VERBS = {
+    "opt_out": opt_out,
+    "opt_in": opt_in,
     "tag": tag_people,
     "tag_everybody": tag_everybody,
     "untag": untag_people,

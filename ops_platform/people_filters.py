@@ -15,11 +15,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ops_platform import names, numbers
+from ops_platform.people_attributes import with_attribute
 from ops_platform.people_deeds import did
 from ops_platform.people_moves import flagged_on, moved, moved_between
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
 from segmentation.conditions import get_condition
-from segmentation.models import Segment
+from segmentation.models import Segment, TagRule
 from segmentation.vocabulary import Vocabulary
 from workspaces.models import Workspace
 
@@ -85,9 +86,14 @@ def came_from(value: str, query: Mapping[str, str], workspace: Workspace) -> Par
 def tagged(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     if "\x00" in value:
         raise BadValue(value)
-    return Part(
-        "u.tags @> %(tag)s::jsonb", {"tag": json.dumps([value])}, "", _("tagged “%(tag)s”") % {"tag": value}, ("tag",)
-    )
+    sql, params = "u.tags @> %(tag)s::jsonb", {"tag": json.dumps([value])}
+    if rule := TagRule.objects.filter(tag=value).first():
+        sql = (
+            f"({sql} or exists (select from segment_member m where m.end_user_id = u.id"
+            " and m.workspace_id = %(workspace)s and m.segment_id = %(tag_segment)s))"
+        )
+        params["tag_segment"] = str(rule.segment_id)
+    return Part(sql, params, "", _("tagged “%(tag)s”") % {"tag": value}, ("tag",))
 
 
 def scored(column: str, parameter: str) -> Build:
@@ -189,6 +195,7 @@ CONDITIONS: dict[str, Build] = {
     "source": came_from,
     "city": plain("u.city", "city", lambda value: _("in %(city)s") % {"city": value}),
     "tag": tagged,
+    "attribute": with_attribute,
     "reach": reachable,
     "from": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),
     "to": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),

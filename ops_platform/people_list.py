@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from ops_platform.people_filters import CONDITIONS
 from ops_platform.people_parts import BadValue, Part
+from segmentation.tagging import all_tags, ruled_tags
 from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.sql import execute, read_sql
@@ -122,8 +123,9 @@ class PeopleQuery:
             joins=joins, where=where, sort=sort.expression, way=way, outward="desc", limit=PAGE + 1
         )
         rows = execute(sql, params)
+        ruled = ruled_tags(row["id"] for row in rows)
         for row in rows:
-            row["tags"] = json.loads(row["tags"])  # raw SQL gives JSON as text
+            row["tags"] = all_tags(json.loads(row["tags"]), ruled.get(row["id"], ()))  # raw SQL gives JSON as text
         more = len(rows) > PAGE
         rows = rows[1:] if more and backwards else rows[:PAGE]
         return Page(

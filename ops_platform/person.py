@@ -20,8 +20,10 @@ from ops_platform import numbers
 from ops_platform.person_ids import read_ids
 from segmentation.models import RfmChange, RfmCuts, RfmScore, SegmentMember
 from segmentation.rfm_gap import gap_sentence, gap_to_best
+from segmentation.tagging import ruled_tags
+from users.consent import CHANNELS, list_topics
 from users.facts import FACTS
-from users.models import Consent, EndUser, Event, Facts
+from users.models import Attribute, Consent, EndUser, Event, Facts, Topic
 from workspaces.models import Workspace
 
 EVENTS = 30
@@ -65,7 +67,7 @@ GROUPS = (
 
 
 def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
-    """What templates/people/detail.html shows of one person; about ten queries."""
+    """What templates/people/detail.html shows of one person; about fifteen queries."""
     day = workspace.current_day or workspace.today()
     facts = Facts.objects.filter(end_user=person.pk).first()
     standing = Standing.objects.filter(end_user=person.pk).first()
@@ -82,19 +84,41 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         "timeline": read_timeline(workspace, person.pk),
         "ids": (ids := read_ids(person)),
         "deliveries": deliveries_to(*(one.pk for one in ids if one.ended_at is None)),
-        "consents": list(Consent.objects.filter(end_user=person.pk)),
+        "ruled_tags": [tag for tag in ruled_tags([person.pk]).get(person.pk, ()) if tag not in person.tags],
+        "consents": read_consents(person.pk, topics := list_topics()),
+        "topics": topics,
+        "channels": CHANNELS,
         "segments": list(
             SegmentMember.objects.filter(end_user=person.pk, segment__archived_at=None).select_related("segment")
         ),
-        "attributes": sorted(
-            (key, value) for key, value in person.attributes.items() if not shown_already(person, key, value)
-        ),
+        "attributes": read_attributes(person),
         "addresses": [
             (channel, value)
             for channel, value in (("email", person.email), ("sms", person.phone), ("push", person.push_token))
             if value
         ],
     }
+
+
+def read_consents(person_id: uuid.UUID, topics: list[Topic]) -> list[dict[str, Any]]:
+    """The words that stand, channels before their topics; a topic that has no name yet goes by its key."""
+    names = {topic.key: topic.name for topic in topics}
+    words = Consent.objects.filter(end_user=person_id).order_by("channel")
+    rows = []
+    for word in words.values("channel", "opted_in", "source", "at"):
+        channel, _slash, key = word["channel"].partition("/")
+        rows.append(word | {"channel": channel, "topic": names.get(key, key)})
+    return rows
+
+
+def read_attributes(person: EndUser) -> list[tuple[str, Any]]:
+    """(name as operators call it, value) of what was told, without what is hidden and what the page shows already."""
+    known = {row.name: row for row in Attribute.objects.filter(name__in=list(person.attributes))}
+    return sorted(
+        (str(known.get(key, key)), value)
+        for key, value in person.attributes.items()
+        if not shown_already(person, key, value) and not (key in known and known[key].hidden)
+    )
 
 
 def shown_already(person: EndUser, key: str, value: Any) -> bool:

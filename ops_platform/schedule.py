@@ -86,6 +86,7 @@ JOBS: tuple[Job, ...] = (
     Job("night", "03:00 in the workspace's zone", "ops_platform.tasks.run_night", due_nights),
     Job("campaigns", "every minute", "campaigns.tasks.send_campaigns", always, EVERY_MINUTE),
     Job("identities", "every minute", "users.tasks.merge_identities", always, EVERY_MINUTE),
+    Job("attributes", "every minute", "users.tasks.note_attributes", always, EVERY_MINUTE),
     Job("retention", "04:00 in the workspace's zone", "users.tasks.tidy_events", once_a_day, timedelta(days=2)),
     Job("imports", "every minute", "users.tasks.run_imports", always, EVERY_MINUTE),
     Job("exports", "every minute", "users.tasks.run_exports", always, EVERY_MINUTE),

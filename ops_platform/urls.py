@@ -32,6 +32,8 @@ urlpatterns = [
     path("", include("users.ingest.urls")),
     path("t/", include("campaigns.public_urls")),
     path("api/v1/", include("ops_platform.privacy_api")),
+    path("api/v1/", include("ops_platform.tag_api")),
+    path("api/v1/", include("users.consent_api")),
     path("api/v1/", include("ops_platform.api")),
     path("api/v1/", include("users.api")),
     path("api/v1/", include("segmentation.api")),

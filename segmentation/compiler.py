@@ -12,7 +12,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from segmentation.conditions import get_condition
-from users.models import EventName
+from segmentation.models import TagRule
+from users.models import Attribute, EventName
 from workspaces.models import Workspace
 
 Sql = tuple[str, list[Any]]
@@ -39,6 +40,7 @@ class Query:
         self._counters: dict[str, tuple[str, list[Any]]] = {}
         self._counted: dict[str, int | None] = {}
         self._earliest: list[datetime | None] = []
+        self._kinds: dict[str, str] = {}
 
     def facts(self) -> str:
         """Alias of the person's facts; null columns for people without any."""
@@ -72,6 +74,21 @@ class Query:
             alias = f"j{len(self._joins) + 1}"
             self._joins[key] = (f"left join ({sql}) {alias} on {on.format(alias=alias)}", params)
         return f"j{list(self._joins).index(key) + 1}"
+
+    def members_of(self, segment: str) -> str:
+        """Alias of the person's membership of a segment, as of its last refresh; null columns for people outside."""
+        members = "select m.end_user_id from segment_member m where m.workspace_id = %s and m.segment_id = %s"
+        return self.join(members, [self.workspace.pk, segment])
+
+    def segments_by_tag(self, tags: Iterable[str]) -> dict[str, str]:
+        """Of those tags that a rule gives, the segment whose members have it."""
+        return {tag: str(pk) for tag, pk in TagRule.objects.filter(tag__in=tags).values_list("tag", "segment")}
+
+    def attribute_kind(self, name: str) -> str:
+        """The type of an attribute as the catalogue has it; "" when it is not listed there."""
+        if name not in self._kinds:
+            self._kinds[name] = Attribute.objects.filter(name=name).values_list("kind", flat=True).first() or ""
+        return self._kinds[name]
 
     def count_events(self, name: str, days: int | None, only: str = "", params: Iterable[Any] = ()) -> str:
         """An expression: how many events of this name each person did in the window. `only` filters on `e`, the event.

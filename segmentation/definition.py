@@ -83,6 +83,11 @@ def segments_named(definition: Definition) -> set[str]:
     return {node["segment"] for _path, node in conditions_of(definition) if node["kind"] == "segment"}
 
 
+def tags_named(definition: Definition) -> set[str]:
+    """The tags that the rule asks for."""
+    return {tag for _path, node in conditions_of(definition) if node["kind"] == "tag" for tag in node["tags"]}
+
+
 def as_rows(definition: Definition) -> list[tuple[bool, Definition]] | None:
     """The rule as a plain list of (negated, condition) that must all hold; None when it is more than that.
 

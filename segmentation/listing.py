@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from segmentation import selectors
-from segmentation.models import Segment, SegmentDay
+from segmentation.models import Segment, SegmentDay, TagRule
 from segmentation.sentence import describe
 from segmentation.vocabulary import Vocabulary
 from users.models import EndUser
@@ -129,6 +129,7 @@ def one(segment: Segment, query: QueryDict, workspace: Workspace) -> dict[str, A
         "reach": reach_of(segment, workspace),
         "owner": Operator.objects.filter(pk=segment.owner).first() if segment.owner else None,
         "users": [*map(str, selectors.segments_using(segment)), *selectors.users_of(segment)],
+        "tags": [rule.tag for rule in TagRule.objects.filter(segment=segment).order_by("tag")],
         "page": page,
         "show": show[0],
         "on": show[1],

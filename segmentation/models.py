@@ -104,6 +104,22 @@ class SegmentMember(PersonModel):
         indexes = [models.Index(fields=["workspace", "segment", "end_user"], name="segment_member_page")]
 
 
+class TagRule(TenantModel):
+    """A tag that everybody in a segment has (segmentation/tagging.py)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tag = models.CharField(max_length=50)
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        db_table = "tag_rule"
+        constraints = [models.UniqueConstraint(fields=["workspace", "tag"], name="tag_rule_once")]
+
+    def __str__(self) -> str:
+        return self.tag
+
+
 class SegmentChange(PersonModel):
     """Entering or leaving a segment on a day."""
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from segmentation.compiler import compile_definition
-from segmentation.definition import Definition, parse, segments_named
-from segmentation.models import Segment
+from segmentation.definition import Definition, parse, segments_named, tags_named
+from segmentation.models import Segment, TagRule
 from segmentation.selectors import reading, segments_using, users_of
 from segmentation.vocabulary import Vocabulary
 from workspaces.errors import Conflict, DomainError
@@ -82,12 +82,24 @@ def check_definition(raw: Any, segment: Segment | None = None) -> Definition:
 def reachable_segments(definition: Definition) -> set[str]:
     """Ids of all segments that a rule refers to, and those refer to, and so on."""
     rules = {str(pk): rule for pk, rule in Segment.objects.values_list("pk", "definition")}
+    ruled = segments_by_tag()
     found: set[str] = set()
-    waiting = segments_named(definition)
+    waiting = refers_to(definition, ruled)
     while waiting:
         found |= waiting
-        waiting = {name for known in waiting for name in segments_named(rules.get(known) or {})} - found
+        waiting = {name for known in waiting for name in refers_to(rules.get(known) or {}, ruled)} - found
     return found
+
+
+def refers_to(definition: Definition, ruled: dict[str, str]) -> set[str]:
+    """Ids of the segments that a rule asks for, by name or by a tag that one of them gives; {} for a rule without parts."""
+    tags = tags_named(definition) if definition and ruled else set()
+    return (segments_named(definition) if definition else set()) | {ruled[tag] for tag in tags if tag in ruled}
+
+
+def segments_by_tag() -> dict[str, str]:
+    """The segment's id of every tag that is given by rule."""
+    return {tag: str(pk) for tag, pk in TagRule.objects.values_list("tag", "segment")}
 
 
 def save(segment: Segment) -> None:
@@ -100,10 +112,12 @@ def save(segment: Segment) -> None:
 
 
 def archive_segment(segment: Segment, by: Operator | None = None) -> None:
-    """Out of the lists and out of the night; members and history stay. Refused while another segment refers to it."""
+    """Out of the lists and out of the night; members and history stay. Refused while a segment or a tag depends on it."""
     if used := segments_using(segment):
         names = {"names": "、".join(map(str, used))}
         raise Conflict("in_use", _("Other segments refer to this one: %(names)s.") % names)
+    if tags := TagRule.objects.filter(segment=segment):
+        raise Conflict("in_use", _("Tags are given by it: %(names)s.") % {"names": "、".join(map(str, tags))})
     if segment.archived_at is None:
         segment.archived_at = timezone.now()
         segment.save(update_fields=["archived_at"])
@@ -122,7 +136,7 @@ def restore_segment(segment: Segment, by: Operator | None = None) -> None:
 
 def delete_segment(segment: Segment, by: Operator | None = None) -> None:
     """For good, with members and history. Raises Conflict when a campaign or another segment refers to it: archive it instead."""
-    used = [*map(str, segments_using(segment)), *users_of(segment)]
+    used = [*map(str, segments_using(segment)), *users_of(segment), *map(str, TagRule.objects.filter(segment=segment))]
     if used:
         names = {"names": "、".join(used)}
         raise Conflict("in_use", _("Still used by: %(names)s. Archive the segment instead.") % names)
@@ -152,11 +166,12 @@ def refresh_segments(workspace: Workspace, day: date) -> dict[str, int]:
 def in_order(segments: list[Segment]) -> list[Segment]:
     """Referred-to before referring. Rules have no cycles; one that came about anyway is broken somewhere."""
     by_id = {str(segment.pk): segment for segment in segments}
+    ruled = segments_by_tag()
     ordered: dict[str, Segment] = {}
 
     def visit(key: str, above: frozenset[str]) -> None:
         if key in by_id and key not in ordered and key not in above:
-            for other in sorted(segments_named(by_id[key].definition)):
+            for other in sorted(refers_to(by_id[key].definition, ruled)):
                 visit(other, above | {key})
             ordered[key] = by_id[key]
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from segmentation import views
+from segmentation import tag_views, views
 
 app_name = "segmentation"
 urlpatterns = [
@@ -8,6 +8,9 @@ urlpatterns = [
     path("segments/new/", views.new_segment, name="new"),
     path("segments/count/", views.count_people, name="count"),
     path("segments/suggest/", views.suggest, name="suggest"),
+    path("tags/", tag_views.show_tags, name="tags"),
+    path("tags/rules/", tag_views.create_rule, name="create_rule"),
+    path("tags/rules/<uuid:pk>/delete/", tag_views.delete_rule, name="delete_rule"),
     path("segments/<uuid:pk>/", views.show_segment, name="detail"),
     path("segments/<uuid:pk>/edit/", views.edit_segment, name="edit"),
     path("segments/<uuid:pk>/archive/", views.archive_segment, name="archive"),

@@ -8,15 +8,17 @@ from typing import Any
 
 from django.db.models import Count
 
-from segmentation.models import Segment
+from segmentation.models import Segment, TagRule
+from users.attributes import list_attributes
 from users.facts import FACTS
-from users.models import EndUser, EventName, Facts
+from users.models import Attribute, EndUser, EventName, Facts
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
 
 # Columns of end_user that the builder offers as attributes, beside the keys of its JSON.
 BUILT_IN = ("city", "name", "email", "phone", "external_id", "referred_by", "locale", "zone")
 MOST_SUGGESTED = 200
+MOST_ATTRIBUTES = 500
 
 
 class Vocabulary:
@@ -34,13 +36,22 @@ class Vocabulary:
         return dict(EventName.objects.order_by("name").values_list("name", "id"))
 
     @cached_property
-    def attributes(self) -> list[str]:
-        """Keys seen in the attributes of some thousands of people."""
-        return [row["name"] for row in run_sql("segmentation/attribute_names", most=MOST_SUGGESTED)]
+    def attributes(self) -> dict[str, Attribute]:
+        """The catalogue by name, those most people have first; before it was ever counted, what some thousands have."""
+        listed = list(list_attributes(sort="people")[:MOST_ATTRIBUTES])
+        if not listed:
+            names = [row["name"] for row in run_sql("segmentation/attribute_names", most=MOST_SUGGESTED)]
+            listed = [Attribute(name=name, kind="") for name in names]
+        return {attribute.name: attribute for attribute in listed}
+
+    def attribute_label(self, name: str) -> str:
+        return str(self.attributes.get(name, name))
 
     def has_attribute(self, name: str) -> bool:
         """Whether it is built in, or anybody has it."""
-        return name in BUILT_IN or EndUser.objects.filter(attributes__has_key=name).exists()
+        if name in BUILT_IN or name in self.attributes or Attribute.objects.filter(name=name).exists():
+            return True
+        return EndUser.objects.filter(attributes__has_key=name).exists()
 
     @cached_property
     def sources(self) -> list[str]:
@@ -50,8 +61,9 @@ class Vocabulary:
 
     @cached_property
     def tags(self) -> list[str]:
-        """Tags in use, the most frequent first."""
-        return [row["name"] for row in run_sql("segmentation/tag_names", most=MOST_SUGGESTED)]
+        """Tags in use, the most frequent first, and before them those given by rules."""
+        by_hand = [row["name"] for row in run_sql("segmentation/tag_names", most=MOST_SUGGESTED)]
+        return list(dict.fromkeys([*TagRule.objects.order_by("tag").values_list("tag", flat=True), *by_hand]))
 
     @cached_property
     def segments(self) -> dict[str, str]:

@@ -70,7 +70,7 @@ export function settle(row) {
 
 function fit(select, type) {
   Array.from(select.options).forEach((option) => {
-    option.hidden = option.disabled = !option.dataset.type.split(",").includes(type);
+    option.hidden = option.disabled = Boolean(type) && !option.dataset.type.split(",").includes(type);
   });
   if (select.selectedOptions[0]?.disabled ?? true) select.value = Array.from(select.options).find((option) => !option.disabled)?.value;
 }

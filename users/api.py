@@ -1,4 +1,4 @@
-"""What event names mean, for programs: `GET` and `PUT /api/v1/event-names`."""
+"""What event names mean, and which attributes people have, for programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from users.attributes import list_attributes
 from users.mapping import roles_now, set_roles
+from users.models import Attribute
 from users.selectors import Arrived, count_events, list_event_names, roles_of
 from workspaces.authentication import WorkspaceAPIView
 from workspaces.rules import ROLES
@@ -69,4 +71,38 @@ def as_rows() -> list[dict[str, Any]]:
     return rows
 
 
-urlpatterns = [path("event-names", EventNames.as_view())]
+class AttributeOut(serializers.ModelSerializer):
+    """An attribute that was told of somebody, with the type of its first value. Counts are those of the last night."""
+
+    class Meta:
+        model = Attribute
+        fields = [
+            "name",
+            "label",
+            "kind",
+            "people",
+            "conflicts",
+            "other_kind",
+            "other_value",
+            "first_at",
+            "last_at",
+            "hidden",
+            "personal",
+        ]
+
+
+class AttributePage(serializers.Serializer):
+    results = AttributeOut(many=True)
+
+
+class Attributes(WorkspaceAPIView):
+    actions = {"get": "users.view"}
+
+    @extend_schema(operation_id="attributes_list", responses=AttributePage)
+    def get(self, request: Request) -> Response:
+        """Every attribute, hidden ones last, those with values of another type first; at most 2,000."""
+        rows = [*list_attributes(), *list_attributes(hidden=True)]
+        return Response(AttributePage({"results": rows}).data)
+
+
+urlpatterns = [path("event-names", EventNames.as_view()), path("attributes", Attributes.as_view())]

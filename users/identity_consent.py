@@ -60,17 +60,21 @@ def write_consents() -> None:
     run_sql("users/consent_settle")
 
 
-def say_for_all(people: list[str], channel: str, opted_in: bool, source: str, at: datetime) -> tuple[set[str], int]:
+def say_for_all(
+    people: list[str], channel: str, opted_in: bool, source: str, at: datetime, *, loosens: bool = True
+) -> tuple[set[str], int]:
     """Keep a word of those of the people who have several ids: (who they are, for how many it is news).
 
-    From now on it counts for all their ids, since whoever says it is known to be one person.
+    From now on it counts for all their ids, since whoever says it is known to be one person; one that loosens nothing is
+    its own id's alone, beside the stricter words of the others.
     """
     found = {str(row["id"]): row["owner_id"] for row in run_sql("users/consent_people", people=people)}
     if not found:
         return set(), 0
     # One word at a time about one person: two at once would each settle without the other's.
     list(EndUser.objects.select_for_update(no_key=True).filter(pk__in=set(found.values())).order_by("pk").values("pk"))
-    news = run_sql("users/consent_word", people=sorted(found), channel=channel, opted_in=opted_in, source=source, at=at)
+    word = {"channel": channel, "opted_in": opted_in, "source": source, "at": at, "loosens": loosens}
+    news = run_sql("users/consent_word", people=sorted(found), **word)
     settle_words({found[str(row["end_user_id"])] for row in news})
     return set(found), len(news)
 

@@ -85,7 +85,7 @@ class ConsentWord(PersonModel):
 
     pk = models.CompositePrimaryKey("end_user", "workspace", "channel")
     end_user = to_person()
-    channel = models.CharField(max_length=20)
+    channel = models.CharField(max_length=64)
     opted_in = models.BooleanField()
     source = models.CharField(max_length=100)
     at = models.DateTimeField()

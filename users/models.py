@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from users.arrival_models import Arrival, ArrivalHour
+from users.attribute_models import Attribute
 from users.change_models import ProfileChange
 from users.erasure_models import ErasedId, Erasure
 from users.export_models import Export
@@ -21,6 +22,7 @@ from workspaces.models import TenantModel, WorkspaceManager
 __all__ = [
     "Arrival",
     "ArrivalHour",
+    "Attribute",
     "Consent",
     "ConsentWord",
     "EndUser",
@@ -41,6 +43,7 @@ __all__ = [
     "PersonModel",
     "ProfileChange",
     "Purchase",
+    "Topic",
     "Touched",
     "event_id",
     "person_id",
@@ -278,12 +281,32 @@ class Facts(PersonModel):
         indexes = [models.Index(fields=["workspace"], name="facts_workspace")]
 
 
+class Topic(TenantModel):
+    """A kind of message that people may opt out of on a channel, such as promotions (users/consent.py)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # What programs call it; never changes.
+    key = models.CharField(max_length=40)
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        db_table = "topic"
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="topic_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Consent(PersonModel):
-    """Whether a person agreed to be written to on a channel; the latest word, with its source and time."""
+    """Whether a person agreed to be written to; the latest word, with its source and time.
+
+    `channel`: the channel, or a topic of it as "channel/topic".
+    """
 
     pk = models.CompositePrimaryKey("end_user", "workspace", "channel")
     end_user = to_person()
-    channel = models.CharField(max_length=20)
+    channel = models.CharField(max_length=64)
     opted_in = models.BooleanField()
     source = models.CharField(max_length=100)
     at = models.DateTimeField(default=timezone.now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
+from django.db.models import F, Func, IntegerField
 from django.utils.translation import gettext as _
 
 from users.models import EndUser
@@ -14,6 +15,7 @@ from workspaces.services import audit
 from workspaces.sql import run_sql
 
 LONGEST_TAG = 50
+MOST_TAGS = 100
 
 
 def clean_tag(tag: str) -> str:
@@ -25,8 +27,17 @@ def clean_tag(tag: str) -> str:
 
 
 def add_tag(people: Iterable[uuid.UUID], tag: str, by: Operator | None = None) -> int:
-    """Tag people in the open workspace; returns how many did not have the tag. Raises DomainError for a bad tag."""
-    return change_tag(people, clean_tag(tag), by, add=True)
+    """Tag people in the open workspace; returns how many did not have the tag.
+
+    Raises DomainError for a bad tag, and when it would be too many for somebody: then nobody is tagged.
+    """
+    people, tag = list(people), clean_tag(tag)
+    length = Func(F("tags"), function="jsonb_array_length", output_field=IntegerField())
+    full = EndUser.objects.filter(pk__in=people).exclude(tags__contains=[tag]).alias(n=length).filter(n__gte=MOST_TAGS)
+    if who := full.first():
+        names = {"who": who.external_id, "n": MOST_TAGS}
+        raise DomainError("too_many", _("%(who)s has %(n)s tags already; nobody was tagged.") % names, "tag")
+    return change_tag(people, tag, by, add=True)
 
 
 def remove_tag(people: Iterable[uuid.UUID], tag: str, by: Operator | None = None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,16 +10,15 @@ from typing import Any, TypeVar
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from users.consent import set_consent
 from users.differences import refresh_statistics
-from users.identity_consent import say_for_all
 from users.ingest.bulk import normal_chunks
 from users.ingest.normal import NormalProfile, Result, Told
 from users.ingest.write import write
 from users.profiles import add_tag, exclude, include, remove_tag
-from workspaces.models import Operator, Workspace
+from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
-from workspaces.services import audit
-from workspaces.sql import run_sql, sqlstate
+from workspaces.sql import sqlstate
 
 __all__ = ["add_tag", "bulk_load", "exclude", "include", "record_events", "remove_tag", "set_consent", "upsert_people"]
 
@@ -81,26 +79,3 @@ def upsert_people(workspace: Workspace, people: Iterable[NormalProfile], chunk: 
         record_events(workspace, batch)
         told += len(batch)
     return told
-
-
-def set_consent(
-    people: Iterable[uuid.UUID],
-    channel: str,
-    opted_in: bool,
-    source: str,
-    at: datetime | None = None,
-    by: Operator | None = None,
-) -> int:
-    """Keep the latest word of people on being written to on a channel; returns for how many it is news.
-
-    A word older than the one known changes nothing. Imports and profile news never come here: only a person's own
-    choice, or proof of it, may loosen consent.
-    """
-    at = at or timezone.now()
-    chosen, source = [str(pk) for pk in people], source[:100]
-    several, changed = say_for_all(chosen, channel, opted_in, source, at)
-    alone = [pk for pk in chosen if pk not in several]
-    changed += len(run_sql("users/set_consent", people=alone, channel=channel, opted_in=opted_in, source=source, at=at))
-    if changed and by:
-        audit("people.consent", channel, by, people=changed, opted_in=opted_in, source=source)
-    return changed

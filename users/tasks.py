@@ -9,6 +9,7 @@ from collections.abc import Callable
 from celery import shared_task
 from django.utils import timezone
 
+from users.attributes import note_attributes as note
 from users.erasure import due_erasures, run_erasure
 from users.export_run import due_exports, expire_exports, run_export
 from users.identity import merge_pending
@@ -68,3 +69,9 @@ def merge_identities(workspace: Workspace) -> dict[str, int]:
 def tidy_events(workspace: Workspace) -> dict[str, int]:
     """Make the months of events to come, and let those go that the workspace keeps no longer."""
     return tidy(workspace)
+
+
+@shared_task(base=WorkspaceTask)
+def note_attributes(workspace: Workspace) -> dict[str, int]:
+    """Add the attributes that arrived lately to the catalogue."""
+    return note(workspace, timezone.now())

@@ -15,6 +15,7 @@ import msgspec
 import phonenumbers
 
 from users.changes import is_kept, keep_changes, lay_on, members_of, read_changes
+from users.consent import hear_consents
 from users.ingest.normal import NormalProfile, clean_email
 from users.ingest.people import People, array, touch
 from users.models import EndUser
@@ -40,6 +41,7 @@ def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) 
             news.setdefault(uuid.UUID(told.ids[one.person]), []).append(one)
     if not news:
         return 0
+    hear_consents(news)
     wanted = {pk for own in news for pk in (own, uuid.UUID(told.owner(own.hex)))}
     if not any(is_kept(profile) for told_of in news.values() for profile in told_of):
         seen = EndUser.objects.filter(pk__in=wanted).only(*TOLD, "own", "merged_into")

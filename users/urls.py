@@ -1,6 +1,6 @@
 from django.urls import path
 
-from users.views import erasures, exports, imports, mapping
+from users.views import attributes, erasures, exports, imports, mapping
 
 app_name = "users"
 urlpatterns = [
@@ -21,6 +21,9 @@ urlpatterns = [
     path("exports/<uuid:pk>/download/", exports.download_export, name="download_export"),
     path("erasures/", erasures.list_erasures, name="erasures"),
     path("erasures/readmit/", erasures.readmit, name="readmit"),
+    path("attributes/", attributes.show_attributes, name="attributes"),
+    path("attributes/<uuid:pk>/", attributes.show_attribute, name="attribute"),
+    path("attributes/<uuid:pk>/change/", attributes.change_attribute, name="change_attribute"),
     path("events/mapping/", mapping.show_mapping, name="mapping"),
     path("events/mapping/counts/", mapping.count_events, name="counts"),
     path("events/mapping/change/", mapping.change_mapping, name="change_mapping"),

@@ -1,7 +1,7 @@
 -- Freeze who gets a run: one delivery row per segment member, before the first message leaves.
 -- Everybody gets a row: pending (treated), control, or suppressed with the reason.
 -- The bucket is a hash of the campaign's salt and the person, so the same person always falls the same way.
--- Parameters: workspace, run, segment, channel, address (column of end_user), salt, control_below (0-10000),
+-- Parameters: workspace, run, segment, channel, topic, address (column of end_user), salt, control_below (0-10000),
 --   consent_required, and those of
 --   campaigns.suppressions.hashing. Index: segment_member primary key is by person; the segment's rows come from a scan of the
 --   workspace's members, once per run. Not the ORM: it is one INSERT ... SELECT over the whole audience.
@@ -27,6 +27,7 @@ from (
         case
             when address.value = '' then 'no_address'
             when c.opted_in is false then 'opted_out'
+            when t.opted_in is false then 'topic_opted_out'
             when c.opted_in is null and %(consent_required)s then 'no_consent'
             when s.address is not null or h.address is not null then 'suppressed'
             else ''
@@ -38,6 +39,8 @@ from (
     ) address
     left join consent c
         on c.end_user_id = p.id and c.workspace_id = %(workspace)s and c.channel = %(channel)s
+    left join consent t
+        on t.end_user_id = p.id and t.workspace_id = %(workspace)s and t.channel = %(channel)s || '/' || %(topic)s
     left join suppression s
         on s.workspace_id = %(workspace)s and s.channel = %(channel)s and s.address = lower(address.value)
     left join suppression h

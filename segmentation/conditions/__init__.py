@@ -97,13 +97,13 @@ class Condition:
         return cleaned
 
     def check_type(self, field: Field, value: Any, cleaned: Values, vocabulary: Vocabulary) -> None:
-        """Refuse an option that does not go with the chosen option of the field it is typed by."""
+        """Refuse an option that does not go with the chosen option of the field it is typed by; without type any does."""
         if not field.typed_by:
             return
         by = next(other for other in self.fields if other.name == field.typed_by)
-        kind = next(option.type for option in by.options(vocabulary) if option.key == cleaned[by.name])
+        kind = next((option.type for option in by.options(vocabulary) if option.key == cleaned[by.name]), "")
         types = {option.key: option.type for option in field.options(vocabulary)}
-        if kind not in types[value].split(","):
+        if kind and kind not in types[value].split(","):
             raise DomainError("unknown_operator", _("This comparison does not fit."), field.name)
 
     def compile(self, values: Values, query: Query) -> Sql:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from segmentation.conditions._fields import to_decimal
+from workspaces.errors import DomainError
 
 Sql = tuple[str, list[Any]]
 
@@ -47,6 +52,35 @@ def json_sql(column: str, key: str, compare: str, value: Any = None) -> Sql:
     return text_sql(f"({column} ->> %s)", [key], compare, value)
 
 
+def typed_sql(column: str, key: str, kind: str, compare: str, value: Any = None) -> Sql:
+    """The same for a key whose type is known ("": it is not): values of another type count as not known."""
+    if compare in ("yes", "no"):
+        compare, value = "is", "true" if compare == "yes" else "false"
+    if not kind:
+        return json_sql(column, key, compare, value)
+    fits = f"attribute_fits({column} -> %s, %s)"
+    if kind == "list" and compare == "contains":
+        return f"{fits} and ({column} -> %s) ? %s", [key, kind, key, value]
+    text, params = f"(case when {fits} then {column} ->> %s end)", [key, kind, key]
+    if kind == "number" and compare in ("is", "is_not", "one_of"):
+        numbers = [number for one in as_list(value) if (number := as_number(one)) is not None]
+        same = f"{text}::numeric = any(%s::numeric[])"
+        return f"({same}) is not true" if compare == "is_not" else same, [*params, numbers]
+    return text_sql(text, params, compare, value)
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def as_number(text: Any) -> Decimal | None:
+    """The number somebody typed as a text; None for what is none."""
+    try:
+        return to_decimal(text)
+    except DomainError:
+        return None
+
+
 def describe(name: Any, compare: str, value: Any = None) -> str:
     """ "city is 上海" as a predicate. Raises LookupError for a comparison nobody defined."""
     sentences = {
@@ -59,6 +93,8 @@ def describe(name: Any, compare: str, value: Any = None) -> str:
         "exactly": _("%(name)s is exactly %(value)s"),
         "before": _("%(name)s is before %(value)s"),
         "from": _("%(name)s is on or after %(value)s"),
+        "yes": pgettext("fact", "%(name)s: yes"),
+        "no": pgettext("fact", "%(name)s: no"),
         "known": _("%(name)s is known"),
         "unknown": _("%(name)s is not known"),
     }

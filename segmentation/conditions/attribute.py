@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from segmentation.conditions import Condition, Example, Field, Option, Sql, Values, listed
-from segmentation.conditions._compare import describe, json_sql, text_sql
+from segmentation.conditions._compare import as_list, as_number, describe, text_sql, typed_sql
 from workspaces.errors import DomainError
 
 if TYPE_CHECKING:
@@ -28,9 +28,14 @@ COLUMNS: dict[str, tuple[str, Any]] = {
 }
 
 
+# What is compared as what; an attribute whose type nobody counted yet may be compared in any way.
+SCALAR, ANY = "text,number,time", "text,number,boolean,time,list,object"
+
+
 def attribute_names(vocabulary: Vocabulary) -> list[Option]:
-    own = [Option(key, label) for key, (_column, label) in COLUMNS.items()]
-    return own + [Option(name, name) for name in vocabulary.attributes if name not in COLUMNS]
+    own = [Option(key, label, "text") for key, (_column, label) in COLUMNS.items()]
+    told = vocabulary.attributes.values()
+    return own + [Option(one.name, str(one), one.kind) for one in told if one.name not in COLUMNS]
 
 
 class Attribute(Condition):
@@ -45,18 +50,21 @@ class Attribute(Condition):
             gettext_lazy("Comparison"),
             "select",
             (
-                Option("is", gettext_lazy("is")),
-                Option("is_not", gettext_lazy("is not")),
-                Option("one_of", gettext_lazy("is one of")),
-                Option("contains", gettext_lazy("contains")),
-                Option("at_least", gettext_lazy("at least")),
-                Option("at_most", gettext_lazy("at most")),
-                Option("before", gettext_lazy("before")),
-                Option("from", gettext_lazy("on or after")),
-                Option("known", gettext_lazy("is known")),
-                Option("unknown", gettext_lazy("is not known")),
+                Option("is", gettext_lazy("is"), SCALAR),
+                Option("is_not", gettext_lazy("is not"), SCALAR),
+                Option("one_of", gettext_lazy("is one of"), "text,number"),
+                Option("contains", gettext_lazy("contains"), "text,list"),
+                Option("at_least", gettext_lazy("at least"), "number"),
+                Option("at_most", gettext_lazy("at most"), "number"),
+                Option("before", gettext_lazy("before"), "time"),
+                Option("from", gettext_lazy("on or after"), "time"),
+                Option("yes", pgettext_lazy("fact", "yes"), "boolean"),
+                Option("no", pgettext_lazy("fact", "no"), "boolean"),
+                Option("known", gettext_lazy("is known"), ANY),
+                Option("unknown", gettext_lazy("is not known"), ANY),
             ),
             default="is",
+            typed_by="name",
         ),
         Field(
             "text",
@@ -90,16 +98,22 @@ class Attribute(Condition):
             raise DomainError(
                 "unknown_field", _("No user has an attribute “%(name)s”.") % {"name": cleaned["name"]}, "name"
             )
+        attribute = vocabulary.attributes.get(cleaned["name"])
+        if attribute and attribute.kind == "number":
+            for name in ("text", "texts"):
+                if any(as_number(text) is None for text in as_list(cleaned.get(name))):
+                    raise DomainError("invalid_value", _("Enter a number."), name)
         return cleaned
 
     def compile(self, values: Values, query: Query) -> Sql:
         value = self.value_of(values)
         if values["name"] in COLUMNS:
             return text_sql(COLUMNS[values["name"]][0], [], values["compare"], value)
-        return json_sql("p.attributes", values["name"], values["compare"], value)
+        kind = query.attribute_kind(values["name"])
+        return typed_sql("p.attributes", values["name"], kind, values["compare"], value)
 
     def describe(self, values: Values, vocabulary: Vocabulary) -> str:
-        name = COLUMNS[values["name"]][1] if values["name"] in COLUMNS else values["name"]
+        name = COLUMNS[values["name"]][1] if values["name"] in COLUMNS else vocabulary.attribute_label(values["name"])
         value = self.value_of(values)
         return describe(name, values["compare"], listed(value) if isinstance(value, list) else value)
 

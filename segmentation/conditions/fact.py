@@ -123,10 +123,6 @@ class Fact(Condition):
         if compare == "not_in_last":
             text = ngettext("%(name)s more than %(n)s day ago", "%(name)s more than %(n)s days ago", values["days"])
             return text % {"name": fact.label, "n": values["days"]}
-        if compare in ("yes", "no"):
-            return (pgettext("fact", "%(name)s: yes") if compare == "yes" else pgettext("fact", "%(name)s: no")) % {
-                "name": fact.label
-            }
         compare = "one_of" if compare == "on" else compare
         return describe(fact.label, compare, self.say(fact.unit, values, vocabulary.workspace.currency))
 

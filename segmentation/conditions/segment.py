@@ -37,9 +37,7 @@ class InSegment(Condition):
         return super().clean(values, vocabulary)
 
     def compile(self, values: Values, query: Query) -> Sql:
-        members = "select m.end_user_id from segment_member m where m.workspace_id = %s and m.segment_id = %s"
-        alias = query.join(members, [query.workspace.pk, values["segment"]])
-        return f"{alias}.end_user_id is not null", []
+        return f"{query.members_of(values['segment'])}.end_user_id is not null", []
 
     def describe(self, values: Values, vocabulary: Vocabulary) -> str:
         return _("in segment “%(name)s”") % {"name": vocabulary.segments.get(values["segment"], values["segment"][:8])}

@@ -44,7 +44,19 @@ class Tag(Condition):
     )
 
     def compile(self, values: Values, query: Query) -> Sql:
-        return f"p.tags {OPERATORS[values['match']]} %s::text[]", [values["tags"]]
+        ruled = query.segments_by_tag(values["tags"])
+        if not ruled:
+            return f"p.tags {OPERATORS[values['match']]} %s::text[]", [values["tags"]]
+        parts = [self.has(tag, ruled.get(tag), query) for tag in values["tags"]]
+        word = " or " if values["match"] == "any" else " and "
+        return "(" + word.join(parts) + ")", values["tags"]
+
+    @staticmethod
+    def has(tag: str, segment: str | None, query: Query) -> str:
+        """One tag, given by hand or by being in a segment."""
+        if segment is None:
+            return "p.tags ? %s"
+        return f"(p.tags ? %s or {query.members_of(segment)}.end_user_id is not null)"
 
     def describe(self, values: Values, vocabulary: Vocabulary) -> str:
         names = listed(values["tags"])

@@ -19,7 +19,7 @@ from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
-STEPS = ["identities", "facts", "activity", "stages", "rfm", "segments", "campaigns"]
+STEPS = ["identities", "facts", "attributes", "activity", "stages", "rfm", "segments", "campaigns"]
 
 
 @pytest.fixture
@@ -100,9 +100,10 @@ def test_a_step_that_fails_is_told_and_nothing_is_published(shop, monkeypatch):
         patch.setattr(nightly, "STEPS", tuple(broken))
         with pytest.raises(Exception, match="division by zero"):
             night(shop, "2026-08-11")
-    assert ledger(shop, "2026-08-11")[:4] == [
+    assert ledger(shop, "2026-08-11")[:5] == [
         ("identities", "done"),
         ("facts", "done"),
+        ("attributes", "done"),
         ("activity", "done"),
         ("stages", "failed"),
     ]
@@ -139,7 +140,7 @@ def test_a_night_left_running_by_a_killed_process_is_told_as_failed(shop):
 
 
 def test_an_unknown_step_is_refused(shop):
-    with pytest.raises(DomainError, match="facts, activity"):
+    with pytest.raises(DomainError, match="facts, attributes, activity"):
         night(shop, "2026-08-10", only="nonsense")
 
 

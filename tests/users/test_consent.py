@@ -1,0 +1,148 @@
+"""Consent per channel and topic: what SDKs, programs and operators may say, and whose word counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from tests import builders
+from users.consent import create_topic, set_consent
+from users.identity import merge_people
+from users.models import Consent, EndUser, person_id
+from users.tasks import merge_identities
+from workspaces.errors import Conflict, DomainError
+from workspaces.models import AuditEntry
+from workspaces.scoping import workspace_scope
+
+
+def words(workspace: Any, who: str) -> dict[str, bool]:
+    with workspace_scope(workspace):
+        rows = Consent.objects.filter(end_user=person_id(workspace.pk, who))
+        return dict(rows.values_list("channel", "opted_in"))
+
+
+@pytest.fixture
+def sdk(world, client):
+    """`sdk("a", email=False, at="2026-01-02")` sends an identify message with the trait `consent`."""
+    count = iter(range(1000))
+
+    def send(who: str, at: str = "2026-01-01", **told: Any) -> None:
+        item = {
+            "type": "identify", "userId": who, "messageId": f"m{next(count)}", "timestamp": f"{at}T00:00:00Z",
+            "traits": {"consent": {key.replace("__", "/"): value for key, value in told.items()}},
+        }  # fmt: skip
+        body = {"writeKey": world.acme_write_key, "batch": [item]}
+        assert client.post("/v1/batch", body, content_type="application/json").status_code == 200
+
+    return send
+
+
+def test_an_sdk_opts_in_and_out_of_channels_and_topics(acme, sdk):
+    sdk("a", email=True, push=False, email__promotions=False)
+    assert words(acme, "a") == {"email": True, "push": False, "email/promotions": False}
+    with workspace_scope(acme):
+        word = Consent.objects.get(channel="email/promotions")
+        assert (word.source, word.at.isoformat()) == ("sdk", "2026-01-01T00:00:00+00:00")
+
+
+def test_what_an_sdk_says_loosens_no_opt_out_and_an_older_word_counts_for_nothing(acme, sdk):
+    sdk("a", at="2026-01-02", email=False)
+    sdk("a", at="2026-01-03", email=True)
+    assert words(acme, "a") == {"email": False}
+    sdk("b", at="2026-01-02", email=True)
+    sdk("b", at="2026-01-01", email=False)
+    assert words(acme, "b") == {"email": True}
+    sdk("b", at="2026-01-03", email=False)
+    assert words(acme, "b") == {"email": False}
+
+
+def test_what_is_no_consent_stays_an_attribute_and_hurts_nobody(acme, sdk):
+    sdk("a", email="yes", pigeon=True, email__BIG=False, sms=None, push=1)
+    assert words(acme, "a") == {}
+    with workspace_scope(acme):
+        assert EndUser.objects.get().attributes["consent"]["email"] == "yes"
+
+
+def test_the_strictest_word_wins_when_ids_become_one_also_on_topics(acme, sdk):
+    sdk("a", email__promotions=False, email=True)
+    sdk("b", email__promotions=True, email=True)
+    with workspace_scope(acme):
+        a, b = (EndUser.objects.get(pk=person_id(acme.pk, who)) for who in "ab")
+        merge_people(a, b)
+    merge_identities(str(acme.pk))
+    with workspace_scope(acme):
+        [remains] = EndUser.objects.filter(merged_into=None).values_list("external_id", flat=True)
+    assert words(acme, remains) == {"email": True, "email/promotions": False}
+    sdk("b", at="2026-02-01", email__promotions=True)
+    assert words(acme, remains) == {"email": True, "email/promotions": False}, "an SDK loosens nothing"
+    with workspace_scope(acme):
+        set_consent([person_id(acme.pk, remains)], "email/promotions", True, "form")
+    assert words(acme, remains) == {"email": True, "email/promotions": True}
+
+
+def test_programs_say_and_read_consent(acme, world, client):
+    builders.person(acme, "a")
+    with workspace_scope(acme):
+        create_topic("promotions", "优惠活动")
+
+    def put(**body: Any) -> Any:
+        headers = {"authorization": f"Bearer {world.acme_api_key}"}
+        return client.put("/api/v1/users/a/consents", body, content_type="application/json", headers=headers)
+
+    put(channel="email", topic="promotions", opted_in=False, source="settings page", at="2026-01-01T00:00:00Z")
+    answer = put(channel="email", topic="promotions", opted_in=True).json()["results"]
+    assert [(row["channel"], row["topic"], row["opted_in"], row["source"]) for row in answer] == [
+        ("email", "promotions", True, "api")
+    ]
+    for body, field in (
+        ({"channel": "pigeon", "opted_in": True}, "channel"),
+        ({"channel": "email", "topic": "nothing", "opted_in": True}, "topic"),
+        ({"channel": "email"}, "opted_in"),
+        ({"channel": "email", "opted_in": True, "at": "2999-01-01T00:00:00Z"}, "at"),
+    ):
+        answer = put(**body)
+        assert answer.status_code == 400 and answer.json()["error"]["details"][0]["path"].strip("/") == field, body
+    headers = {"authorization": f"Bearer {world.acme_api_key}"}
+    assert client.get("/api/v1/users/nobody/consents", headers=headers).status_code == 404
+    topic = {"key": "news", "name": "News"}
+    assert client.post("/api/v1/topics", topic, content_type="application/json", headers=headers).status_code == 201
+    assert client.post("/api/v1/topics", topic, content_type="application/json", headers=headers).status_code == 409
+    assert len(client.get("/api/v1/topics", headers=headers).json()["results"]) == 2
+
+
+def test_an_operator_says_what_a_person_told_them(acme, as_role):
+    person = builders.person(acme, "a")
+    with workspace_scope(acme):
+        create_topic("promotions", "优惠活动")
+    client = as_role("operator")
+    form = {"person": str(person.pk), "channel": "sms", "topic": "promotions", "verb": "opt_out"}
+    client.post("/w/acme/users/change/", form)
+    assert words(acme, "a") == {"sms/promotions": False}
+    page = client.get(f"/w/acme/users/{person.pk}/").content.decode()
+    assert "优惠活动" in page
+    client.post("/w/acme/users/change/", form | {"verb": "opt_in", "topic": ""})
+    client.post("/w/acme/users/change/", form | {"verb": "opt_in", "channel": "pigeon"})
+    assert words(acme, "a") == {"sms/promotions": False, "sms": True}
+    with workspace_scope(acme):
+        assert AuditEntry.objects.filter(action="people.consent").count() == 2
+
+
+def test_topics_are_made_and_renamed_and_what_is_wrong_names_its_field(acme, as_role):
+    client = as_role("operator")
+    assert client.post("/w/acme/topics/add/", {"key": "news", "name": " 新品  通知 "}).status_code == 302
+    for form in ({"key": "news", "name": "x"}, {"key": "No spaces", "name": "x"}, {"key": "x", "name": ""}):
+        assert client.post("/w/acme/topics/add/", form).status_code in (400, 409)
+    with workspace_scope(acme):
+        for key, name, path in (("UP", "x", "key"), ("x" * 41, "x", "key"), ("x", " ", "name")):
+            with pytest.raises(DomainError) as caught:
+                create_topic(key, name)
+            assert caught.value.path == path
+        with pytest.raises(Conflict):
+            create_topic("news", "x")
+    page = client.get("/w/acme/topics/")
+    [topic] = page.context["topics"]
+    client.post(f"/w/acme/topics/{topic.pk}/change/", {"name": "News"})
+    assert client.get("/w/acme/topics/").context["topics"][0].name == "News"
+    assert timezone.now() > topic.created_at
