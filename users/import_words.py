@@ -21,6 +21,7 @@ SENTENCES = {
     "xlsx_bomb": gettext_lazy(
         "The Excel file unpacks to far more than it holds: save it as “CSV UTF-8” and upload that."
     ),
+    "storage_full": gettext_lazy("The server has no room for the file, and nothing of it was kept: try again later."),
     "file_gone": gettext_lazy("The file is no longer kept: upload it again."),
     "import_active": gettext_lazy("This import is running: cancel it first."),
     # the mapping

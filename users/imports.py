@@ -6,6 +6,7 @@ The work itself is in users.import_run; here rows are left that say what is due.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import datetime, timedelta
 from itertools import islice
@@ -23,6 +24,7 @@ from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator
 from workspaces.services import audit
 
+logger = logging.getLogger(__name__)
 MAX_FILE_BYTES = 200 * 1024 * 1024
 KEPT_FILES = timedelta(days=7)
 ACTIVE = ("due", "running", "undoing")
@@ -44,10 +46,10 @@ def folder() -> Path:
 
 def receive_file(upload: Any, name: str, by: Operator | None = None) -> Import:
     """Keep an uploaded file (anything with chunks()) under a name of our own and look at it. Raises DomainError."""
-    folder().mkdir(parents=True, exist_ok=True)
     path = folder() / f"{uuid.uuid4().hex}.csv"
     size = 0
     try:
+        folder().mkdir(parents=True, exist_ok=True)
         with path.open("xb") as out:
             for part in upload.chunks():
                 size += len(part)
@@ -58,6 +60,10 @@ def receive_file(upload: Any, name: str, by: Operator | None = None) -> Import:
     except BadFile as problem:
         path.unlink(missing_ok=True)
         raise bad_upload(problem) from problem
+    except OSError as problem:
+        path.unlink(missing_ok=True)
+        logger.error("imports: a file could not be kept: %s", problem)
+        raise bad_upload(BadFile("storage_full")) from problem
 
 
 def open_file(path: Path, name: str, by: Operator | None = None, layout: Layout | None = None) -> Import:

@@ -24,6 +24,9 @@ from ops_platform.embedded.valkey import Valkey
 from workspaces.scoping import workspace_scope
 from workspaces.services import create_key, create_workspace
 
+# A shell in a mount namespace of its own; the script follows.
+APART = ["unshare", "-m", "--propagation", "private", "sh", "-ec"]
+
 
 class LabPostgres(Postgres):
     """Asynchronous commits, should a session ask for them, stay unwritten for long: what that loses is then seen."""
@@ -35,14 +38,14 @@ class LabPostgres(Postgres):
 class Cluster:
     """Both servers, started; the database has the tables of the suite's own and no rows."""
 
-    def __init__(self, postgres: type[Postgres] = LabPostgres) -> None:
+    def __init__(self, postgres: type[Postgres] = LabPostgres, valkey: type[Valkey] = Valkey) -> None:
         self.data_dir = Path(tempfile.mkdtemp(prefix="lab-", dir=settings.DATA_DIR))
         home = places.server_home(self.data_dir)
         sockets = places.socket_home(home)
         for folder in {home / "log", sockets}:
             folder.mkdir(mode=0o711, exist_ok=True)
             folder.chmod(0o711)
-        self.postgres, self.valkey = postgres(home, sockets, durable=True), Valkey(home, sockets, durable=True)
+        self.postgres, self.valkey = postgres(home, sockets, durable=True), valkey(home, sockets, durable=True)
         self.url = f"postgresql://{roles.APP}:@/{DATABASE}?host={quote(str(sockets / 'postgres'))}&port={PORT}"
         self.redis_url = f"unix://{quote(str(self.valkey.socket))}"
 
@@ -175,18 +178,7 @@ class SmallDisk(LabPostgres):
         command = [*become, str(self.binaries / "bin/postgres"), "-D", str(self.cluster), "-k", f'"{self.socket_dir}"']
         for name, value in self._settings().items():
             command += ["-c", f"{name}={value}"]
-        inside = [
-            "unshare",
-            "-m",
-            "--propagation",
-            "private",
-            "sh",
-            "-ec",
-            script,
-            "sh",
-            str(self.cluster),
-            str(before),
-        ]
+        inside = [*APART, script, "sh", str(self.cluster), str(before)]
         with self.log.open("ab") as log:
             self.process = processes.start(inside + command, signal.SIGINT, log, os.environ)
         assert self._wait_until_it_answers(), processes.tail(self.log)
@@ -198,12 +190,54 @@ class SmallDisk(LabPostgres):
 
     def fill(self) -> None:
         """Not a byte is free any more."""
-        with (self._disk() / "filler").open("wb", buffering=0) as filler, suppress(OSError):
-            while True:
-                filler.write(bytes(2**16))
+        fill(self._disk())
 
     def free(self) -> None:
         (self._disk() / "filler").unlink()
+
+
+class SmallQueue(Valkey):
+    """Valkey that keeps its append-only file on a small disk of its own."""
+
+    def start(self) -> None:
+        super().start()
+        self.stop()
+        configuration = self.folder / "valkey.conf"
+        kept = configuration.rename(self.folder.with_name("valkey.conf"))
+        script = 'mount -t tmpfs -o size=4m tmpfs "$1" && cp "$2" "$1/valkey.conf" && exec "$3" "$1/valkey.conf"'
+        binary = Path(self.process.args[0])  # type: ignore[union-attr, index]
+        with self.log.open("ab") as log:
+            self.process = processes.start(
+                [*APART, script, "sh", str(self.folder), str(kept), str(binary)], signal.SIGTERM, log, os.environ
+            )
+        self._wait_until_it_answers()
+
+    def disk(self) -> Path:
+        assert self.process
+        return Path(f"/proc/{self.process.pid}/root{self.folder}")
+
+
+@contextmanager
+def small_folder(mib: int = 1) -> Iterator[Path]:
+    """A folder on a disk of its own, as it is seen from outside of the namespace that it is mounted in."""
+    with tempfile.TemporaryDirectory() as place:
+        script = f'mount -t tmpfs -o size={mib}m tmpfs "$1" && echo && exec sleep 3600'
+        keeper = subprocess.Popen([*APART, script, "sh", place], stdout=subprocess.PIPE)
+        try:
+            assert keeper.stdout and keeper.stdout.readline() == b"\n"
+            yield Path(f"/proc/{keeper.pid}/root{place}")
+        finally:
+            keeper.kill()
+            keeper.wait()
+
+
+def fill(folder: Path) -> Path:
+    """Leave not a byte free on the disk of a folder; returns what to delete to free it."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as out, suppress(OSError):
+        while True:
+            out.write(bytes(2**16))
+    return filler
 
 
 def can_mount() -> bool:
