@@ -174,7 +174,7 @@ class Run:
     def error(self, line: int, problem: Refused, cells: list[str] | Refused) -> ImportRowError:
         column = problem.path.removeprefix("properties.")
         value = ""
-        if isinstance(cells, list) and column in self.layout.columns:
+        if cells and isinstance(cells, list) and column in self.layout.columns:
             value = cells[self.layout.columns.index(column)].replace("\0", "")
         return ImportRowError(
             workspace=self.workspace,

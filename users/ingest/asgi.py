@@ -16,6 +16,7 @@ from django.db import close_old_connections
 from users.ingest import addresses, door
 from users.ingest.body import MAX_BYTES, TOO_LARGE, BadRequest
 from users.ingest.group import Writer
+from users.ingest.patience import Patience
 from users.ingest.protocol import Answer, Incoming
 from workspaces.models import AccessKey
 
@@ -29,6 +30,7 @@ MAX_REMEMBERED = 10_000
 ANSWER_S = 8.0
 # So long a body may take to arrive, however slow the line: what has come of it is held in memory.
 BODY_S = 60.0
+READING, WAITING = Patience(BODY_S), Patience(ANSWER_S)
 _keys: dict[str, tuple[AccessKey, float]] = {}
 _asking: dict[tuple[str, ...], asyncio.Future[AccessKey | None]] = {}
 WRITER = Writer()
@@ -73,12 +75,12 @@ async def take(incoming: Incoming, receive: Receive) -> Answer:
         return answer
     assert address is not None
     try:
-        async with asyncio.timeout(BODY_S):
+        with READING:
             incoming.body = await read_body(receive, incoming.headers.get("content-length", ""))
     except TimeoutError as error:
         raise BadRequest(408, "too_slow", f"The body took longer than {BODY_S:.0f} seconds.") from error
     request = door.open_request(address, incoming)
-    async with asyncio.timeout(ANSWER_S):
+    with WAITING:
         key = await find_key(door.secrets_of(incoming, request))
         if key is None:
             return door.unauthenticated()
