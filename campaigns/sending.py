@@ -26,6 +26,7 @@ from campaigns.models import Campaign, ChannelAccount, Delivery, Run
 from campaigns.outcomes import outcome, storable
 from campaigns.secrets import unseal
 from campaigns.suppressions import hashing, suppress
+from users.devices import bury
 from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -203,14 +204,16 @@ def record(job: Job) -> None:
     """Step 4: write the results that came in since the last time, and keep the lease. Needs an open scope."""
     results, job.waiting = job.waiting, []
     if results:
+        bad = [job.rows[result.delivery_id] for result in results if result.address_is_bad]
+        suppress(job.channel.key, [row["address"] for row in bad], "bounced")
+        if job.channel.address_attribute == "push_token":
+            bury({(row["end_user_id"], row["address"]) for row in bad})
         outcomes = [outcome(result, job.rows[result.delivery_id]["attempts"] + 1) for result in results]
         ids = [result.delivery_id for result in results]
         written = run_sql("campaigns/record_results", token=job.token, deliveries=ids, results=json.dumps(outcomes))
         job.done += len(written)
         if len(written) < len(results):
             log.warning("run %s: %s results came after their lease was taken", job.run.pk, len(results) - len(written))
-        bad = [job.rows[result.delivery_id]["address"] for result in results if result.address_is_bad]
-        suppress(job.channel.key, bad, "bounced")
         if job.run.error and job.done:
             Run.objects.filter(pk=job.run.pk, state="running").update(error="")
             job.run.error = ""

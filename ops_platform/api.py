@@ -21,8 +21,9 @@ from ops_platform.models import Night, NightStep
 from segmentation.models import RfmScore
 from segmentation.rfm import GROUPS
 from segmentation.tagging import all_tags, ruled_tags
+from users.devices import list_devices
 from users.identity import merge_people, person_behind, undo_merge
-from users.models import EndUser, Facts, person_id
+from users.models import EndUser, Facts, PushDevice, person_id
 from workspaces.authentication import WorkspaceAPIView
 from workspaces.errors import DomainError
 from workspaces.scoping import current_workspace
@@ -67,6 +68,16 @@ class IdOut(serializers.Serializer):
     visitor = serializers.BooleanField()
 
 
+class DeviceOut(serializers.Serializer):
+    """An app on a device that pushes go to, until the provider says it is gone."""
+
+    app = serializers.CharField(help_text="As the SDK names it; empty when it does not.")
+    platform = serializers.CharField()
+    token = serializers.CharField(source="short_token", help_text="Shortened.")
+    seen_at = serializers.DateTimeField(help_text="To within a day.")
+    dead_at = serializers.DateTimeField(allow_null=True)
+
+
 class UserOut(serializers.Serializer):
     """An end user with everything the night knows."""
 
@@ -78,6 +89,7 @@ class UserOut(serializers.Serializer):
     phone = serializers.CharField()
     city = serializers.CharField()
     source = serializers.CharField()
+    devices = DeviceOut(many=True, help_text="Living ones first, and of those the one seen last.")
     tags = serializers.ListField(child=serializers.CharField())
     attributes = serializers.DictField()
     created_at = serializers.DateTimeField()
@@ -93,7 +105,7 @@ class UserPage(serializers.Serializer):
 
 
 def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
-    """People with their ids, tags, facts, standing and RFM, in six queries whatever their number."""
+    """People with their ids, tags, facts, standing and RFM, in seven queries whatever their number."""
     ids = [person.pk for person in people]
     merged: dict[uuid.UUID | None, list[EndUser]] = {}
     for one in EndUser.objects.filter(merged_into__in=ids).order_by("-identified", "external_id"):
@@ -104,6 +116,10 @@ def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
     ]
     plain = ("id", "external_id", "name", "email", "phone", "city", "source", "attributes", "created_at")
     ruled = ruled_tags(ids)
+    owners = {one.pk: owner for owner, several in merged.items() for one in several}
+    devices: dict[uuid.UUID, list[PushDevice]] = {}
+    for device in list_devices([*ids, *owners]):
+        devices.setdefault(owners.get(device.end_user_id) or device.end_user_id, []).append(device)
     return [
         {name: getattr(person, name) for name in plain}
         | {"as_of": current_workspace().current_day, "tags": all_tags(person.tags, ruled.get(person.pk, ()))}
@@ -113,6 +129,7 @@ def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
                 for one in (person, *merged.get(person.pk, ()))
             ]
         }
+        | {"devices": devices.get(person.pk, [])}
         | dict(zip(("facts", "standing", "rfm"), (rows.get(person.pk) for rows in found), strict=True))
         for person in people
     ]

@@ -22,12 +22,14 @@ from segmentation.models import RfmChange, RfmCuts, RfmScore, SegmentMember
 from segmentation.rfm_gap import gap_sentence, gap_to_best
 from segmentation.tagging import ruled_tags
 from users.consent import CHANNELS, list_topics
+from users.device_models import shorten
+from users.devices import TRAITS, list_devices
 from users.facts import FACTS
 from users.models import Attribute, Consent, EndUser, Event, Facts, Topic
 from workspaces.models import Workspace
 
 EVENTS = 30
-REPEATED = ("name", "email", "phone", "push_token", "city", "source", "referred_by")
+REPEATED = ("name", "email", "phone", "city", "source", "referred_by")
 # How the page groups the catalogue; what is not named here is not shown, only used in segments.
 GROUPS = (
     (
@@ -92,11 +94,9 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
             SegmentMember.objects.filter(end_user=person.pk, segment__archived_at=None).select_related("segment")
         ),
         "attributes": read_attributes(person),
-        "addresses": [
-            (channel, value)
-            for channel, value in (("email", person.email), ("sms", person.phone), ("push", person.push_token))
-            if value
-        ],
+        "addresses": [(channel, value) for channel, value in (("email", person.email), ("sms", person.phone)) if value],
+        "devices": (devices := list_devices(one.pk for one in ids if one.ended_at is None)),
+        "word": "" if any(one.token == person.push_token for one in devices) else shorten(person.push_token),
     }
 
 
@@ -122,8 +122,8 @@ def read_attributes(person: EndUser) -> list[tuple[str, Any]]:
 
 
 def shown_already(person: EndUser, key: str, value: Any) -> bool:
-    """Whether an attribute only repeats a column of the person that the page shows."""
-    return key in REPEATED and str(value) == getattr(person, key)
+    """Whether an attribute only repeats a column of the person that the page shows, or is a token, which it shows short."""
+    return key in TRAITS or (key in REPEATED and str(value) == getattr(person, key))
 
 
 def activity_reason(standing: Standing | None, facts: Facts | None, day: date) -> str:

@@ -17,7 +17,9 @@ class UsersConfig(AppConfig):
             move=lambda: run_sql("users/move_events")[0]["rows"],
             related={"name": "name.name"},
         )
-        register("own", "goes", models.EndUser, models.Consent, models.ConsentWord, models.ProfileChange)
+        register(
+            "own", "goes", models.EndUser, models.Consent, models.ConsentWord, models.ProfileChange, models.PushDevice
+        )
         register("own", "by_hand", models.IdentityLink, models.IdentityMerge)
         register("night", "goes", models.PersonDay, models.Purchase, models.Facts)
         register("night", "by_hand", models.Touched, erase=erase_traces)

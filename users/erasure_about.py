@@ -6,7 +6,7 @@ import uuid
 
 import msgspec
 
-from users.models import EndUser, IdentityMerge
+from users.models import EndUser, IdentityMerge, PushDevice
 
 ADDRESSES = ("email", "phone", "push_token")
 
@@ -29,10 +29,12 @@ class About(msgspec.Struct):
 def about_whom(people: list[EndUser]) -> About:
     ids = [person.pk for person in people]
     former = IdentityMerge.objects.filter(end_user__in=ids).exclude(into_id__in=ids).values_list("into_id", flat=True)
+    addresses = {name: {getattr(one, name) for one in people} - {""} for name in ADDRESSES}
+    addresses["push_token"].update(PushDevice.objects.filter(end_user__in=ids).values_list("token", flat=True))
     return About(
         ids=ids,
         former=sorted(set(former)),
         external_ids=[person.external_id for person in people],
         names=sorted({person.name for person in people} - {""}),
-        addresses={name: sorted({getattr(one, name) for one in people} - {""}) for name in ADDRESSES},
+        addresses={name: sorted(several) for name, several in addresses.items()},
     )

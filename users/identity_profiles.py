@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from users.changes import Row, lay_on, read_changes
+from users.devices import settle_push
 from users.ingest.people import array
 from users.models import EndUser
 from users.traits import TOLD, WRITTEN, fill_columns
@@ -73,6 +74,7 @@ def settle_profiles(
     if rows:
         ids = array(row["id"] for row in rows)
         run_sql("users/settle_people", ids=ids, people=msgspec.json.encode(rows).decode())
+    settle_push(affected)
 
 
 def settle_one(

@@ -16,6 +16,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from users.changes import lay_on, read_changes
+from users.devices import settle_push
 from users.identity import lock
 from users.identity_profiles import SETTLED, settle_profiles
 from users.import_ledger import Change, earliest, put_back
@@ -82,6 +83,7 @@ def undo_people(workspace: Workspace, batch: ImportBatch) -> int:
         ids = array(row["id"] for row in rows)
         run_sql("users/settle_people", ids=ids, people=msgspec.json.encode(rows).decode())
         settle_families(workspace, [person for pk, person in people.items() if pk not in gone])
+        settle_push(row["id"] for row in rows)
     touch([row["id"] for row in rows])
     remove(gone)
     return len(gone)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from users.arrival_models import Arrival, ArrivalHour
 from users.attribute_models import Attribute
 from users.change_models import ProfileChange
+from users.device_models import PushDevice
 from users.erasure_models import ErasedId, Erasure
 from users.export_models import Export
 from users.identity_models import ConsentWord, IdentityLink, IdentityMerge, PeopleVersion
@@ -43,6 +44,7 @@ __all__ = [
     "PersonModel",
     "ProfileChange",
     "Purchase",
+    "PushDevice",
     "Topic",
     "Touched",
     "event_id",
@@ -72,6 +74,7 @@ class EndUser(PersonModel):
     name = models.CharField(max_length=200, blank=True)
     email = models.CharField(max_length=254, blank=True)
     phone = models.CharField(max_length=20, blank=True)
+    # Of the devices the one that is written to, which users/devices.py chooses.
     push_token = models.CharField(max_length=400, blank=True)
     city = models.CharField(max_length=100, blank=True)
     source = models.CharField(max_length=100, blank=True)

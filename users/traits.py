@@ -16,6 +16,7 @@ import phonenumbers
 
 from users.changes import is_kept, keep_changes, lay_on, members_of, read_changes
 from users.consent import hear_consents
+from users.devices import devices_told, find_news, keep_devices, names_token, settle_push
 from users.ingest.normal import NormalProfile, clean_email
 from users.ingest.people import People, array, touch
 from users.models import EndUser
@@ -24,7 +25,7 @@ from workspaces.scoping import current_workspace
 from workspaces.sql import run_sql
 from workspaces.zones import known_zones
 
-COLUMNS = ("name", "email", "phone", "push_token", "city", "source", "referred_by", "locale", "zone")
+COLUMNS = ("name", "email", "phone", "city", "source", "referred_by", "locale", "zone")
 TOLD = ("attributes", "attribute_times", "attributes_at", "bases", "forgotten_at")
 WRITTEN = (*COLUMNS, *TOLD, "own")
 
@@ -37,17 +38,21 @@ def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) 
     """
     news: dict[uuid.UUID, list[NormalProfile]] = {}
     for one in profiles:
-        if one.traits or one.firsts or one.change:
+        if one.traits or one.firsts or one.change or one.device:
             news.setdefault(uuid.UUID(told.ids[one.person]), []).append(one)
     if not news:
         return 0
     hear_consents(news)
     wanted = {pk for own in news for pk in (own, uuid.UUID(told.owner(own.hex)))}
-    if not any(is_kept(profile) for told_of in news.values() for profile in told_of):
+    devices, holders = find_news(devices_told(news))
+    if not devices and not any(is_kept(profile) for told_of in news.values() for profile in told_of):
         seen = EndUser.objects.filter(pk__in=wanted).only(*TOLD, "own", "merged_into")
         if not tell_all({person.pk: person for person in seen}, news).people:
             return 0
-    people = {person.pk: person for person in EndUser.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
+    people = {
+        person.pk: person
+        for person in EndUser.objects.select_for_update().filter(pk__in=wanted | holders).order_by("pk")
+    }
     news = {pk: told_of for pk, told_of in news.items() if pk in people}  # others were erased a moment ago
     workspace = current_workspace()
     heard = tell_all(people, news, keep_changes(workspace, news))
@@ -56,6 +61,8 @@ def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) 
     for person in changed:
         fill_columns(person, region)
     write_profiles(changed)
+    moved = keep_devices({key: seen for key, seen in devices.items() if seen.person in people})
+    settle_push(moved | {pk for pk, told_of in news.items() if any(names_token(one) for one in told_of)})
     # Merged since this batch began to look: the next merge brings these news to the person they are about.
     touch([pk for pk in news if (owner := people[pk].merged_into) and owner not in people])
     return len(changed)
@@ -128,14 +135,16 @@ def write_profiles(people: Iterable[EndUser]) -> None:
 
 
 def fill_columns(person: EndUser, region: str) -> None:
-    """Set the typed columns from the attributes; what is not usable (a malformed phone) leaves its column empty."""
+    """Set the typed columns from the attributes; what is not usable (a malformed phone) leaves its column empty.
+
+    All but `push_token`, which users/devices.py writes.
+    """
     told = person.attributes
     address = told.get("address")
     full_name = f"{text_of(told, 'firstName', 'first_name')} {text_of(told, 'lastName', 'last_name')}".strip()
     person.name = (text_of(told, "name") or full_name)[:200]
     person.email = clean_email(told.get("email"))
     person.phone = clean_phone(told.get("phone"), region)
-    person.push_token = fitting(text_of(told, "push_token", "pushToken"), 400)
     person.city = (text_of(told, "city") or text_of(address if isinstance(address, dict) else {}, "city"))[:100]
     person.source = text_of(told, "source")[:100]
     person.referred_by = fitting(text_of(told, "referred_by", "referredBy"), 255)

@@ -89,11 +89,19 @@ class Change(msgspec.Struct):
     values: dict[str, Any] = {}
 
 
+class Device(msgspec.Struct, frozen=True):
+    """An app on a device that pushes can go to; `app` and `platform` are "" when unknown."""
+
+    app: str
+    token: str
+    platform: str = ""
+
+
 class NormalProfile(msgspec.Struct):
     """What was told about a person at `at`. A trait of None takes the attribute away; `firsts` only fill what is empty.
 
     `visitor`: the anonymous id that the same message carried. `passing`: every event repeats it, so that a value known
-    already is not worth a write.
+    already is not worth a write. `device`: what it was told from.
     """
 
     person: PersonKey
@@ -103,6 +111,7 @@ class NormalProfile(msgspec.Struct):
     visitor: str = ""
     passing: bool = False
     change: Change | None = None
+    device: Device | None = None
 
 
 class NormalAlias(msgspec.Struct):

@@ -16,7 +16,17 @@ import msgspec
 
 from users.ingest import normal
 from users.ingest.body import BadRequest, from_base64
-from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Reading, Refused, Result, Told
+from users.ingest.normal import (
+    Device,
+    NormalAlias,
+    NormalEvent,
+    NormalProfile,
+    PersonKey,
+    Reading,
+    Refused,
+    Result,
+    Told,
+)
 from users.ingest.protocol import (
     GIF,
     Answer,
@@ -89,8 +99,8 @@ class Named(msgspec.Struct):
 class Context(msgspec.Struct, frozen=True):
     """What a context tells: about the event, about the device's owner, and what `context.traits` say of the person.
 
-    `traits` are as they came; `passing` are the clean ones, with `note` for what was left out. Shared between events, so
-    nobody changes what is inside.
+    `traits` are as they came; `passing` are the clean ones, with `note` for what was left out; `push` is where the device
+    takes pushes. Shared between events, so nobody changes what is inside.
     """
 
     event: dict[str, str] = {}
@@ -99,6 +109,7 @@ class Context(msgspec.Struct, frozen=True):
     traits: dict[str, Any] = {}
     passing: dict[str, Any] = {}
     note: Result | None = None
+    push: Device | None = None
 
 
 class SegmentRequest(Request):
@@ -224,9 +235,10 @@ def read_event(
     traits = context.device | context.passing
     if kind == "group":
         traits["group_id"] = normal.clean_text(message.group_id, "groupId")
-    if not traits and not context.firsts:
+    if not traits and not context.firsts and not context.push:
         return Reading([event], note)
-    return Reading([event, NormalProfile(person, at, traits, context.firsts, passing=True)], note)
+    profile = NormalProfile(person, at, traits, context.firsts, passing=True, device=context.push)
+    return Reading([event, profile], note)
 
 
 def name_event(message: Message, kind: str) -> tuple[str, bytes]:
@@ -259,7 +271,7 @@ def read_alias(message: Message, user_id: str, visitor: str, at: datetime) -> li
 def read_identify(message: Message, context: Context, person: PersonKey, at: datetime, visitor: str) -> NormalProfile:
     """Traits of the message over those of its context (where Rudder puts them). Raises Refused."""
     traits = context.device | normal.clean_properties(context.traits | (message.traits or {}), "traits")
-    profile = NormalProfile(person, at, normal.clean_traits(traits), context.firsts, visitor)
+    profile = NormalProfile(person, at, normal.clean_traits(traits), context.firsts, visitor, device=context.push)
     if profile.traits.get("email") and not normal.clean_email(profile.traits["email"]):
         raise Refused("invalid_email", "This is not an email address.", "traits.email")
     return profile
@@ -286,7 +298,7 @@ def read_context(around: bytes, raw: bytes, currency: str) -> Context:
     event = {key: text for key, place in places.items() if (text := look_up(told, *place))}
     traits = as_dict(told.get("traits"))
     passing, note = read_passing(traits, currency)
-    return Context(event, context_traits(told), campaign_source(told), traits, passing, note)
+    return Context(event, context_traits(told), campaign_source(told), traits, passing, note, push_device(told))
 
 
 def read_passing(told: dict[str, Any], currency: str) -> tuple[dict[str, Any], Result | None]:
@@ -303,11 +315,19 @@ def read_passing(told: dict[str, Any], currency: str) -> tuple[dict[str, Any], R
 def context_traits(context: dict[str, Any]) -> dict[str, Any]:
     """What the device tells about its owner."""
     told = {
-        "push_token": look_up(context, "device", "token", limit=400),
         "locale": look_up(context, "locale"),
         "timezone": look_up(context, "timezone"),
     }
     return {key: value for key, value in told.items() if value}
+
+
+def push_device(context: dict[str, Any]) -> Device | None:
+    """The app that tells its push token; SDKs name it in the app's namespace."""
+    token = look_up(context, "device", "token", limit=400)
+    if not token:
+        return None
+    app = look_up(context, "app", "namespace") or look_up(context, "app", "name")
+    return Device(app, token, look_up(context, "device", "type") or look_up(context, "os", "name"))
 
 
 def campaign_source(context: dict[str, Any]) -> dict[str, Any]:

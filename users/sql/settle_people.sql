@@ -3,14 +3,14 @@
 -- Index: the key of end_user, which a planner that knows nothing of a young table takes only because of ids.
 -- Not the ORM: bulk_update writes one CASE branch per person and column.
 update end_user as u
-set name = p.name, email = p.email, phone = p.phone, push_token = p.push_token, city = p.city, source = p.source,
+set name = p.name, email = p.email, phone = p.phone, city = p.city, source = p.source,
     referred_by = p.referred_by, locale = p.locale, zone = p.zone,
     attributes = p.attributes, attribute_times = p.attribute_times, attributes_at = p.attributes_at,
     bases = p.bases, forgotten_at = p.forgotten_at,
     tags = p.tags, excluded = p.excluded, excluded_reason = p.excluded_reason, created_at = p.created_at,
     merged_into = p.merged_into, own = p.own, own_created_at = p.own_created_at
 from jsonb_to_recordset(%(people)s::jsonb) as p (
-    id uuid, name text, email text, phone text, push_token text, city text, source text, referred_by text, locale text,
+    id uuid, name text, email text, phone text, city text, source text, referred_by text, locale text,
     zone text, attributes jsonb, attribute_times jsonb, attributes_at timestamptz, bases jsonb,
     forgotten_at timestamptz, tags jsonb, excluded boolean,
     excluded_reason text, created_at timestamptz, merged_into uuid, own jsonb, own_created_at timestamptz
