@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha1
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -20,8 +21,8 @@ from workspaces.sql import run_sql
 VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 
-# So many people a process remembers of each workspace.
-MAX_REMEMBERED = 100_000
+# So many people a process remembers of each workspace; beyond, those met first are forgotten.
+MAX_REMEMBERED = 200_000
 
 
 class Known(NamedTuple):
@@ -116,9 +117,9 @@ def recall(workspace: Workspace) -> Memory:
 
 def remember(memory: Memory, found: dict[PersonKey, Known]) -> None:
     """Keep what a transaction that is committed by now has found and made."""
-    if len(memory.people) + len(found) > MAX_REMEMBERED:
-        memory.people.clear()
     memory.people.update(found)
+    if len(memory.people) > MAX_REMEMBERED:
+        memory.people = dict(islice(memory.people.items(), MAX_REMEMBERED // 2, None))
 
 
 def look_up(workspace: Workspace, first: dict[PersonKey, datetime]) -> dict[PersonKey, Known]:
