@@ -1,6 +1,7 @@
 """Durable events over HTTP against what the same tables take by raw COPY, in one run on one machine.
 
-The load generator runs beside the server. Ratios are the figures; every number is the median of RUNS.
+The load generator runs beside the server, with 64 connections that send batches or 256 that send single events. Ratios are
+the figures; every number is the median of RUNS.
 """
 
 from __future__ import annotations
@@ -44,11 +45,12 @@ def run() -> None:
     print(f"COPY, one connection     {many:,.0f} rows/s at {ROWS:,} per commit; {one:,.0f} at one per commit")
     with Children() as children:
         port = start(children)
-        load(port, secret, "--requests", "2000")  # everybody is known
-        batch = [load(port, secret, "--requests", str(BATCHES)) for _ in range(RUNS)]
-        twice = [load(port, secret, "--requests", str(BATCHES // 2), "--twice") for _ in range(RUNS)]
+        many_of = ("--connections", "64", "--requests")
+        load(port, secret, *many_of, "4000")  # everybody is known
+        batch = [load(port, secret, *many_of, str(BATCHES)) for _ in range(RUNS)]
+        twice = [load(port, secret, *many_of, str(BATCHES // 2), "--twice") for _ in range(RUNS)]
         single = [
-            load(port, secret, "--items", "1", "--requests", str(SINGLES), "--connections", "64") for _ in range(RUNS)
+            load(port, secret, "--items", "1", "--requests", str(SINGLES), "--connections", "256") for _ in range(RUNS)
         ]
         peak = middle(batch, "requests_s")
         calm = load(port, secret, "--requests", str(BATCHES), "--rate", f"{peak * 0.8:.1f}", "--connections", "64")
