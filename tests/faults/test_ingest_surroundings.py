@@ -77,13 +77,16 @@ def small(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cluster]:
 def fill_and_free(small: Cluster, web: Web, shop: SimpleNamespace, times: int) -> tuple[Journal, list[float]]:
     """Fill the disk while clients send, read, free it; the journal, and the seconds from then to the next 200."""
     waits = []
-    with Clients(web.port, shop.key, make_batches(events("F9")), pace_s=0.05) as clients:
+    clients = Clients(web.port, shop.key, make_batches(events("F9")), pace_s=0.05)
+    # A session of before: PostgreSQL may refuse a new one while it cannot write down what it knows of its catalogue.
+    with clients, small.look() as reader:
         for _time in range(times):
             known = len(clients.journal.acked)
             wait_for(lambda known=known: len(clients.journal.acked) > known + 300, 20, "nothing is acknowledged")
             small.postgres.fill()
             time.sleep(10 if FULL else 3)
-            assert web.answers() and small.accepts(), "reading does not work"
+            reader.execute("select count(*) from event")
+            assert web.answers() and reader.fetchone()[0] >= known, "reading does not work"
             small.postgres.free()
             freed = time.monotonic()
             wait_for(lambda freed=freed: clients.answered_since(freed), 30, "nothing is acknowledged")
