@@ -245,6 +245,19 @@ def test_nobody_is_known_from_a_transaction_that_was_rolled_back(asked):
     assert asked() == ["people_to_write", "add_people", "touch"]
 
 
+def test_a_process_remembers_a_bounded_number_of_people_whatever_the_number_of_workspaces(monkeypatch):
+    monkeypatch.setattr(people_module, "MAX_REMEMBERED", 10)
+    memories = {uuid.uuid4(): people_module.Memory(1) for _ in range(3)}
+    monkeypatch.setattr(people_module, "_memories", memories)
+    for memory in list(memories.values()):
+        for n in range(4):
+            people_module.remember(memory, {PersonKey(f"u{n}"): people_module.Known("", None, DAY)})
+    assert [len(memory.people) for memory in memories.values()] == [4]
+    (last,) = memories.values()
+    people_module.remember(last, {PersonKey(f"u{n}"): people_module.Known("", None, DAY) for n in range(12)})
+    assert [key.external_id for key in last.people] == [f"u{n}" for n in range(5, 12)]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_who_is_made_at_the_same_moment_was_created_at_the_earlier_time():
     workspace = make_world().acme

@@ -21,7 +21,7 @@ from workspaces.sql import run_sql
 VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 
-# So many people a process remembers of each workspace; beyond, those met first are forgotten.
+# So many people a process remembers in all; beyond, other workspaces are forgotten, and then those met first.
 MAX_REMEMBERED = 200_000
 
 
@@ -118,6 +118,11 @@ def recall(workspace: Workspace) -> Memory:
 def remember(memory: Memory, found: dict[PersonKey, Known]) -> None:
     """Keep what a transaction that is committed by now has found and made."""
     memory.people.update(found)
+    if sum(len(one.people) for one in list(_memories.values())) <= MAX_REMEMBERED:
+        return
+    for workspace, other in list(_memories.items()):
+        if other is not memory:
+            _memories.pop(workspace, None)
     if len(memory.people) > MAX_REMEMBERED:
         memory.people = dict(islice(memory.people.items(), MAX_REMEMBERED // 2, None))
 
