@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models.functions import Now
+
 from campaigns.accounts import save_account
 from campaigns.editing import save_campaign
 from campaigns.local_servers import LocalInbox
@@ -103,3 +105,15 @@ def states(workspace: Workspace, campaign: Campaign) -> dict[str, int]:
 def deliveries(workspace: Workspace, campaign: Campaign) -> list[Delivery]:
     with workspace_scope(workspace):
         return list(Delivery.objects.filter(run__campaign=campaign).order_by("address"))
+
+
+def make_due(workspace: Workspace) -> None:
+    """Let the waiting time of deferred messages pass."""
+    with workspace_scope(workspace):
+        Delivery.objects.filter(state="deferred").update(next_at=Now())
+
+
+def refresh(workspace: Workspace, *rows: Any) -> None:
+    with workspace_scope(workspace):
+        for row in rows:
+            row.refresh_from_db()
