@@ -46,7 +46,7 @@ def run() -> None:
     with Children() as children:
         port = start(children)
         many_of = ("--connections", "64", "--requests")
-        load(port, secret, *many_of, "4000")  # everybody is known
+        load(port, secret, *many_of, "4000", "--age", "3600")  # everybody is known since an hour ago
         batch = [load(port, secret, *many_of, str(BATCHES)) for _ in range(RUNS)]
         twice = [load(port, secret, *many_of, str(BATCHES // 2), "--twice") for _ in range(RUNS)]
         single = [

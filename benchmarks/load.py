@@ -2,7 +2,7 @@
 
 `python -m benchmarks.load PORT KEY --items 100 --requests 2000` prints one JSON object: how many requests and events a
 second were answered with 200, and how long answers took. `--rate` asks for that many requests a second instead of as many
-as the server takes; `--twice` sends each request a second time.
+as the server takes; `--twice` sends each request a second time; `--age` makes the events so many seconds older.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PEOPLE = 100_000
 
 
 def message(rng: random.Random, now: datetime) -> dict[str, object]:
-    """One event of a plausible size: about 90 bytes of properties, of one of 100,000 people, minutes old."""
+    """One event of a plausible size: about 90 bytes of properties, of one of 100,000 people, up to ten minutes old."""
     return {
         "type": "track",
         "userId": f"user-{rng.randrange(PEOPLE)}",
@@ -37,13 +37,13 @@ def message(rng: random.Random, now: datetime) -> dict[str, object]:
     }
 
 
-def requests(port: int, key: str, items: int, count: int) -> list[bytes]:
-    """`count` whole HTTP requests with `items` events each, as an SDK of the Segment family writes them."""
-    rng, now = random.Random(), datetime.now(UTC)
+def requests(port: int, key: str, items: int, count: int, age: int = 0) -> list[bytes]:
+    """`count` whole HTTP requests with `items` events each, `age` seconds old, as an SDK of the Segment family writes them."""
+    rng, now = random.Random(), datetime.now(UTC) - timedelta(seconds=age)
     made = []
     for _ in range(count):
         messages = [message(rng, now) for _ in range(items)]
-        body = messages[0] if items == 1 else {"batch": messages, "sentAt": now.isoformat()}
+        body = messages[0] if items == 1 else {"batch": messages, "sentAt": datetime.now(UTC).isoformat()}
         raw = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         path = "/v1/track" if items == 1 else "/v1/batch"
         head = (f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {key}")
@@ -109,10 +109,11 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=100)
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--age", type=int, default=0)
     parser.add_argument("--rate", type=float, default=0)
     parser.add_argument("--twice", action="store_true")
     asked = parser.parse_args()
-    made = requests(asked.port, asked.key, asked.items, asked.requests)
+    made = requests(asked.port, asked.key, asked.items, asked.requests, asked.age)
     if asked.twice:
         made = [raw for pair in zip(made, made, strict=True) for raw in pair]
     told = drive(asked.port, made, asked.connections, asked.rate)

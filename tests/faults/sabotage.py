@@ -13,7 +13,7 @@ from django.db import connection
 
 from users.ingest import addresses, arrivals, asgi, body, door, group
 from users.ingest.body import BadRequest
-from users.ingest.normal import NormalEvent, Reading, Refused, Result
+from users.ingest.normal import NormalEvent, Reading, Result
 from users.ingest.patience import Patience
 from users.ingest.protocol import tell
 
@@ -30,9 +30,8 @@ def answer_first(put: Put) -> None:
         request = door.open_request(address, incoming)
         key = await asgi.find_key(door.secrets_of(incoming, request))
         assert key
-        opened = door.read_all(key, request)
-        asyncio.get_running_loop().call_later(0.2, asgi.WRITER.submit, opened)
-        return request.answer([Result("accepted") for _reading in opened.readings])
+        asyncio.get_running_loop().call_later(0.2, asgi.WRITER.submit, key, request)
+        return request.answer([Result("accepted") for _item in request.items])
 
     put(asgi, "take", hasty)
 
@@ -68,15 +67,16 @@ def count_repeats(put: Put) -> None:
 def all_or_nothing(put: Put) -> None:
     """F8: one bad item, and its batch is refused for good."""
 
-    def strict(item: Any, request: Any, now: Any, currency: str) -> Any:
-        try:
-            if isinstance(item, Refused):
-                raise item
-            return request.read(item, now, currency)
-        except Refused as reason:
-            raise BadRequest(400, reason.code, str(reason)) from reason
+    def strict(*told: Any) -> Any:
+        opened = plain(*told)
+        for reading in opened.readings:
+            if isinstance(reading, Result):
+                raise BadRequest(400, reading.code, reading.message)
+        return opened
 
-    put(door, "read", strict)
+    plain = door.read_all
+    for place in (door, group):
+        put(place, "read_all", strict)
 
 
 def wait_for_the_broker(put: Put) -> None:
@@ -94,8 +94,8 @@ def wait_for_the_broker(put: Put) -> None:
 def remember_a_day(put: Put) -> None:
     """F7: whether a message is known is remembered for a day."""
 
-    def forgetful(key: Any, request: Any) -> Any:
-        opened = plain(key, request)
+    def forgetful(*told: Any) -> Any:
+        opened = plain(*told)
         for reading in opened.readings:
             if isinstance(reading, Reading):
                 for item in reading.items:
@@ -104,7 +104,8 @@ def remember_a_day(put: Put) -> None:
         return opened
 
     plain = door.read_all
-    put(door, "read_all", forgetful)
+    for place in (door, group):
+        put(place, "read_all", forgetful)
 
 
 def overlook_a_full_disk(put: Put) -> None:

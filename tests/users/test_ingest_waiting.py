@@ -16,8 +16,8 @@ from users.ingest.normal import Result
 from users.ingest.patience import Patience
 
 
-def opened() -> Any:
-    return SimpleNamespace(readings=[None], key=SimpleNamespace(workspace_id=uuid.uuid4()))
+def request() -> Any:
+    return SimpleNamespace(items=[None], answer=lambda results: results)
 
 
 def test_a_request_that_is_called_off_is_left_out_and_the_writer_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,14 +30,16 @@ def test_a_request_that_is_called_off_is_left_out_and_the_writer_goes_on(monkeyp
         return [[Result("accepted")] for _opened in batch]
 
     async def send_three() -> list[Any]:
-        being_stored = writer.submit(first)
+        being_stored = writer.submit(key, first)
         assert await asyncio.to_thread(entered.wait, 10)
-        assert writer.submit(second).cancel()
+        assert writer.submit(key, second).cancel()
         go_on.set()
-        return [await being_stored, await writer.submit(third)]
+        return [await being_stored, await writer.submit(key, third)]
 
     monkeypatch.setattr(group, "store", store)
-    writer, (first, second, third) = group.Writer(), [opened() for _ in range(3)]
+    monkeypatch.setattr(group, "read_all", lambda _key, request, _at: request)
+    key: Any = SimpleNamespace(workspace_id=uuid.uuid4())
+    writer, (first, second, third) = group.Writer(), [request() for _ in range(3)]
     assert asyncio.run(send_three()) == [[Result("accepted")], [Result("accepted")]]
     assert stored == [first, third]
 

@@ -105,7 +105,7 @@ def test_the_fast_door_answers_the_same(write_key, monkeypatch):
         return write_key
 
     class Nobody:
-        def submit(self, _opened: Any) -> Any:
+        def submit(self, *_request: Any) -> Any:
             pytest.fail("nothing may be stored")
 
     monkeypatch.setattr(asgi, "find_key", known)

@@ -22,10 +22,10 @@ from django.utils import timezone
 from users.ingest.arrivals import Taken, note_arrivals
 from users.ingest.body import BadRequest, inflated
 from users.ingest.limits import take
-from users.ingest.normal import Reading, Refused, Result, refused
+from users.ingest.normal import ACCEPTED, Reading, Refused, Result, refused
 from users.ingest.protocol import Answer, Incoming, Request, tell
 from users.ingest.rejects import keep_rejects
-from users.ingest.write import ACCEPTED, write
+from users.ingest.write import write
 from users.services import in_scope
 from workspaces.authentication import find_key, touch_key
 from workspaces.models import AccessKey, Workspace
@@ -68,7 +68,8 @@ def open_request(address: Address, incoming: Incoming) -> Request:
 def secrets_of(incoming: Incoming, request: Request) -> list[str]:
     """Every text of the request that may be its write key: SDKs put it in the header, the address or the body."""
     scheme, _, told = incoming.headers.get("authorization", "").partition(" ")
-    outside = {"basic": basic_user(told), "bearer": told.strip()}.get(scheme.lower(), "")
+    scheme = scheme.lower()
+    outside = told.strip() if scheme == "bearer" else basic_user(told) if scheme == "basic" else ""
     return [secret for secret in (outside, incoming.query.get("writeKey", ""), *request.secrets) if secret]
 
 
@@ -84,19 +85,19 @@ def first_key(secrets: list[str]) -> AccessKey | None:
     return next((key for secret in secrets if (key := find_key(secret, "write"))), None)
 
 
-def read_all(key: AccessKey, request: Request) -> Opened:
+def read_all(key: AccessKey, request: Request, received_at: datetime | None = None) -> Opened:
     """Every item in the normal form, or why it cannot be taken. Needs no database."""
-    now = timezone.now()
-    return Opened(key, request, [read(item, request, now, key.workspace.currency) for item in request.items], now)
-
-
-def read(item: bytes | Refused, request: Request, now: datetime, currency: str) -> Reading | Result:
-    try:
-        if isinstance(item, Refused):
-            raise item
-        return request.read(item, now, currency)
-    except Refused as reason:
-        return refused(reason)
+    now = received_at or timezone.now()
+    currency, read = key.workspace.currency, request.read
+    readings: list[Reading | Result] = []
+    for item in request.items:
+        try:
+            if isinstance(item, Refused):
+                raise item
+            readings.append(read(item, now, currency))
+        except Refused as reason:
+            readings.append(refused(reason))
+    return Opened(key, request, readings, now)
 
 
 def over_limit(key: AccessKey, request: Request) -> Answer | None:
@@ -121,7 +122,8 @@ def store(batch: list[Opened], note: Note = note_arrivals) -> list[list[Result]]
 
         def work() -> list[list[Result]]:
             touch_key(writes[0].key)
-            outcomes = iter(write(told, received_at))
+            told_of = write(told, received_at)
+            outcomes = None if told_of.count(ACCEPTED) == len(told_of) else iter(told_of)
             taken = []
             for opened in writes:
                 results = [outcome(reading, outcomes) for reading in opened.readings]
@@ -143,14 +145,15 @@ def parts_of(reading: Reading | Result) -> list[Any]:
 
 
 def outcome(reading: Reading | Result, outcomes: Iterator[Result] | None) -> Result:
-    """What became of one item: refused, or the worst that became of its parts, or accepted with a note."""
+    """What became of one item: refused, or what became of the first of its parts that was not accepted, or accepted with a
+    note. `outcomes` is None where all parts were accepted."""
     if isinstance(reading, Result):
         return reading
-    worst = None
-    for result in islice(outcomes, len(reading.items)) if outcomes else ():
-        if result is not ACCEPTED:
-            worst = worst or result
-    return worst or reading.note or ACCEPTED
+    if outcomes:
+        for result in list(islice(outcomes, len(reading.items))):
+            if result is not ACCEPTED:
+                return result
+    return reading.note or ACCEPTED
 
 
 def raw_of(item: bytes | Refused) -> bytes:

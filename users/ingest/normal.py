@@ -9,9 +9,10 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from workspaces.currencies import decimals_of
 
@@ -45,6 +46,10 @@ _ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[^\W_](?:(?:[^\W_]|-){0,61}[^\W_])?"
 EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
 OBJECT = msgspec.json.Decoder(dict[str, Any]).decode
+# What `check_value` allows where nothing is nested; anything else is read again, slowly, to say what is wrong.
+Whole = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
+Fraction = Annotated[float, Meta(gt=-MAX_FLOAT, lt=MAX_FLOAT)]
+FLAT = msgspec.json.Decoder(dict[str, str | bool | Whole | Fraction | None]).decode
 ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -142,6 +147,10 @@ class Result(msgspec.Struct, gc=False):
     path: str = ""
 
 
+# Of most items, and always this one, so that a whole batch of them is seen at a glance.
+ACCEPTED = Result("accepted")
+
+
 def refused(problem: Refused) -> Result:
     return Result("rejected", problem.code, problem.message[:300], problem.path[:200])
 
@@ -229,25 +238,47 @@ def encode(properties: dict[str, Any]) -> str:
     return nfc(ENCODE(properties).decode()) if properties else "{}"
 
 
-def read_properties(raw: bytes, extra: dict[str, str], currency: str) -> tuple[str, int | None, str | None]:
+def read_properties(
+    raw: bytes | msgspec.Raw, extra: dict[str, str], currency: str
+) -> tuple[str, int | None, str | None]:
     """Properties of an event as JSON text, `extra` added where missing; and the amount and order id in them. Raises Refused.
 
     `raw` is an object as the decoder skipped it: well-formed, nothing else is known. Once checked, nearly all are stored as
     they came.
     """
+    text, told = read_flat(raw) or read_nested(bytes(raw))
+    if extra:
+        text = encode(extra | told)
+    money = None if NO_AMOUNT(told) else read_money(told, currency)
+    return text, money, read_order_id(told) if "order_id" in told else None
+
+
+def read_flat(raw: bytes | msgspec.Raw) -> tuple[str, dict[str, Any]] | None:
+    """Properties that hold every rule, as text and decoded, in a third of the time of `read_nested`; None for all that are
+    nested, escaped, many or wrong."""
+    try:
+        text = str(raw, "utf-8")
+        if "\\" in text or "[" in text or text.rfind("{") != 0:
+            return None
+        told = FLAT(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if len(told) > MAX_PROPERTIES:
+        return None
+    return text if text.isascii() else unicodedata.normalize("NFC", text), told
+
+
+def read_nested(raw: bytes) -> tuple[str, dict[str, Any]]:
+    """As `read_flat`, whatever they are. Raises Refused."""
     if raw[:1] != b"{":
         if raw not in (b"", b"null"):
             raise Refused("invalid_type", "Expected an object.", "properties")
         raw = b"{}"
     told = clean_properties(decode_object(raw))
     text = raw.decode()
-    if extra:
-        text = encode(extra | told)
-    elif "\\u" in text:  # a character has one spelling
-        text = encode(told)
-    elif not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    return text, read_money(told, currency), read_order_id(told)
+    if "\\u" in text:  # a character has one spelling
+        return encode(told), told
+    return text if text.isascii() else unicodedata.normalize("NFC", text), told
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
@@ -289,7 +320,7 @@ def parse_time(value: Any, path: str = "timestamp") -> datetime | None:
         if isinstance(value, str):
             at = datetime.fromisoformat(value.strip())
             if at.tzinfo is not None:
-                return at.astimezone(UTC)
+                return at if at.tzinfo is UTC else at.astimezone(UTC)
         elif isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e14:
             return datetime.fromtimestamp(value / 1000 if value >= 1e11 else value, UTC)
     except (ValueError, OverflowError, OSError):
@@ -335,7 +366,7 @@ def read_money(properties: dict[str, Any], currency: str) -> int | None:
 
     Raises Refused for an amount in another currency than the workspace's, whatever the event: its role may come later.
     """
-    for key in () if NO_AMOUNT(properties) else AMOUNT_KEYS:
+    for key in AMOUNT_KEYS:
         if key not in properties or (amount := read_amount(properties[key])) is None:
             continue
         told = properties.get("currency")

@@ -181,17 +181,24 @@ def browser_settings(incoming: Incoming) -> Answer:
     return tell(200, {"integrations": {"Segment.io": told}, "plan": plan, "metrics": {"sampleRate": 0}})
 
 
-def read_item(raw: bytes, kind: str | None, request: SegmentRequest, received_at: datetime, currency: str) -> Reading:
-    """One item in the normal form; `kind` is set where the URL names it. Raises Refused."""
-    message = decode(raw, Message)
+def read_item(item: bytes, kind: str | None, request: SegmentRequest, received_at: datetime, currency: str) -> Reading:
+    """One item in the normal form; `kind` is set where the URL names it. Raises Refused.
+
+    The straight way is that of a `track`, of which there are a thousand for each of all others.
+    """
+    message = decode(item, Message)
     kind = kind or message.type
     if kind not in KINDS:
         raise Refused("unknown_type", f"Send one of {', '.join(KINDS)}.", "type")
-    context = read_context(request.context, bytes(message.context), currency)
-    user_id = normal.clean_id(message.user_id, "userId")
-    visitor = read_visitor(message, bool(user_id))
+    context = NO_CONTEXT
+    if request.context or len(message.context) > 2:
+        context = read_context(request.context, bytes(message.context), currency)
+    user_id = "" if message.user_id is None else normal.clean_id(message.user_id, "userId")
+    visitor = "" if user_id and message.anonymous_id is None else read_visitor(message, bool(user_id))
     person = PersonKey(user_id or visitor, bool(user_id))
-    client_at = normal.parse_time(message.original_timestamp, "originalTimestamp")
+    client_at = None
+    if message.original_timestamp is not None:
+        client_at = normal.parse_time(message.original_timestamp, "originalTimestamp")
     client_at = client_at or normal.parse_time(message.timestamp)
     sent_at = request.sent_at or lenient_time(message.sent_at)
     at = normal.correct_time(client_at, sent_at, received_at) if client_at else received_at
@@ -200,7 +207,27 @@ def read_item(raw: bytes, kind: str | None, request: SegmentRequest, received_at
         return Reading([profile], note_phone(profile.traits, "traits.phone", currency))
     if kind == "alias":
         return Reading(read_alias(message, user_id, visitor, at))
-    return read_event(message, kind, context, person, at, client_at, currency)
+    if kind == "track":
+        name, raw = normal.clean_name(message.event), message.properties
+    else:
+        name, raw = name_event(message, kind)
+    text, amount_minor, order_id = normal.read_properties(raw, context.event, currency)
+    message_id = normal.clean_text(message.message_id, "messageId")
+    event = NormalEvent(person, name, message_id or str(uuid.uuid4()), at, client_at, text, amount_minor, order_id)
+    if context is NO_CONTEXT and kind != "group":
+        return Reading([event], None if message_id else UNNAMED)
+    return read_around(message, kind, context, event, context.note if message_id else UNNAMED)
+
+
+def read_around(message: Message, kind: str, context: Context, event: NormalEvent, note: Result | None) -> Reading:
+    """The event, and what came with it about the person."""
+    traits = context.device | context.passing
+    if kind == "group":
+        traits["group_id"] = normal.clean_text(message.group_id, "groupId")
+    if not traits and not context.firsts and not context.push:
+        return Reading([event], note)
+    profile = NormalProfile(event.person, event.at, traits, context.firsts, passing=True, device=context.push)
+    return Reading([event, profile], note)
 
 
 def read_visitor(message: Message, named: bool) -> str:
@@ -216,46 +243,20 @@ def read_visitor(message: Message, named: bool) -> str:
     return visitor
 
 
-def read_event(
-    message: Message,
-    kind: str,
-    context: Context,
-    person: PersonKey,
-    at: datetime,
-    client_at: datetime | None,
-    currency: str,
-) -> Reading:
-    name, raw = name_event(message, kind)
-    properties, amount_minor, order_id = normal.read_properties(raw, context.event, currency)
-    message_id = normal.clean_text(message.message_id, "messageId")
-    event = NormalEvent(
-        person, name, message_id or str(uuid.uuid4()), at, client_at, properties, amount_minor, order_id
-    )
-    note = context.note if message_id else UNNAMED
-    traits = context.device | context.passing
-    if kind == "group":
-        traits["group_id"] = normal.clean_text(message.group_id, "groupId")
-    if not traits and not context.firsts and not context.push:
-        return Reading([event], note)
-    profile = NormalProfile(person, at, traits, context.firsts, passing=True, device=context.push)
-    return Reading([event, profile], note)
-
-
-def name_event(message: Message, kind: str) -> tuple[str, bytes]:
-    """What the event is called, and its properties as JSON. Raises Refused."""
-    if kind == "track":
-        return normal.clean_name(message.event), bytes(message.properties)
+def name_event(message: Message, kind: str) -> tuple[str, msgspec.Raw]:
+    """What a view or a group is called as an event, and its properties as JSON. Raises Refused."""
     if kind == "group":
         group = normal.clean_id(message.group_id, "groupId")
         if not group:
             raise Refused("missing_identifier", "Send a groupId.", "groupId")
-        return GROUPED, normal.ENCODE({"group_id": group} | (message.traits or {}))
+        return GROUPED, msgspec.Raw(normal.ENCODE({"group_id": group} | (message.traits or {})))
     told = {"name": message.name, "page_category": message.category}
     named = {key: normal.clean_text(text, key) for key, text in told.items() if text}
     if not named:
-        return VIEWED[kind], bytes(message.properties)
+        return VIEWED[kind], message.properties
     raw = bytes(message.properties)
-    return VIEWED[kind], normal.ENCODE(named | (normal.decode_object(raw) if raw not in (b"", b"null") else {}))
+    told = normal.decode_object(raw) if raw not in (b"", b"null") else {}
+    return VIEWED[kind], msgspec.Raw(normal.ENCODE(named | told))
 
 
 def read_alias(message: Message, user_id: str, visitor: str, at: datetime) -> list[Told]:
@@ -285,11 +286,12 @@ def note_phone(traits: dict[str, Any], path: str, currency: str) -> Result | Non
     return Result("accepted", "invalid_phone", "This is not a phone number; it is kept as an attribute only.", path)
 
 
+NO_CONTEXT = Context()
+
+
 @lru_cache(maxsize=2_000)
 def read_context(around: bytes, raw: bytes, currency: str) -> Context:
     """The context of a message over that of its batch. Remembered: an SDK repeats the same for hours."""
-    if not around and len(raw) < 3:
-        return Context()
     told: dict[str, Any] = {}
     for part in (around, raw):
         with suppress(Refused):  # a context that is no object says nothing

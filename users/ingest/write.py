@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from io import StringIO
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from django.db import IntegrityError, connection, transaction
 
 from users.erasure_marks import ERASED, keep_out
-from users.ingest.normal import NormalEvent, NormalProfile, Result, Told
+from users.ingest.normal import ACCEPTED, NormalEvent, NormalProfile, Result, Told
 from users.ingest.people import Erased, People, add_people, array, hashed, tell_links, touch
 from users.models import EventName
 from users.months import oldest_sure
@@ -39,7 +39,7 @@ REPEATED = "23505"
 # After a repeat so many transactions expect another.
 WARY = 20
 COPY_BYTES = 256 * 1024
-ACCEPTED, DUPLICATE = Result("accepted"), Result("duplicate")
+DUPLICATE = Result("duplicate")
 TOO_MANY_NAMES = Result("rejected", "too_many_names", f"A workspace has at most {MAX_NAMES} event names.", "event")
 # What this process knows to be committed: names by workspace, and the months that have a partition.
 _names: dict[uuid.UUID, dict[str, int]] = {}
@@ -47,14 +47,9 @@ _months: set[str] = set()
 _wary = 0
 
 
-class Row(NamedTuple):
-    """One event on its way into the table: its place in the batch, and the whole of it as COPY takes it."""
-
-    n: int
-    line: str
-
-
-# By person and event, as the table's key has them.
+# Events on their way into the table, by (person, event) as its key has them: the place in the batch, and the whole of it as
+# COPY takes it.
+Row = tuple[int, str]
 Rows = dict[tuple[str, str], Row]
 # A line begins with the person, in hex, and the client's time: so lines sort as the table does, and here is the month.
 MONTH = slice(33, 40)
@@ -107,16 +102,17 @@ def make_rows(
         if type(item) is not NormalEvent:
             continue
         pk = ids[item.person]
-        person = owners.get(pk, pk)
-        key = person, find("message:" + item.message_id)
+        person = owners.get(pk, pk) if owners else pk
+        event = find("message:" + item.message_id)
+        key = person, event
         name_id = names.get(item.name)
         if key in rows or key in timeless:
             results[n] = DUPLICATE
         elif name_id is None:
             results[n] = TOO_MANY_NAMES
         else:
-            line = copy_line(item, key, received, name_id, "\\N" if person is pk else pk)
-            (rows if item.client_at else timeless)[key] = Row(n, line)
+            origin = "\\N" if person is pk else pk
+            (rows if item.client_at else timeless)[key] = n, copy_line(item, person, event, received, name_id, origin)
     return rows | drop_known(timeless, results) if timeless else rows
 
 
@@ -130,7 +126,7 @@ def drop_known(rows: Rows, results: list[Result]) -> Rows:
     )
     for found in run_sql("users/known_events", **pairs):
         if row := rows.pop((found["end_user_id"].hex, found["event_id"].hex), None):
-            results[row.n] = DUPLICATE
+            results[row[0]] = DUPLICATE
     return rows
 
 
@@ -170,7 +166,7 @@ def store(rows: Rows) -> list[int]:
     key, so that two writers never wait for each other crosswise.
     """
     global _wary
-    lines = sorted([row.line for row in rows.values()])
+    lines = sorted([line for _n, line in rows.values()])
     parts: dict[str, list[str]] = {}
     for line in lines:
         parts.setdefault(line[MONTH], []).append(line)
@@ -181,7 +177,7 @@ def store(rows: Rows) -> list[int]:
     repeats = stage_rows(lines)
     _wary = WARY if repeats else max(_wary - 1, 0)
     touch({key[0] for key in rows if key not in repeats})
-    return [rows[key].n for key in repeats]
+    return [rows[key][0] for key in repeats]
 
 
 def copy_rows(parts: dict[str, list[str]]) -> bool:
@@ -218,16 +214,14 @@ def copy(cursor: Any, table: str, lines: list[str]) -> None:
         cursor.copy_expert(f"copy {table} ({COLUMNS}) from stdin", StringIO("".join(lines)), COPY_BYTES)
 
 
-def copy_line(event: NormalEvent, key: tuple[str, str], received: str, name_id: int, origin: str) -> str:
+def copy_line(event: NormalEvent, person: str, key: str, received: str, name_id: int, origin: str) -> str:
     """An event as COPY takes it. `origin`: the id it was sent under, where that is merged into the person, or NULL."""
     client_at = time_text(event.client_at) if event.client_at else received
     at = client_at if event.at is event.client_at else time_text(event.at)
     amount = "\\N" if event.amount_minor is None else event.amount_minor
     order = "\\N" if event.order_id is None else copy_text(event.order_id)
-    return (
-        f"{key[0]}\t{client_at}\t{key[1]}\t{at}\t{received}\t{name_id}"
-        f"\t{copy_text(event.message_id)}\t{copy_text(event.properties)}\t{amount}\t{order}\t{origin}\n"
-    )
+    line = f"{person}\t{client_at}\t{key}\t{at}\t{received}\t{name_id}"
+    return f"{line}\t{copy_text(event.message_id)}\t{copy_text(event.properties)}\t{amount}\t{order}\t{origin}\n"
 
 
 def time_text(at: datetime) -> str:
