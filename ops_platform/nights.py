@@ -16,11 +16,16 @@ from django.views.decorators.http import require_POST
 
 from ops_platform import names, nightly, numbers
 from ops_platform.models import Night, NightStep
+from ops_platform.schedule import night_queue
 from ops_platform.tasks import ring
-from workspaces.models import Workspace
+from workspaces.models import Operator, Workspace
 from workspaces.permissions import action
+from workspaces.scoping import workspace_scope
+from workspaces.services import audit
+from workspaces.sql import database_now
 
 LISTED = 60
+RUN_NIGHT = "ops_platform.tasks.run_night"
 # How long a page waits for a worker to begin what was asked for.
 PATIENCE_S = 120
 
@@ -148,13 +153,27 @@ def run_again(request: HttpRequest) -> HttpResponse:
     step = request.POST.get("step", "")
     if day > workspace.today() or (step and step not in {known.key for known in nightly.STEPS}):
         raise Http404
-    if ring("ops_platform.tasks.run_night", str(workspace.pk), day.isoformat(), "button", step):
+    if ask_night(workspace, day, step, request.user):
         messages.success(request, _("Asked for. The page shows how far it is."))
         return redirect(f"{reverse('nights:detail', args=[workspace.slug, day])}?watch={int(time.time())}")
     messages.error(
         request, _("The background workers cannot be reached right now. Nothing was started; try again in a minute.")
     )
     return redirect("nights:list", workspace.slug)
+
+
+def ask_night(workspace: Workspace, day: date, step: str, by: Operator | None, **actor: str) -> bool:
+    """Ring for a night or one step of it, opening its own scopes; False with the broker away.
+
+    Whoever asks while one runs is served by that one: the worker compares when it was asked.
+    """
+    with workspace_scope(workspace):
+        queue, asked_at = night_queue(workspace), database_now().isoformat()
+    if not ring(RUN_NIGHT, str(workspace.pk), day.isoformat(), "button", step, asked_at, queue=queue):
+        return False
+    with workspace_scope(workspace):
+        audit("night.run", day.isoformat(), by, **({"step": step} if step else {}), **actor)
+    return True
 
 
 app_name = "nights"

@@ -8,6 +8,8 @@ import pytest
 import time_machine
 
 from ops_platform import nights
+from workspaces.models import AuditEntry
+from workspaces.scoping import workspace_scope
 
 RUN = "/w/acme/nights/run/"
 
@@ -16,14 +18,17 @@ RUN = "/w/acme/nights/run/"
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """What was asked of the workers."""
     calls: list[tuple[str, ...]] = []
-    monkeypatch.setattr(nights, "ring", lambda task, *arguments: calls.append(arguments) or True)
+    monkeypatch.setattr(nights, "ring", lambda task, *arguments, queue: calls.append(arguments) or True)
     return calls
 
 
 def test_the_button_asks_a_worker_and_the_page_watches(world: Any, as_role: Any, rung: list[tuple[str, ...]]) -> None:
     client = as_role("admin")
     response = client.post(RUN, {"day": "2026-08-31"})
-    assert rung == [(str(world.acme.pk), "2026-08-31", "button", "")]
+    assert [arguments[:4] for arguments in rung] == [(str(world.acme.pk), "2026-08-31", "button", "")]
+    with workspace_scope(world.acme):
+        entry = AuditEntry.objects.get(action="night.run")
+    assert (entry.operator, entry.target) == (world.admin, "2026-08-31")
     page = client.get(response.url)
     assert page.status_code == 200
     assert 'hx-trigger="every 2s"' in page.content.decode()
@@ -34,7 +39,7 @@ def test_the_button_asks_a_worker_and_the_page_watches(world: Any, as_role: Any,
 
 def test_one_step_can_be_asked_for(world: Any, as_role: Any, rung: list[tuple[str, ...]]) -> None:
     as_role("admin").post(RUN, {"day": "2026-08-31", "step": "rfm"})
-    assert rung[0][2:] == ("button", "rfm")
+    assert rung[0][2:4] == ("button", "rfm")
 
 
 def test_nonsense_and_other_roles_ask_for_nothing(world: Any, as_role: Any, rung: list[tuple[str, ...]]) -> None:
@@ -47,7 +52,7 @@ def test_nonsense_and_other_roles_ask_for_nothing(world: Any, as_role: Any, rung
 
 
 def test_without_a_broker_the_page_says_so(world: Any, as_role: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nights, "ring", lambda *arguments: False)
+    monkeypatch.setattr(nights, "ring", lambda *arguments, queue: False)
     response = as_role("admin").post(RUN, {"day": "2026-08-31"}, follow=True)
     assert response.redirect_chain[-1][0] == "/w/acme/nights/"
     assert [message.level_tag for message in response.context["messages"]] == ["error"]
