@@ -121,9 +121,20 @@ def once_a_day(workspace: Workspace, now: datetime) -> list[tuple[datetime, list
     return [] if workspace.frozen_on else [(datetime.combine(day, TIDY_HOUR, workspace.tzinfo), [])]
 
 
+def late_nights(workspace: Workspace, now: datetime) -> list[tuple[datetime, list[str]]]:
+    """When a night is later than the workspace allows: one slot per day, as [(slot, [day])]."""
+    if workspace.frozen_on is not None or workspace.current_day is None:
+        return []
+    late_after = timedelta(minutes=workspace.rules.night_late_minutes)
+    day = (now - late_after).astimezone(workspace.tzinfo).date() - timedelta(days=1)
+    slot = night_slot(workspace, day) + late_after
+    return [(slot, [day.isoformat()])] if slot <= now and workspace.current_day < day else []
+
+
 EVERY_MINUTE = timedelta(seconds=55)
 JOBS: tuple[Job, ...] = (
     Job("night", "03:00 in the workspace's zone", "ops_platform.tasks.run_night", due_nights, queue=night_queue),
+    Job("alerts", "later than the workspace allows", "ops_platform.tasks.tell_late", late_nights, timedelta(hours=1)),
     Job("campaigns", "every minute", "campaigns.tasks.send_campaigns", always, EVERY_MINUTE),
     Job("identities", "every minute", "users.tasks.merge_identities", always, EVERY_MINUTE),
     Job("attributes", "every minute", "users.tasks.note_attributes", always, EVERY_MINUTE),

@@ -10,9 +10,11 @@ from celery import current_app, shared_task
 from kombu.exceptions import OperationalError
 
 from ops_platform import nightly
+from ops_platform.alerts import mail_alerts, note_jumps, note_late
 from ops_platform.schedule import NIGHT, Bell, give_back, take_due
 from workspaces.errors import Conflict
 from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
 from workspaces.sql import database_now
 from workspaces.task_base import WorkspaceTask
 
@@ -64,6 +66,27 @@ def run_night(
         logger.info("%s %s: %s", workspace.slug, day, conflict.message)
         return None
     if not only:
+        tell_jumps(workspace, date.fromisoformat(day))
         for bell in take_due(Workspace.objects.get(pk=workspace.pk), database_now(), [NIGHT]):
             ring_bell(bell)
     return summary
+
+
+def tell_jumps(workspace: Workspace, day: date) -> None:
+    """After a night: what jumped, on the pages and by mail. An alert that fails spoils no night."""
+    try:
+        with workspace_scope(workspace):
+            note_jumps(workspace, day)
+        mail_alerts(workspace)
+    except Exception:
+        logger.exception("Alerts of %s", workspace.slug)
+
+
+@shared_task(base=WorkspaceTask, by_hand=True)
+def tell_late(workspace: Workspace, day: str) -> None:
+    """Tell that a night is late or failed, unless it is there by now."""
+    if workspace.current_day is None or workspace.current_day >= date.fromisoformat(day):
+        return
+    with workspace_scope(workspace):
+        note_late(workspace, date.fromisoformat(day))
+    mail_alerts(workspace)

@@ -97,9 +97,10 @@ def test_no_day_of_800_is_skipped_or_doubled(zone):
 def test_a_tick_rings_once_for_each_job_and_the_second_beat_for_none(world, rung):
     tasks.tick()
     jobs = {task for task, _arguments in rung}
-    assert jobs == {job.task for job in schedule.JOBS} and len(rung) == 2 * len(schedule.JOBS)
+    due = {job.task for job in schedule.JOBS if job.name != "alerts"}  # nothing is late here
+    assert jobs == due and len(rung) == 2 * len(due)
     tasks.tick()
-    assert len(rung) == 2 * len(schedule.JOBS)
+    assert len(rung) == 2 * len(due)
 
 
 def test_every_job_names_a_task_that_exists():
