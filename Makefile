@@ -41,7 +41,7 @@ check: setup  ## format, lint, types, import direction, migrations, settings, tr
 	scripts/check_production_settings.sh
 	$(PY) scripts/check_translations.py
 
-bench: setup  ## the figures the README claims, each as a ratio within one run; PART=ingest, import or night
+bench: setup  ## the figures the README claims, each as a ratio within one run; PART=ingest, import, night or fairness
 	@DATA_DIR=$(CURDIR)/.data/bench $(WITH_SERVERS) -- $(PY) -m benchmarks $(PART)
 
 faults: setup  ## kill things and count what was lost; TIER=all or one of the tiers in tests/faults

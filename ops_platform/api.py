@@ -7,8 +7,10 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404
 from django.urls import path
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,7 +19,9 @@ from rest_framework.response import Response
 from lifecycle.churn import ACTIVITIES
 from lifecycle.models import Standing
 from lifecycle.stages import all_stages
-from ops_platform.models import Night, NightStep
+from ops_platform.models import Alert, Night, NightStep
+from ops_platform.nightly import STEPS
+from ops_platform.nights import ask_night
 from segmentation.models import RfmScore
 from segmentation.rfm import GROUPS
 from segmentation.tagging import all_tags, ruled_tags
@@ -25,7 +29,7 @@ from users.devices import list_devices
 from users.identity import merge_people, person_behind, undo_merge
 from users.models import EndUser, Facts, PushDevice, person_id
 from workspaces.authentication import WorkspaceAPIView
-from workspaces.errors import DomainError
+from workspaces.errors import Conflict, DomainError
 from workspaces.scoping import current_workspace
 
 PAGE = 100
@@ -233,6 +237,18 @@ class StepOut(serializers.Serializer):
     state = serializers.CharField()
     seconds = serializers.FloatField(allow_null=True)
     counts = serializers.DictField()
+    attempts = serializers.IntegerField(help_text="More than one: the workers before were killed in it.")
+    done = serializers.IntegerField(help_text="Rows worked off so far; 0 for a step that cannot tell.")
+    total = serializers.IntegerField()
+
+
+class AlertOut(serializers.Serializer):
+    """Something about the night that admins were told."""
+
+    kind = serializers.CharField(help_text="late, failed or jump")
+    key = serializers.CharField(help_text="Of a jump: what was counted, such as stage:paying, or people for everybody.")
+    before = serializers.IntegerField()
+    now = serializers.IntegerField()
 
 
 class NightOut(serializers.Serializer):
@@ -243,7 +259,9 @@ class NightOut(serializers.Serializer):
     started_at = serializers.DateTimeField()
     seconds = serializers.FloatField(allow_null=True)
     error = serializers.CharField()
+    runs = serializers.IntegerField(help_text="How often it was begun anew.")
     steps = StepOut(many=True)
+    alerts = AlertOut(many=True)
 
 
 def nights(limit: int = 60, day: date | None = None) -> list[dict[str, Any]]:
@@ -253,8 +271,14 @@ def nights(limit: int = 60, day: date | None = None) -> list[dict[str, Any]]:
     steps: dict[date, list[NightStep]] = {}
     for step in NightStep.objects.filter(day__in=[night.day for night in found]).order_by("position"):
         steps.setdefault(step.day, []).append(step)
-    names = ("day", "state", "started_at", "seconds", "error")
-    return [{n: getattr(night, n) for n in names} | {"steps": steps.get(night.day, [])} for night in found]
+    alerts: dict[date, list[Alert]] = {}
+    for alert in Alert.objects.filter(day__in=[night.day for night in found]).order_by("kind", "key"):
+        alerts.setdefault(alert.day, []).append(alert)
+    names = ("day", "state", "started_at", "seconds", "error", "runs")
+    return [
+        {n: getattr(night, n) for n in names} | {"steps": steps.get(night.day, []), "alerts": alerts.get(night.day, [])}
+        for night in found
+    ]
 
 
 class ListNights(WorkspaceAPIView):
@@ -278,6 +302,41 @@ class OneNight(WorkspaceAPIView):
         return Response(NightOut(found[0]).data)
 
 
+class RunIn(serializers.Serializer):
+    """What to compute again."""
+
+    step = serializers.ChoiceField(
+        choices=[step.key for step in STEPS], default="", allow_blank=True, help_text="Empty for the whole night."
+    )
+
+
+class AskedOut(serializers.Serializer):
+    day = serializers.DateField()
+    step = serializers.CharField()
+
+
+class RunNight(WorkspaceAPIView):
+    actions = {"post": "nights.run"}
+
+    @extend_schema(request=RunIn, responses={202: AskedOut})
+    def post(self, request: Request, day: date) -> Response:
+        """Ask for a night, or for one step of it, to be run again. `nights/<day>` tells how far it is.
+
+        Asked while one runs, that one counts. Refused for a day before the published one (409) and for a day that has not
+        begun (400).
+        """
+        body = RunIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        workspace, step = current_workspace(), body.validated_data["step"]
+        if day > workspace.today():
+            raise DomainError("invalid", _("This day has not begun."), "day")
+        if workspace.current_day is not None and day < workspace.current_day:
+            later = {"day": workspace.current_day.isoformat()}
+            raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % later, "day")
+        transaction.on_commit(ask_night(workspace, day, step, None, key=request.auth.name), robust=True)
+        return Response({"day": day, "step": step}, status=202)
+
+
 urlpatterns = [
     path("users", ListUsers.as_view()),
     path("users/<path:external_id>/merge", MergeUser.as_view()),
@@ -285,4 +344,5 @@ urlpatterns = [
     path("users/<path:external_id>", OneUser.as_view()),
     path("nights", ListNights.as_view()),
     path("nights/<day:day>", OneNight.as_view()),
+    path("nights/<day:day>/run", RunNight.as_view()),
 ]

@@ -23,7 +23,7 @@ def people_address(workspace: Workspace) -> Callable[..., str]:
     url = reverse("people:list", args=[workspace.slug])
 
     def write(**conditions: object) -> str:
-        return f"{url}?{urlencode(conditions)}"
+        return f"{url}?{urlencode(conditions)}" if conditions else url
 
     return write
 

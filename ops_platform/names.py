@@ -121,6 +121,7 @@ ACTIONS: dict[str, Name] = {
     "campaign.test": pgettext_lazy("audit", "Sent a test message"),
     "channel.save": pgettext_lazy("audit", "Changed a channel"),
     "channel.test": pgettext_lazy("audit", "Tested a channel"),
+    "night.run": pgettext_lazy("audit", "Computed a day again"),
     "events.expire": pgettext_lazy("audit", "Deleted events that are kept no longer"),
     "import.cancel": pgettext_lazy("audit", "Cancelled an import"),
     "import.loosen": pgettext_lazy("audit", "Let an import take in opt-ins"),

@@ -1,35 +1,36 @@
 """The night (数据更新): an ordered list of steps that brings one workspace's numbers up to the end of one day.
 
 Each step is `(workspace, day) -> counts`, works in a transaction of its own, may be run alone and may run twice: the
-second time it finds nothing to change. What happened is told in the ledger, `Night` and `NightStep`.
+second time it finds nothing to change. It may tell how far it is (`workspaces/progress.py`). What happened is told in the
+ledger (`ops_platform/ledger.py`), which is also how a night goes on after its worker was killed.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.services import settle_night
 from lifecycle.services import assign_stages, flag_activity
-from ops_platform.models import Night, NightStep
+from ops_platform import ledger
+from ops_platform.models import Night
 from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
 from users.attributes import count_attributes
 from users.identity import merge_pending
-from users.night import NIGHT_LOCK, refresh_facts
+from users.night import NIGHT_LEASE, refresh_facts
 from workspaces.errors import Conflict, DomainError
+from workspaces.leases import Lease, LeaseLost, LeaseTaken, lease
 from workspaces.models import Workspace
+from workspaces.progress import listening
 from workspaces.scoping import set_local, workspace_scope
-from workspaces.sql import execute
+from workspaces.sql import database_now, is_interruption
 
 Counts = dict[str, int]
 
@@ -60,108 +61,117 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def run_night(workspace: Workspace, day: date, trigger: str = "command", only: str = "") -> dict[str, Any]:
+def run_night(
+    workspace: Workspace, day: date, trigger: str = "command", only: str = "", asked_at: datetime | None = None
+) -> dict[str, Any]:
     """Run all steps for the day and publish it, or only the step named; returns the summary that `night --json` prints.
 
-    Opens its own scopes, so call it outside of one. Raises Conflict when a night of this workspace is running, or when
-    a later day is published already: told history is not rewritten. What a step raises goes through, the ledger filled in.
+    A night whose worker was killed is gone on with at the step that was under way. Opens its own scopes, so call it
+    outside of one. Raises Conflict when a night of this workspace is running, when the day needs none (`ledger.open_night`)
+    and when a later day is published already: told history is not rewritten. What a step raises goes through, the ledger
+    filled in.
     """
-    steps = [step for step in STEPS if only in ("", step.key)]
-    if not steps:
+    if only and only not in {step.key for step in STEPS}:
         names = ", ".join(step.key for step in STEPS)
         raise DomainError(
             "unknown_step", _("There is no such step. Choose one of: %(names)s.") % {"names": names}, "step"
         )
-    started = time.perf_counter()
-    with _alone(workspace):
-        workspace.refresh_from_db()
-        if workspace.current_day is not None and day < workspace.current_day:
-            later = {"day": workspace.current_day.isoformat()}
-            raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % later, "day")
-        if not only:
-            _open_night(workspace, day, trigger)
-        done = [_run_step(workspace, day, step, whole=not only) for step in steps]
-        if not only:
-            _publish(workspace, day, time.perf_counter() - started)
-    return {
-        "workspace": workspace.slug,
-        "day": day.isoformat(),
-        "seconds": round(time.perf_counter() - started, 3),
-        "steps": done,
-        "changes": sum(step["counts"].get("changes", 0) for step in done),
-    }
-
-
-@contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
-    """Hold the workspace's lock, which the database lets go of when this process dies. Raises Conflict when it is taken."""
-    key = {"key": NIGHT_LOCK.format(workspace.pk)}
-    if not execute("select pg_try_advisory_lock(hashtextextended(%(key)s, 0)) as taken", key)[0]["taken"]:
-        raise Conflict("night_running", _("A daily update of this project is running already."))
+    watch = ledger.Watch(workspace, day)
     try:
-        yield
-    finally:
-        execute("select pg_advisory_unlock(hashtextextended(%(key)s, 0))", key)
+        with lease(workspace, NIGHT_LEASE, watch.write) as held:
+            workspace.refresh_from_db()
+            if workspace.current_day is not None and day < workspace.current_day:
+                later = {"day": workspace.current_day.isoformat()}
+                raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % later, "day")
+            night = _Run(workspace, day, held, watch)
+            return night.one(only) if only else night.whole(trigger, asked_at)
+    except LeaseTaken as taken:
+        raise Conflict("night_running", _("A daily update of this project is running already.")) from taken
+    except LeaseLost as lost:
+        raise Conflict("night_taken_over", _("Another worker has taken over this daily update.")) from lost
 
 
-def _open_night(workspace: Workspace, day: date, trigger: str) -> None:
-    """The ledger of this night, all steps waiting; nights that a killed process left running are told as failed."""
-    with workspace_scope(workspace):
-        NightStep.objects.filter(state="running").update(state="failed", error="interrupted")
-        Night.objects.filter(~Q(day=day), state="running").update(
-            state="failed", error="interrupted", finished_at=timezone.now()
-        )
-        Night.objects.update_or_create(
-            workspace=workspace,
-            day=day,
-            defaults={
-                "state": "running",
-                "trigger": trigger,
-                "started_at": timezone.now(),
-                "finished_at": None,
-                "seconds": None,
-                "error": "",
-            },
-        )
+@dataclass
+class _Run:
+    """One worker's way through a night, under the lease."""
+
+    workspace: Workspace
+    day: date
+    held: Lease
+    watch: ledger.Watch
+
+    def whole(self, trigger: str, asked_at: datetime | None) -> dict[str, Any]:
+        night, before = ledger.open_night(self.workspace, self.day, trigger, [step.key for step in STEPS], asked_at)
+        done = []
         for step in STEPS:
-            _record(workspace, day, step, state="waiting", started_at=None, seconds=None, counts={}, error="")
+            earlier = before.get(step.key)
+            done.append(self.told(step.key, earlier.seconds, earlier.counts) if earlier else self.run(step, whole=True))
+        with workspace_scope(self.workspace):
+            self.held.make_sure()
+            seconds = (database_now() - night.started_at).total_seconds()
+            _publish(self.workspace, self.day, seconds)
+        return self.summary(done, seconds)
+
+    def one(self, key: str) -> dict[str, Any]:
+        [step] = [step for step in STEPS if step.key == key]
+        done = self.run(step, whole=False)
+        return self.summary([done], done["seconds"])
+
+    def run(self, step: Step, *, whole: bool) -> dict[str, Any]:
+        """One step and its line in the ledger, in one transaction; not when somebody took over meanwhile."""
+        started = time.perf_counter()
+        attempts = ledger.start_step(self.workspace, self.day, step.key, STEPS.index(step))
+        self.watch.begin(step.key)
+        try:
+            if attempts > ledger.MOST_ATTEMPTS:
+                raise GaveUp(ledger.INTERRUPTED)
+            with workspace_scope(self.workspace), listening(self.watch.hear):
+                _set_limits()
+                counts = step.run(self.workspace, self.day)
+                seconds = round(time.perf_counter() - started, 3)
+                self.held.make_sure()
+                ledger.record(self.workspace, self.day, step.key, state="done", seconds=seconds, counts=counts)
+        except Exception as error:
+            # What was interrupted stays as a killed process leaves it, and is gone on with in the same way.
+            if not (isinstance(error, LeaseLost) or is_interruption(error)):
+                took = time.perf_counter() - started
+                ledger.fail(self.workspace, self.day, step.key, str(error), took, whole=whole)
+            raise
+        return self.told(step.key, seconds, counts)
+
+    def told(self, key: str, seconds: float | None, counts: Counts) -> dict[str, Any]:
+        return {"step": key, "seconds": seconds or 0.0, "counts": counts}
+
+    def summary(self, done: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+        return {
+            "workspace": self.workspace.slug,
+            "day": self.day.isoformat(),
+            "seconds": round(seconds, 3),
+            "steps": done,
+            "changes": sum(step["counts"].get("changes", 0) for step in done),
+        }
 
 
-def _run_step(workspace: Workspace, day: date, step: Step, *, whole: bool) -> dict[str, Any]:
-    started = time.perf_counter()
-    with workspace_scope(workspace):
-        _record(workspace, day, step, state="running", started_at=timezone.now(), seconds=None, counts={}, error="")
-    try:
-        with workspace_scope(workspace):
-            # Steps work on whole sets. A workspace that the statistics have not met yet looks empty to the planner, which
-            # then loops over 20,000 people once for each of them: minutes, where a hash join takes half a second.
-            set_local("work_mem", "128MB")
-            set_local("enable_nestloop", "off")
-            counts = step.run(workspace, day)
-    except Exception as error:
-        _tell_failure(workspace, day, step, str(error)[:500], time.perf_counter() - started, whole=whole)
-        raise
-    seconds = round(time.perf_counter() - started, 3)
-    with workspace_scope(workspace):
-        _record(workspace, day, step, state="done", seconds=seconds, counts=counts)
-    return {"step": step.key, "seconds": seconds, "counts": counts}
+class GaveUp(Exception):
+    """A step in which one worker after the other was killed."""
 
 
-def _record(workspace: Workspace, day: date, step: Step, **values: Any) -> None:
-    values["position"] = STEPS.index(step)
-    NightStep.objects.update_or_create(workspace=workspace, day=day, step=step.key, defaults=values)
-
-
-def _tell_failure(workspace: Workspace, day: date, step: Step, error: str, seconds: float, *, whole: bool) -> None:
-    with workspace_scope(workspace):
-        _record(workspace, day, step, state="failed", seconds=round(seconds, 3), error=error)
-        if whole:
-            Night.objects.filter(day=day).update(state="failed", error=error, finished_at=timezone.now())
+def _set_limits() -> None:
+    """How PostgreSQL works on whole sets, and when it stops working for nobody; for the open transaction."""
+    # A workspace that the statistics have not met yet looks empty to the planner, which then loops over 20,000 people once
+    # for each of them: minutes, where a hash join takes half a second.
+    set_local("work_mem", "128MB")
+    set_local("enable_nestloop", "off")
+    # A worker that was killed: its statement ends with it, and whoever takes over need not wait for its locks.
+    set_local("client_connection_check_interval", "2s")
+    # One that stands still, or a statement without end, holds nobody up for longer.
+    set_local("idle_in_transaction_session_timeout", "10min")
+    set_local("statement_timeout", "30min")
 
 
 def _publish(workspace: Workspace, day: date, seconds: float) -> None:
     """Close the ledger and move the day that every page says its numbers are of, in one transaction."""
     with workspace_scope(workspace):
-        Night.objects.filter(day=day).update(state="done", finished_at=timezone.now(), seconds=round(seconds, 3))
+        Night.objects.filter(day=day).update(state="done", finished_at=database_now(), seconds=round(seconds, 3))
         Workspace.objects.filter(pk=workspace.pk).update(current_day=day)
     workspace.current_day = day

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -15,12 +17,24 @@ from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_POST
 
 from ops_platform import names, nightly, numbers
+from ops_platform.alerts import say_alerts
+from ops_platform.ledger import INTERRUPTED
+from ops_platform.links import page_address
 from ops_platform.models import Night, NightStep
+from ops_platform.night_reads import Progress, durations, read_durations, read_progress, step_bars
+from ops_platform.schedule import night_queue
 from ops_platform.tasks import ring
-from workspaces.models import Workspace
+from users.night import NIGHT_LEASE
+from workspaces.leases import is_held
+from workspaces.models import Operator, Workspace
 from workspaces.permissions import action
+from workspaces.scoping import workspace_scope
+from workspaces.services import audit
+from workspaces.sql import database_now
 
 LISTED = 60
+DRAWN_NIGHTS = 30
+RUN_NIGHT = "ops_platform.tasks.run_night"
 # How long a page waits for a worker to begin what was asked for.
 PATIENCE_S = 120
 
@@ -42,19 +56,34 @@ register_converter(DayConverter, "day")
 
 @action("nights.view")
 def list_nights(request: HttpRequest) -> HttpResponse:
-    """The latest nights; the part alone while one runs."""
+    """The latest nights, how long each took, and how far a running one is; the part alone while one runs."""
     workspace = request.workspace
     nights = list(Night.objects.order_by("-day")[:LISTED])
     latest = nights[0] if nights else None
+    progress = progress_of(workspace, latest)
     context = {
         "title": _("Daily update"),
         "summary": nights_summary(workspace, latest),
         "nights": nights,
         "next_day": next_day(workspace),
+        "progress": progress,
+        "latest": latest,
+        "alerts": say_alerts(workspace, latest.day) if latest else [],
+        "durations": durations(read_durations(nights[:DRAWN_NIGHTS]), night_address(workspace)),
         "polls": polls(request, latest),
         "watch": request.GET.get("watch", ""),
     }
     return render(request, "nights/_list.html" if request.htmx else "nights/list.html", context)
+
+
+def night_address(workspace: Workspace) -> Callable[[date], str]:
+    return lambda day: reverse("nights:detail", args=[workspace.slug, day])
+
+
+def progress_of(workspace: Workspace, night: Night | None) -> Progress | None:
+    if night is None or night.state != "running":
+        return None
+    return read_progress(workspace, night, {step.step: step for step in NightStep.objects.filter(day=night.day)})
 
 
 def next_day(workspace: Workspace) -> date:
@@ -95,21 +124,30 @@ def show_night(request: HttpRequest, day: date) -> HttpResponse:
     steps = {step.step: step for step in NightStep.objects.filter(day=day)}
     if night is None and not steps and not request.GET.get("watch"):
         raise Http404
+    progress = read_progress(request.workspace, night, steps)
     context = {
         "title": _("Daily update for %(day)s") % {"day": numbers.day(day)},
         "summary": "",
         "day": day,
-        "night": night,
-        "steps": [describe_step(key, steps.get(key)) for key in names.STEPS],
-        "polls": polls(request, night) or any(step.state == "running" for step in steps.values()),
+        "told": night,
+        "progress": progress,
+        "error": say_error(night.error) if night else "",
+        "alerts": say_alerts(request.workspace, day),
+        "drawn": step_bars(steps),
+        "steps": [describe_step(request.workspace, key, steps.get(key)) for key in names.STEPS],
+        "polls": polls(request, night) or (is_held(request.workspace, NIGHT_LEASE) and one_runs(steps)),
         "watch": request.GET.get("watch", ""),
         "again": day >= (request.workspace.current_day or day),
     }
     return render(request, "nights/_detail.html" if request.htmx else "nights/detail.html", context)
 
 
-def describe_step(key: str, step: NightStep | None) -> dict[str, Any]:
-    """One line of the ledger: {key, label, state, seconds, counts (words), error}."""
+def one_runs(steps: dict[str, NightStep]) -> bool:
+    return any(step.state == "running" for step in steps.values())
+
+
+def describe_step(workspace: Workspace, key: str, step: NightStep | None) -> dict[str, Any]:
+    """One line of the ledger: {key, label, state, seconds, counts (words), rate, share, url, error, attempts}."""
     counts = step.counts if step else {}
     words = [
         COUNT_WORDS[name](value) % {"n": numbers.number(value)} for name, value in counts.items() if name in COUNT_WORDS
@@ -120,10 +158,35 @@ def describe_step(key: str, step: NightStep | None) -> dict[str, Any]:
         "state": step.state if step else "waiting",
         "seconds": step.seconds if step else None,
         "counts": pgettext("counts", " · ").join(words),
-        "error": step.error if step else "",
+        "rate": step.counts["people"] / step.seconds if step and step.seconds and counts.get("people") else None,
+        "share": step.done / step.total if step and step.state == "running" and step.total else None,
+        "url": result_address(workspace, key) if step and step.state == "done" else "",
+        "error": say_error(step.error) if step else "",
+        "attempts": step.attempts if step else 0,
     }
 
 
+def result_address(workspace: Workspace, key: str) -> str:
+    """The page that shows what a step makes."""
+    return page_address(RESULTS[key], workspace) if key in RESULTS else ""
+
+
+def say_error(error: str) -> str:
+    if error == INTERRUPTED:
+        return _("Its worker was stopped, again and again. Nothing of this step was kept.")
+    return error
+
+
+# Which page shows what a step makes.
+RESULTS = {
+    "facts": "people:list",
+    "attributes": "users:attributes",
+    "activity": "tiers:churn",
+    "stages": "tiers:lifecycle",
+    "rfm": "tiers:rfm",
+    "segments": "segmentation:list",
+    "campaigns": "campaigns:list",
+}
 COUNT_WORDS = {
     "people": lambda n: ngettext("%(n)s person", "%(n)s people", n),
     "folded": lambda n: ngettext("%(n)s with new events", "%(n)s with new events", n),
@@ -148,13 +211,26 @@ def run_again(request: HttpRequest) -> HttpResponse:
     step = request.POST.get("step", "")
     if day > workspace.today() or (step and step not in {known.key for known in nightly.STEPS}):
         raise Http404
-    if ring("ops_platform.tasks.run_night", str(workspace.pk), day.isoformat(), "button", step):
+    with workspace_scope(workspace):
+        ring_for_it = ask_night(workspace, day, step, request.user)
+    if ring_for_it():
         messages.success(request, _("Asked for. The page shows how far it is."))
         return redirect(f"{reverse('nights:detail', args=[workspace.slug, day])}?watch={int(time.time())}")
     messages.error(
         request, _("The background workers cannot be reached right now. Nothing was started; try again in a minute.")
     )
     return redirect("nights:list", workspace.slug)
+
+
+def ask_night(workspace: Workspace, day: date, step: str, by: Operator | None, **actor: str) -> Callable[[], bool]:
+    """In the open scope, note that somebody asks for a night or one step of it; returns what rings for it afterwards.
+
+    That answers False with the broker away. Whoever asks while a night runs is served by that one: the worker compares
+    when it was asked.
+    """
+    audit("night.run", day.isoformat(), by, **({"step": step} if step else {}), **actor)
+    arguments = (str(workspace.pk), day.isoformat(), "button", step, database_now().isoformat())
+    return partial(ring, RUN_NIGHT, *arguments, queue=night_queue(workspace))
 
 
 app_name = "nights"

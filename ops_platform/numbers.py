@@ -140,4 +140,5 @@ def duration(seconds: float | None) -> str:
         return _("%(n)s s") % {"n": f"{seconds:.1f}"}
     if seconds < 60:
         return _("%(n)s s") % {"n": round(seconds)}
-    return _("%(m)s min %(s)s s") % {"m": int(seconds // 60), "s": round(seconds % 60)}
+    whole = round(seconds)
+    return _("%(m)s min %(s)s s") % {"m": whole // 60, "s": whole % 60}

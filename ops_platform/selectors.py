@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Max, Q, Sum
 
 from campaigns.models import Campaign, Run
 from campaigns.selectors import progress_of
 from lifecycle.models import DayCount
-from ops_platform.models import Night
+from ops_platform.models import Alert, Night
 from segmentation.models import RfmScore, Segment
 from users.models import EventName, Facts
 from workspaces.models import Workspace
@@ -38,6 +38,12 @@ def first_run(workspace: Workspace) -> dict[str, bool]:
 def last_night(workspace: Workspace) -> Night | None:
     """The night of the published day."""
     return Night.objects.filter(day=workspace.current_day).first()
+
+
+def latest_night_day() -> date | None:
+    """The latest day that operators were told something about, or that a night was begun for."""
+    days = [Night.objects.aggregate(day=Max("day"))["day"], Alert.objects.aggregate(day=Max("day"))["day"]]
+    return max((day for day in days if day), default=None)
 
 
 def day_totals(day: date) -> list[dict[str, Any]]:

@@ -119,9 +119,12 @@ def start_web(children: Children, port: int) -> str:
 
 
 def start_workers(children: Children) -> None:
-    """Start a Celery worker and beat. The schedule file is beat's own; the slots in the database decide."""
+    """Start two Celery workers, one of which takes no long nights, and beat. The schedule file is beat's own; the slots in
+    the database decide."""
     celery = [str(BIN / "celery"), "-A", "ops_platform"]
-    children.start(*celery, "worker", "--concurrency", "2", "--loglevel", "warning")
+    worker = [*celery, "worker", "--concurrency", "1", "--loglevel", "warning", "--hostname"]
+    children.start(*worker, "any@%h")
+    children.start(*worker, "short@%h", "--exclude-queues", "long_nights")
     children.start(
         *celery, "beat", "--loglevel", "warning", "--schedule", str(settings.DATA_DIR / "beat"), "--pidfile="
     )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from celery import current_app, shared_task
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from ops_platform import nightly
-from ops_platform.schedule import JOBS, give_back, take_slot
+from ops_platform.alerts import mail_alerts, note_jumps, note_late
+from ops_platform.schedule import NIGHT, Bell, give_back, take_due
 from workspaces.errors import Conflict
 from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
+from workspaces.sql import database_now
 from workspaces.task_base import WorkspaceTask
 
 logger = logging.getLogger(__name__)
@@ -21,19 +23,28 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def tick() -> None:
-    """Take what is due of every job in every workspace and ring for it. Two ticks at once are harmless."""
-    now = timezone.now()
+    """Take what is due of every job in every workspace and ring for it. Two ticks at once are harmless.
+
+    A workspace in which something is wrong keeps no other one waiting.
+    """
+    now = database_now()
     for workspace in Workspace.objects.order_by("slug"):
-        for job in JOBS:
-            for slot, arguments in job.due(workspace, now):
-                if take_slot(workspace, job, slot, now) and not ring(job.task, str(workspace.pk), *arguments):
-                    give_back(workspace, job, slot)
+        try:
+            for bell in take_due(workspace, now):
+                ring_bell(bell)
+        except Exception:
+            logger.exception("The schedule of %s", workspace.slug)
 
 
-def ring(task: str, *arguments: str) -> bool:
+def ring_bell(bell: Bell) -> None:
+    if not ring(bell.job.task, str(bell.workspace.pk), *bell.arguments, queue=bell.queue):
+        give_back(bell)
+
+
+def ring(task: str, *arguments: str, queue: str = "celery") -> bool:
     """Enqueue a task; False with the broker away, when nothing is lost since the tables still say what is due."""
     try:
-        current_app.send_task(task, args=arguments)
+        current_app.send_task(task, args=arguments, queue=queue)
     except OperationalError as error:
         logger.warning("The broker is away, %s waits for the next tick: %s", task, error)
         return False
@@ -41,10 +52,41 @@ def ring(task: str, *arguments: str) -> bool:
 
 
 @shared_task(base=WorkspaceTask, by_hand=True)
-def run_night(workspace: Workspace, day: str, trigger: str = "schedule", only: str = "") -> dict[str, Any] | None:
-    """Run one night, or one step of it; None when it need not run: another is running, or a later day stands already."""
+def run_night(
+    workspace: Workspace, day: str, trigger: str = "schedule", only: str = "", asked_at: str = ""
+) -> dict[str, Any] | None:
+    """Run one night, or one step of it; None when it need not run: another is running, or has done it already.
+
+    A night that was missed as well follows at once.
+    """
+    asked = datetime.fromisoformat(asked_at) if asked_at else None
     try:
-        return nightly.run_night(workspace, date.fromisoformat(day), trigger, only)
+        summary = nightly.run_night(workspace, date.fromisoformat(day), trigger, only, asked)
     except Conflict as conflict:
         logger.info("%s %s: %s", workspace.slug, day, conflict.message)
         return None
+    if not only:
+        tell_jumps(workspace, date.fromisoformat(day))
+        for bell in take_due(Workspace.objects.get(pk=workspace.pk), database_now(), [NIGHT]):
+            ring_bell(bell)
+    return summary
+
+
+def tell_jumps(workspace: Workspace, day: date) -> None:
+    """After a night: what jumped, on the pages and by mail. An alert that fails spoils no night."""
+    try:
+        with workspace_scope(workspace):
+            note_jumps(workspace, day)
+        mail_alerts(workspace)
+    except Exception:
+        logger.exception("Alerts of %s", workspace.slug)
+
+
+@shared_task(base=WorkspaceTask, by_hand=True)
+def tell_late(workspace: Workspace, day: str) -> None:
+    """Tell that a night is late or failed, unless it is there by now."""
+    if workspace.current_day is None or workspace.current_day >= date.fromisoformat(day):
+        return
+    with workspace_scope(workspace):
+        note_late(workspace, date.fromisoformat(day))
+    mail_alerts(workspace)

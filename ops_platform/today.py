@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ops_platform import buyer_pictures, names, numbers, pictures, selectors
+from ops_platform.alerts import say_alerts
 from ops_platform.links import builder_address, people_address
 from workspaces.models import Workspace
 
@@ -30,6 +31,7 @@ def read_today(workspace: Workspace) -> dict[str, Any]:
         "day": day,
         "finished": selectors.last_night(workspace),
         "verdict": few_verdict(stages, risk) if sum(stages.values()) <= FEW else verdict(workspace, moved, risk),
+        "alerts": say_alerts(workspace, selectors.latest_night_day() or day),
         "anomalies": [say_anomaly(workspace, odd) for odd in selectors.anomalies(totals)],
         "todos": todos(workspace, day, risk, moved)[:3],
         "figures": figures(workspace, totals),

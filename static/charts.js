@@ -2,7 +2,7 @@
 //   series    how many of the columns after the first are drawn (the rest is for the table); default all
 //   kind      bars | columns | lines | heat | sankey | dots
 //   name      file name of the downloads; title, sentence: for people and screen readers
-//   columns   [{label, unit: people|number|money|percent|day|text, color?: "stage-habit"}], the first is the category
+//   columns   [{label, unit: people|number|money|percent|seconds|day|text, color?: "stage-habit"}], the first is the category
 //   rows      [[…], …] in the columns' order: also the table twin and the CSV
 //   urls      one address per row, or a list per row (one per value column): where a click goes
 //   colors    per row, for bars, columns and dots; marks: [{at, label, axis: "x"|"y"}] lines drawn across
@@ -46,6 +46,7 @@
   function write(value, unit, spec, brief) {
     if (value === null || value === undefined) return "—";
     if (unit === "percent") return `${(value * 100).toFixed(brief ? 0 : 1)}%`;
+    if (unit === "seconds") return `${value.toLocaleString("en-US", { maximumFractionDigits: 1 })} ${document.documentElement.lang.startsWith("zh") ? "秒" : "s"}`;
     if (unit === "money") {
       const amount = value / 10 ** spec.decimals;
       return spec.currency + (brief ? short(Math.abs(amount) < 100 ? amount : Math.round(amount), brief === "axis") : amount.toLocaleString("en-US", { minimumFractionDigits: spec.decimals, maximumFractionDigits: spec.decimals }));
@@ -100,7 +101,7 @@
     // Vertical bars, one or several (up to seven) stacks per category.
     columns(spec, base) {
       return {
-        ...base,
+        ...base, grid: { ...base.grid, top: base.narrow && drawn(spec).length > 3 ? 56 : drawn(spec).length > 1 ? 32 : base.grid.top },
         tooltip: { ...base.tooltip, trigger: "axis", axisPointer: { type: "shadow" }, formatter: (all) => [`<b>${safe(all[0].axisValue)}</b>`, ...all.map((at) => `${at.marker}${line(at.seriesName, write(at.value, spec.columns[at.seriesIndex + 1].unit, spec))}`)].join("<br>") },
         xAxis: { ...base.axis, type: "category", data: spec.rows.map((row) => row[0]) },
         yAxis: { ...base.axis, type: "value", axisLabel: { ...base.axis.axisLabel, formatter: (value) => write(value, spec.columns[1].unit, spec, "axis") } },

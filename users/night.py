@@ -6,19 +6,12 @@ from datetime import date
 
 from users.differences import compute, refresh_statistics, write_differences
 from users.models import Facts
+from workspaces.leases import is_held
 from workspaces.models import Workspace
 from workspaces.sql import execute, run_sql
 
-# Whoever holds this advisory lock, of its session, runs a night of the workspace.
-NIGHT_LOCK = "night:{}"
-RUNNING = """
-select exists (
-    select from pg_locks
-    where locktype = 'advisory' and objsubid = 1 and granted
-      and database = (select oid from pg_database where datname = current_database())
-      and (classid::bigint << 32) | objid::bigint = hashtextextended(%(key)s, 0)
-) as running
-"""
+# The lease of whoever runs a night of the workspace.
+NIGHT_LEASE = "night"
 # Somebody's core days count for their inviter when they lie within so many days of joining.
 JOINING_DAYS = 30
 
@@ -83,4 +76,4 @@ def refresh_facts(workspace: Workspace, day: date) -> dict[str, int]:
 
 def is_night(workspace: Workspace) -> bool:
     """Whether a night of the workspace runs now, which may still write of people whom it read before they went."""
-    return execute(RUNNING, {"key": NIGHT_LOCK.format(workspace.pk)})[0]["running"]
+    return is_held(workspace, NIGHT_LEASE)

@@ -137,6 +137,18 @@ class RulesForm(forms.Form):
         choices=[("mean", _("against the average value")), ("scores", _("against the average score"))],
         help_text=_("What makes R, F and M high or low."),
     )
+    night_late_minutes = forms.IntegerField(
+        label=_("Late after"),
+        min_value=1,
+        max_value=1440,
+        help_text=_("Minutes after 03:00; then admins are told that the daily update is not there."),
+    )
+    jump_percent = forms.IntegerField(
+        label=_("A jump is more than"),
+        min_value=1,
+        max_value=1000,
+        help_text=_("Percent by which people of a stage, an activity or an RFM group differ from the night before."),
+    )
     rfm_best_group = forms.SlugField(
         label=_("Target group"), max_length=20, help_text=_("The group you lead people to.")
     )

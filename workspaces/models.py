@@ -89,6 +89,18 @@ class TenantModel(models.Model):
         super().save(*args, **kwargs)
 
 
+class Lease(TenantModel):
+    """Who works at something of which there is one per workspace (workspaces/leases.py). Times are the database's."""
+
+    pk = models.CompositePrimaryKey("workspace", "name")
+    name = models.CharField(max_length=20)
+    token = models.UUIDField()
+    until = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "lease"
+
+
 class OperatorManager(BaseUserManager["Operator"]):
     def create_user(self, email: str, password: str | None = None, **values: Any) -> Operator:
         operator = self.model(email=self.normalize_email(email).lower(), **values)

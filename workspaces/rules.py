@@ -47,6 +47,9 @@ class Rules:
     keep_events_months: int | None = None
     # Files of exports are kept for so many days.
     keep_exports_days: int = 7
+    # Operators are told of a night so many minutes after its hour, and of counts that differ by more between two nights.
+    night_late_minutes: int = 60
+    jump_percent: int = 30
 
     @classmethod
     def of(cls, industry: str, overrides: dict[str, Any]) -> Rules:

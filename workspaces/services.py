@@ -222,6 +222,10 @@ def check_setting(key: str, value: Any) -> None:
     if key == "keep_exports_days" and not (isinstance(value, int) and 1 <= value <= MOST_EXPORT_DAYS):
         text = _("A whole number from 1 to %(most)s.") % {"most": MOST_EXPORT_DAYS}
         raise DomainError("invalid", text, key)
+    if key == "night_late_minutes" and not (isinstance(value, int) and 1 <= value <= 1440):
+        raise DomainError("invalid", _("A whole number from 1 to %(most)s.") % {"most": 1440}, key)
+    if key == "jump_percent" and not (isinstance(value, int) and 1 <= value <= 1000):
+        raise DomainError("invalid", _("A whole number from 1 to %(most)s.") % {"most": 1000}, key)
     if key == "rfm_window" and not (value is None or (isinstance(value, int) and 1 <= value <= 3650)):
         raise DomainError("invalid", _("A whole number of days, or empty for all of history."), key)
     if key == "keep_events_months" and not (

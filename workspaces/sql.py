@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from workspaces.scoping import current_workspace
 
@@ -29,6 +30,19 @@ def run_sql(path: str, **params: Any) -> list[dict[str, Any]]:
 def sqlstate(error: BaseException) -> str:
     """The five characters by which PostgreSQL says what went wrong; "" when it did not say."""
     return getattr(error.__cause__, "pgcode", None) or ""
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether it says nothing about the work: the database went away, or two writers crossed. The same again may do."""
+    state = sqlstate(error)
+    return isinstance(error, InterfaceError | OperationalError) and (
+        state == "" or state.startswith(("08", "40", "57P"))
+    )
+
+
+def database_now() -> datetime:
+    """The database's clock, which all processes share whatever their own say."""
+    return execute("select clock_timestamp() as now", {})[0]["now"]
 
 
 def execute(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -85,19 +85,25 @@ class Cluster:
         with self.postgres.superuser(DATABASE) as found, found.cursor() as cursor:
             yield cursor
 
-    def make_shop(self, slug: str) -> SimpleNamespace:
-        """A workspace with a write key, made by the product's own services: {id, key}."""
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """The product's own code works on this database instead of the suite's."""
         plain = connection.settings_dict
         connection.close()
         here = {"OPTIONS": plain["OPTIONS"] | {"host": str(self.postgres.socket_dir)}, "NAME": DATABASE, "HOST": ""}
         connection.settings_dict = plain | here
         try:
-            workspace = create_workspace(slug, slug, zone="UTC", currency="CNY", industry="ecommerce")
-            with workspace_scope(workspace):
-                return SimpleNamespace(id=workspace.pk, key=create_key("write", "site")[1])
+            yield
         finally:
             connection.close()
             connection.settings_dict = plain
+
+    def make_shop(self, slug: str) -> SimpleNamespace:
+        """A workspace with a write key, made by the product's own services: {id, key}."""
+        with self.here():
+            workspace = create_workspace(slug, slug, zone="UTC", currency="CNY", industry="ecommerce")
+            with workspace_scope(workspace):
+                return SimpleNamespace(id=workspace.pk, key=create_key("write", "site")[1])
 
     def kill(self) -> None:
         """SIGKILL for PostgreSQL's postmaster and every child of its, which would keep the shared memory otherwise."""

@@ -1,4 +1,4 @@
-"""The laboratory: a mail server that watches and strikes, and a stable of senders to strike at."""
+"""The laboratory: a mail server that watches and strikes, and stables of workers to strike at."""
 
 from __future__ import annotations
 
@@ -44,19 +44,25 @@ class WatchedInbox(LocalInbox):
         return [delivery_id for delivery_id, _at in self.arrived]
 
 
-class Senders:
-    """One process that forks senders (tests/faults/sender.py); all of them end with the block."""
+class Stable:
+    """One process that forks workers (tests/faults/forks.py); all of them end with the block."""
+
+    module = ""
+
+    def __init__(self, url: str = "") -> None:
+        """`url`: of another database than the suite's own."""
+        server = urlsplit(os.environ["DATABASE_URL"])
+        self.url = url or urlunsplit(server._replace(path=f"/{connection.settings_dict['NAME']}"))
 
     def __enter__(self) -> Self:
-        server = urlsplit(os.environ["DATABASE_URL"])
         environment = os.environ | {
-            "DATABASE_URL": urlunsplit(server._replace(path=f"/{connection.settings_dict['NAME']}")),
+            "DATABASE_URL": self.url,
             "DATABASE_ROLE": "app",
             "DJANGO_SETTINGS_MODULE": "ops_platform.settings",
             "PYTHONPATH": str(settings.BASE_DIR),
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.sender"],
+            [sys.executable, "-m", self.module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -85,18 +91,26 @@ class Senders:
             else:
                 self.lines.put(line.strip())
 
-    def start(self, workspace: Workspace, failpoint: str = "", sabotage: str = "") -> int:
-        """Fork a sender; returns its pid."""
+    def start(self, workspace: Workspace, failpoint: str = "", sabotage: str = "", **further: Any) -> int:
+        """Fork a worker; returns its pid."""
         assert self.process.stdin
-        order = {"workspace": str(workspace.pk), "failpoint": failpoint, "sabotage": sabotage}
+        order = {"workspace": str(workspace.pk), "failpoint": failpoint, "sabotage": sabotage, **further}
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         return int(self.lines.get(timeout=PATIENCE_S).split()[1])
 
     def wait(self, pid: int) -> int:
-        """The exit status of a sender; a negative number names the signal that killed it."""
-        wait_until(lambda: pid in self.ended, f"sender {pid} did not end")
+        """The exit status of a worker; a negative number names the signal that killed it."""
+        wait_until(lambda: pid in self.ended, f"worker {pid} did not end")
         return self.ended[pid]
+
+
+class Senders(Stable):
+    module = "tests.faults.sender"
+
+
+class NightWorkers(Stable):
+    module = "tests.faults.night_worker"
 
 
 def wait_until(true: Callable[[], bool], complaint: str) -> None:

@@ -1,52 +1,23 @@
-"""A process that sends, to be killed: it loads the product once and forks a sender for each line on its input.
+"""A process that sends, to be killed (forks.py).
 
-A line is JSON: {"workspace": id, "failpoint": "name:before|after" or "", "sabotage": name or ""}. Each fork works like
-the worker's task until nothing is open, then exits 0; its pid is printed first, and "done PID STATUS" at the end.
+An order is {"workspace": id, "failpoint": "name:before|after" or "", "sabotage": name or ""}. Each fork works like the
+worker's task until nothing is open, then exits 0.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 import time
-import traceback
 from typing import Any
 
-import django
+from tests.faults import forks
 
 LEASE_SECONDS = 1.5
 
 
-def main() -> None:
-    django.setup()
+def load() -> None:
     import campaigns.tasks  # noqa: F401 - everything a sender needs, loaded before the forks
-
-    signal.signal(signal.SIGCHLD, reap)
-    print("ready", flush=True)
-    while line := read_line():
-        order = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os._exit(run(order))
-        print(f"pid {pid}", flush=True)
-
-
-def read_line() -> str:
-    return sys.stdin.readline()
-
-
-def reap(number: int, frame: Any) -> None:
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        os.write(1, f"done {pid} {os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def run(order: dict[str, Any]) -> int:
@@ -56,24 +27,20 @@ def run(order: dict[str, Any]) -> int:
     from workspaces.models import Workspace
     from workspaces.scoping import workspace_scope
 
-    try:
-        sending.lease_seconds = lambda config: LEASE_SECONDS
-        if order.get("failpoint"):
-            plant(*order["failpoint"].split(":"))
-        SABOTAGE[order.get("sabotage") or "none"]()
-        workspace = Workspace.objects.get(pk=order["workspace"])
-        while True:
-            with workspace_scope(workspace):
-                sweep()
-            sending.send_due(workspace, "email")
-            with workspace_scope(workspace):
-                sweep()
-                if not Delivery.objects.filter(state__in=["pending", "claimed", "sending", "deferred"]).exists():
-                    return 0
-            time.sleep(0.1)
-    except Exception:
-        traceback.print_exc()
-        return 1
+    sending.lease_seconds = lambda config: LEASE_SECONDS
+    if order.get("failpoint"):
+        plant(*order["failpoint"].split(":"))
+    SABOTAGE[order.get("sabotage") or "none"]()
+    workspace = Workspace.objects.get(pk=order["workspace"])
+    while True:
+        with workspace_scope(workspace):
+            sweep()
+        sending.send_due(workspace, "email")
+        with workspace_scope(workspace):
+            sweep()
+            if not Delivery.objects.filter(state__in=["pending", "claimed", "sending", "deferred"]).exists():
+                return 0
+        time.sleep(0.1)
 
 
 def plant(name: str, place: str) -> None:
@@ -145,4 +112,4 @@ SABOTAGE = {
 }
 
 if __name__ == "__main__":
-    main()
+    forks.main(load, run)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
-from datetime import date
+import uuid
+from datetime import date, timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import InterfaceError, connection
+from django.utils import timezone
 
 from lifecycle.models import StageChange
 from ops_platform import nightly, tasks
+from ops_platform.ledger import MOST_ATTEMPTS
 from ops_platform.models import Night, NightStep
+from segmentation.models import RfmScore
+from segmentation.rfm import score_rfm
 from tests import builders
 from tests.night.reading import facts, night, standing
+from users.night import NIGHT_LEASE
 from workspaces.errors import Conflict, DomainError
-from workspaces.models import Workspace
+from workspaces.leases import lease
+from workspaces.models import Lease, Workspace
 from workspaces.scoping import workspace_scope
 
 STEPS = ["identities", "facts", "attributes", "activity", "stages", "rfm", "segments", "campaigns"]
@@ -116,20 +125,104 @@ def test_a_step_that_fails_is_told_and_nothing_is_published(shop, monkeypatch):
 
 
 def test_a_second_night_beside_a_running_one_is_refused(shop):
-    other = connection.copy()
-    try:
-        with other.cursor() as cursor:
-            cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [f"night:{shop.pk}"])
-            with pytest.raises(Conflict):
+    with lease(shop, NIGHT_LEASE):
+        with pytest.raises(Conflict):
+            night(shop, "2026-08-10")
+        assert tasks.run_night(str(shop.pk), "2026-08-10") is None
+    assert night(shop, "2026-08-10")["changes"] > 0
+
+
+def test_of_two_bells_for_a_slot_one_runs_the_night_and_a_button_runs_it_again(shop):
+    assert tasks.run_night(str(shop.pk), "2026-08-10")["changes"] > 0
+    assert tasks.run_night(str(shop.pk), "2026-08-10") is None
+    with workspace_scope(shop):
+        finished = Night.objects.get().finished_at
+    asked = [finished - timedelta(seconds=1), finished + timedelta(seconds=1)]
+    answers = [tasks.run_night(str(shop.pk), "2026-08-10", "button", "", moment.isoformat()) for moment in asked]
+    assert answers[0] is None and answers[1]["changes"] == 0
+    with workspace_scope(shop):
+        assert (Night.objects.get().runs, Night.objects.get().trigger) == (2, "button")
+
+
+def kill_in(monkeypatch, step, *, before=False):  # type: ignore[no-untyped-def]
+    """A night whose worker dies in a step: what the database keeps is what it had committed by then."""
+
+    def die(workspace, day, plain):  # type: ignore[no-untyped-def]
+        if not before:
+            plain(workspace, day)
+        raise InterfaceError("connection already closed")
+
+    broken = [
+        dataclasses.replace(known, run=functools.partial(die, plain=known.run)) if known.key == step else known
+        for known in nightly.STEPS
+    ]
+    monkeypatch.setattr(nightly, "STEPS", tuple(broken))
+
+
+def forget_lease(workspace):  # type: ignore[no-untyped-def]
+    with workspace_scope(workspace):
+        Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_night_that_was_killed_goes_on_with_the_step_under_way(shop, step, monkeypatch):
+    with monkeypatch.context() as patch:
+        kill_in(patch, step)
+        with pytest.raises(InterfaceError):
+            night(shop, "2026-08-10")
+    assert ledger(shop, "2026-08-10")[STEPS.index(step)] == (step, "running")
+    with pytest.raises(Conflict):  # until nobody has heard of its worker for a while
+        night(shop, "2026-08-10")
+    forget_lease(shop)
+    ran = []
+    watched = [dataclasses.replace(known, run=note(ran, known)) for known in nightly.STEPS]
+    monkeypatch.setattr(nightly, "STEPS", tuple(watched))
+    summary = night(shop, "2026-08-10")
+    assert ran == STEPS[STEPS.index(step) :] and [done["step"] for done in summary["steps"]] == STEPS
+    with workspace_scope(shop):
+        assert Night.objects.get().runs == 1 and Night.objects.get().state == "done"
+        assert NightStep.objects.get(step=step).attempts == 2
+    assert standing(shop, "ann").stage == "use"
+
+
+def note(ran, step):  # type: ignore[no-untyped-def]
+    def run(workspace, day):  # type: ignore[no-untyped-def]
+        ran.append(step.key)
+        return step.run(workspace, day)
+
+    return run
+
+
+def test_a_step_that_kills_every_worker_is_given_up(shop, monkeypatch):
+    with monkeypatch.context() as patch:
+        kill_in(patch, "stages")
+        for _ in range(MOST_ATTEMPTS):
+            with pytest.raises(InterfaceError):
                 night(shop, "2026-08-10")
-            assert tasks.run_night(str(shop.pk), "2026-08-10") is None
-            cursor.execute("select pg_advisory_unlock_all()")
-            assert night(shop, "2026-08-10")["changes"] > 0
-    finally:
-        other.close()
+            forget_lease(shop)
+        with pytest.raises(nightly.GaveUp):
+            night(shop, "2026-08-10")
+    with workspace_scope(shop):
+        assert (Night.objects.get().state, Night.objects.get().error) == ("failed", "interrupted")
 
 
-def test_a_night_left_running_by_a_killed_process_is_told_as_failed(shop):
+def test_a_worker_that_was_taken_over_from_writes_nothing_more(shop, monkeypatch):
+    def lose(workspace, day):  # type: ignore[no-untyped-def]
+        counts = score_rfm(workspace, day)
+        Lease.objects.update(token=uuid.uuid4())
+        return counts
+
+    with monkeypatch.context() as patch:
+        steps = [dataclasses.replace(step, run=lose) if step.key == "rfm" else step for step in nightly.STEPS]
+        patch.setattr(nightly, "STEPS", tuple(steps))
+        with pytest.raises(Conflict, match="taken over"):
+            night(shop, "2026-08-10")
+    with workspace_scope(shop):
+        assert not RfmScore.objects.exists() and Night.objects.get().state == "running"
+    assert Workspace.objects.get(pk=shop.pk).current_day is None
+
+
+def test_a_night_left_running_by_a_killed_process_is_told_as_failed_by_that_of_a_later_day(shop):
     night(shop, "2026-08-10")
     with workspace_scope(shop):
         Night.objects.update(state="running")

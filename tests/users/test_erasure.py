@@ -25,11 +25,11 @@ from users.identity import merge_pending
 from users.import_run import run_import
 from users.imports import mapping_of, receive_file, start_import
 from users.models import EndUser, ErasedId, Erasure, Event, EventName, Import, person_id
-from users.night import NIGHT_LOCK
+from users.night import NIGHT_LEASE
 from users.person_tables import registered
+from workspaces.leases import lease
 from workspaces.models import AuditEntry, Workspace
 from workspaces.scoping import workspace_scope
-from workspaces.sql import execute
 
 from .canary import (
     CANARY,
@@ -147,13 +147,11 @@ def test_what_was_written_while_they_were_erased_is_found_by_the_second_pass(can
 
 
 def test_the_second_pass_waits_for_a_night_that_began_before(canary: Workspace, media: Path) -> None:
-    lock = {"key": NIGHT_LOCK.format(canary.pk)}
     with workspace_scope(canary):
         erasure = ask_erasure(EndUser.objects.get(external_id=USER))
     run_erasure(canary, erasure.pk)
-    execute("select pg_advisory_lock(hashtextextended(%(key)s, 0))", lock)
-    run_erasure(canary, erasure.pk, timezone.now() + LATER)
-    execute("select pg_advisory_unlock(hashtextextended(%(key)s, 0))", lock)
+    with lease(canary, NIGHT_LEASE):
+        run_erasure(canary, erasure.pk, timezone.now() + LATER)
     with workspace_scope(canary):
         assert Erasure.objects.get().state == "settling"
     run_erasure(canary, erasure.pk, timezone.now() + LATER)
