@@ -1,14 +1,16 @@
 """The night (数据更新): an ordered list of steps that brings one workspace's numbers up to the end of one day.
 
-Each step is `(workspace, day) -> counts`, works in a transaction of its own, may be run alone and may run twice: the
-second time it finds nothing to change. What happened is told in the ledger, `Night` and `NightStep`.
+Each step is `(workspace, day) -> counts`, may be run alone and may run twice: the second time it finds nothing to change.
+The first ones prepare, in transactions of their own; then one transaction publishes what they found, decides everything that
+follows from it and moves the day, so that nobody ever reads of two nights at once. What happened is told in the ledger,
+`Night` and `NightStep`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -25,7 +27,7 @@ from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
 from users.attributes import count_attributes
 from users.identity import merge_pending
-from users.night import NIGHT_LOCK, refresh_facts
+from users.night import NIGHT_LOCK, decide_for_all, publish_facts, refresh_facts
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import set_local, workspace_scope
@@ -36,11 +38,16 @@ Counts = dict[str, int]
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `counts["changes"]` is how many rows it wrote or removed, whatever else it counts."""
+    """One step. `counts["changes"]` is how many rows it wrote or removed, whatever else it counts.
+
+    `prepares`: it opens its own transactions, chunk by chunk, and nothing of what it writes is on a page yet. All others
+    share the transaction that publishes.
+    """
 
     key: str
     label: Any
     run: Callable[[Workspace, date], Counts]
+    prepares: bool = False
 
 
 def merge_identities(workspace: Workspace, day: date) -> Counts:
@@ -49,9 +56,9 @@ def merge_identities(workspace: Workspace, day: date) -> Counts:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("identities", gettext_lazy("Identities"), merge_identities),
-    Step("facts", gettext_lazy("Metrics"), refresh_facts),
-    Step("attributes", gettext_lazy("Attributes"), count_attributes),
+    Step("identities", gettext_lazy("Identities"), merge_identities, prepares=True),
+    Step("facts", gettext_lazy("Metrics"), refresh_facts, prepares=True),
+    Step("attributes", gettext_lazy("Attributes"), count_attributes, prepares=True),
     Step("activity", gettext_lazy("Activity flags"), flag_activity),
     Step("stages", gettext_lazy("Lifecycle stages"), assign_stages),
     Step("rfm", gettext_lazy("RFM"), score_rfm),
@@ -80,9 +87,8 @@ def run_night(workspace: Workspace, day: date, trigger: str = "command", only: s
             raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % later, "day")
         if not only:
             _open_night(workspace, day, trigger)
-        done = [_run_step(workspace, day, step, whole=not only) for step in steps]
-        if not only:
-            _publish(workspace, day, time.perf_counter() - started)
+        done = [_run_step(workspace, day, step, whole=not only) for step in steps if step.prepares]
+        done += _decide(workspace, day, [step for step in steps if not step.prepares], only, started)
     return {
         "workspace": workspace.slug,
         "day": day.isoformat(),
@@ -127,16 +133,38 @@ def _open_night(workspace: Workspace, day: date, trigger: str) -> None:
             _record(workspace, day, step, state="waiting", started_at=None, seconds=None, counts={}, error="")
 
 
+def _decide(workspace: Workspace, day: date, steps: list[Step], only: str, started: float) -> list[dict[str, Any]]:
+    """Publish what was prepared and run the steps that go on from it, in one transaction: all of it is seen, or nothing."""
+    done: list[dict[str, Any]] = []
+    try:
+        with workspace_scope(workspace):
+            if not only or (only == "facts" and day == workspace.current_day):
+                publish_facts(workspace, day, alone=bool(only))
+            else:
+                decide_for_all()
+            for step in steps:
+                done.append(_run_step(workspace, day, step, whole=not only))
+            if not only:
+                _publish(workspace, day, time.perf_counter() - started)
+    except Exception as error:
+        # What was told within the transaction went with it.
+        if steps:
+            _tell_failure(workspace, day, steps[min(len(done), len(steps) - 1)], str(error)[:500], 0, whole=not only)
+        raise
+    return done
+
+
 def _run_step(workspace: Workspace, day: date, step: Step, *, whole: bool) -> dict[str, Any]:
     started = time.perf_counter()
     with workspace_scope(workspace):
         _record(workspace, day, step, state="running", started_at=timezone.now(), seconds=None, counts={}, error="")
     try:
-        with workspace_scope(workspace):
+        with nullcontext() if step.prepares else workspace_scope(workspace):
             # Steps work on whole sets. A workspace that the statistics have not met yet looks empty to the planner, which
             # then loops over 20,000 people once for each of them: minutes, where a hash join takes half a second.
-            set_local("work_mem", "128MB")
-            set_local("enable_nestloop", "off")
+            if not step.prepares:
+                set_local("work_mem", "128MB")
+                set_local("enable_nestloop", "off")
             counts = step.run(workspace, day)
     except Exception as error:
         _tell_failure(workspace, day, step, str(error)[:500], time.perf_counter() - started, whole=whole)

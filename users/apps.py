@@ -21,5 +21,6 @@ class UsersConfig(AppConfig):
             "own", "goes", models.EndUser, models.Consent, models.ConsentWord, models.ProfileChange, models.PushDevice
         )
         register("own", "by_hand", models.IdentityLink, models.IdentityMerge)
-        register("night", "goes", models.PersonDay, models.Purchase, models.Facts)
-        register("night", "by_hand", models.Touched, erase=erase_traces)
+        register("night", "goes", models.PersonDay, models.Purchase, models.Facts, models.FactsState)
+        register("night", "goes", models.FactsNext, models.FactsStateNext, models.FactsDue)
+        register("night", "by_hand", models.Touched, models.PersonNews, erase=erase_traces)

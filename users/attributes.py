@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from users.attribute_models import KINDS, Attribute
 from users.differences import compute, write_differences
+from users.night import in_chunk
 from workspaces.errors import DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace, set_local
@@ -51,10 +52,14 @@ def note_attributes(workspace: Workspace, now: datetime) -> dict[str, int]:
 
 
 def count_attributes(workspace: Workspace, day: date) -> dict[str, int]:
-    """Bring the catalogue up to what everybody's profile holds now; a night's step, in the open scope.
+    """Bring the catalogue up to what everybody's profile holds now; a night's step, in a transaction of its own.
 
     One pass over all profiles: attributes have no history, so `day` does not matter.
     """
+    return in_chunk(workspace, count_all)
+
+
+def count_all() -> dict[str, int]:
     look()
     changes = write_differences("attribute", "attributes_fresh", "name", "false")
     return {"attributes": Attribute.objects.count(), "changes": changes}
