@@ -13,7 +13,6 @@ from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute
 
-
 # Whose flag, or stage, is decided: everybody, or those of whom something changed and those whose day has come.
 EVERYBODY = """
 select end_user_id from facts where workspace_id = %(workspace)s
@@ -41,7 +40,7 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     rules = workspace.rules
     compute("fresh_return_rates", "lifecycle/return_rates", day=day)
     changes = write_differences("return_rate", "fresh_return_rates", "day, idle_days", "old.day = %(day)s", day=day)
-    values = {
+    values: dict[str, Any] = {
         "zone": workspace.zone,
         "rule": rules.limit_rule,
         "limit_days": rules.limit_days,

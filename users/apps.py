@@ -6,6 +6,7 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from users import models
+        from users.attributes import erase_tallies
         from users.erasure_traces import erase_traces
         from users.person_tables import register
         from workspaces.sql import run_sql
@@ -24,3 +25,4 @@ class UsersConfig(AppConfig):
         register("night", "goes", models.PersonDay, models.Purchase, models.Facts, models.FactsState)
         register("night", "goes", models.FactsNext, models.FactsStateNext, models.FactsDue)
         register("night", "by_hand", models.Touched, models.PersonNews, erase=erase_traces)
+        register("night", "by_hand", models.ProfileTally, erase=erase_tallies)

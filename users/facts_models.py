@@ -143,6 +143,9 @@ class PersonNews(PersonModel):
     pk = models.CompositePrimaryKey("workspace", "id")
     id = models.UUIDField(default=uuid.uuid4)
     people = ArrayField(models.UUIDField())
+    # Who has taken note of it: the facts, and the catalogue of attributes.
+    for_facts = models.BooleanField(default=True, db_default=True)
+    for_attributes = models.BooleanField(default=True, db_default=True)
 
     class Meta(PersonModel.Meta):
         db_table = "person_news"

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from users.arrival_models import Arrival, ArrivalHour
-from users.attribute_models import Attribute
+from users.attribute_models import Attribute, AttributeTally, ProfileTally
 from users.change_models import ProfileChange
 from users.device_models import PushDevice
 from users.erasure_models import ErasedId, Erasure
@@ -25,6 +25,7 @@ __all__ = [
     "Arrival",
     "ArrivalHour",
     "Attribute",
+    "AttributeTally",
     "Consent",
     "ConsentWord",
     "EndUser",
@@ -49,6 +50,7 @@ __all__ = [
     "PersonModel",
     "PersonNews",
     "ProfileChange",
+    "ProfileTally",
     "Purchase",
     "PushDevice",
     "SpellCount",

@@ -1,5 +1,5 @@
-"""The first step of the night: fold what was touched into days and purchases, then make the facts of everybody to whom
-something happened, or of whom a day leaves a window.
+"""The first step of the night: fold what was touched into days and purchases (users/fold.py), then make the facts of
+everybody to whom something happened, or of whom a day leaves a window.
 
 What is found is kept beside the published rows (`facts_next`, `facts_state_next`), chunk by chunk; `publish_facts` puts
 it in their place in one transaction. Why so: docs/decisions/009-the-night-costs-what-changed.md.
@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 
-from users.differences import column_names, compute, listed, refresh_statistics, write_differences
+from users.chunks import in_chunk, take_chunk, take_news
+from users.differences import column_names, compute, listed, refresh_statistics
+from users.fold import fold_touched, forget_next
 from users.models import Facts, FactsDue, FactsNext, FactsStateNext, person_id
-from users.services import in_scope
-from users.spells import count_spells, mend_spells, take_out_late
+from users.spells import count_spells, mend_spells
 from workspaces.models import Workspace
-from workspaces.scoping import current_workspace, set_local
 from workspaces.sql import execute, run_sql
 
 # Whoever holds this advisory lock, of its session, runs a night of the workspace.
@@ -36,7 +35,7 @@ select exists (
 # Somebody's core days count for their inviter when they lie within so many days of joining.
 JOINING_DAYS = 30
 # People in a transaction: what a killed night has to do again.
-FOLD_CHUNK, FACTS_CHUNK = 20_000, 20_000
+FACTS_CHUNK = 20_000
 WINDOWS = (7, 30, 90)
 # After so many nights that were missed, everybody is counted afresh.
 MOST_ROLLED = 31
@@ -62,87 +61,6 @@ DAYS = """
 from person_day p join chunk c using (end_user_id)
 where p.workspace_id = %(workspace)s and p.day <= %(day)s and p.day = any(%(days)s::date[])
 """
-Answer = TypeVar("Answer")
-
-
-def in_chunk(workspace: Workspace, work: Callable[[], Answer]) -> Answer:
-    """Run `work` in a transaction of its own, with the planner told that it works on whole sets."""
-
-    def do() -> Answer:
-        set_local("work_mem", "64MB")
-        set_local("enable_nestloop", "off")
-        return work()
-
-    return in_scope(workspace, do)
-
-
-def fold_touched(workspace: Workspace) -> dict[str, int]:
-    """Recompute the person-days and purchases of everybody whose events changed, a transaction per chunk of people.
-
-    Takes the visible touched rows and recomputes those people's days from raw events, never adding to what is there: late
-    commits, repeats and removed events come out right. Days whose events are the same are not looked into.
-    Returns people taken and rows changed.
-    """
-    packs = in_chunk(workspace, lambda: run_sql("users/fold_pack", most=FOLD_CHUNK))
-    counts = {"folded": 0, "changes": 0}
-    for pack in packs:
-        people, changes = in_chunk(workspace, partial(fold_pack, workspace, pack["id"]))
-        counts["folded"] += people
-        counts["changes"] += changes
-    return counts
-
-
-def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
-    """Fold the people of one packed row, in the open scope; returns (people, rows changed)."""
-    # Two folds at once could overwrite the newer rows with the older; the second waits and finds less to do.
-    lock = {"workspace": str(workspace.id)}
-    execute("select pg_advisory_xact_lock(hashtextextended('fold:' || %(workspace)s, 0))", lock)
-    execute("drop table if exists pg_temp.taken", {})
-    execute("create temporary table taken (end_user_id uuid primary key) on commit drop", {})
-    taken = run_sql("users/fold_take", pack=pack)
-    if not taken or not taken[0]["people"]:
-        return 0, 0
-    execute("analyze taken", {})
-    find_changed(workspace, taken[0]["first"], taken[0]["last"])
-    published = published_day(workspace)
-    take_out_late(published)
-    changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
-    gone = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed where digest is null)"
-    # As values, not as a subquery: the planner then leaves out the months that do not matter.
-    [keys] = execute("select min(first_key)::text as first, max(last_key)::text as last from fold_changed", {})
-    compute("fold_events", "users/fold_events", zone=workspace.zone, **keys)
-    compute("fresh_days", "users/fold_days")
-    changes = write_differences("person_day", "fresh_days", "end_user_id, day", gone, few=True)
-    compute("fresh_purchases", "users/fold_purchases", zone=workspace.zone, **keys)
-    changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", changed, few=True)
-    run_sql("users/fold_due", published=published)
-    forget_next("select end_user_id from fold_changed")
-    refresh_statistics(changes, "person_day", "purchase")
-    return taken[0]["people"], changes
-
-
-def find_changed(workspace: Workspace, first: str | None, last: str | None) -> None:
-    """Fill the temporary table `fold_changed`. With keys events only came, between them: the rest is left alone."""
-    sealed = Workspace.objects.values_list("events_from", flat=True).get(pk=workspace.pk)
-    if first is None:
-        compute("fold_changed", "users/fold_changed", zone=workspace.zone, sealed=sealed)
-        return
-    compute("fold_seen", "users/fold_seen", zone=workspace.zone, first=first, last=last)
-    [keys] = execute("select min(first_key)::text as first, max(last_key)::text as last from fold_seen", {})
-    compute("fold_changed", "users/fold_changed_near", zone=workspace.zone, sealed=sealed, **keys)
-
-
-def published_day(workspace: Workspace) -> date | None:
-    return Workspace.objects.values_list("current_day", flat=True).get(pk=workspace.pk)
-
-
-def forget_next(people: str) -> None:
-    """Rows to be published of people of whom there is news by now: they are made again. `people`: SQL of ours."""
-    for table in ("facts_next", "facts_state_next"):
-        execute(
-            f"delete from {table} where (workspace_id, end_user_id) in (select %(workspace)s, end_user_id from ({people}) p)",
-            {"workspace": current_workspace().pk},
-        )
 
 
 def refresh_facts(workspace: Workspace, day: date) -> dict[str, int]:
@@ -177,13 +95,7 @@ def find_due(workspace: Workspace, day: date) -> date | None:
         FactsNext.objects.all()._raw_delete("default")
         FactsStateNext.objects.all()._raw_delete("default")
         Workspace.objects.filter(pk=held.pk).update(computed_by=held.computed_by | {"pending": pending})
-    execute("drop table if exists pg_temp.news", {})
-    execute("create temporary table news (end_user_id uuid) on commit drop", {})
-    execute(
-        "with gone as (delete from person_news where workspace_id = %(workspace)s returning people)"
-        " insert into news select distinct unnest(people) from gone",
-        {"workspace": workspace.pk},
-    )
+    take_news("for_facts")
     if published is None or held.computed_by.get("facts") != now or (day - published).days > MOST_ROLLED:
         run_sql("users/facts_everybody", day=day)
         published = None
@@ -208,13 +120,6 @@ def leaving(published: date, day: date, windows: list[int]) -> list[date]:
     for window in windows:
         days |= set(days_between(published - timedelta(window), min(published, day - timedelta(window))))
     return sorted(days)
-
-
-def take_chunk(select: str, **params: Any) -> int:
-    execute("drop table if exists pg_temp.chunk", {})
-    execute(f"create temporary table chunk on commit drop as {select}", params)
-    execute("analyze chunk", {})
-    return execute("select count(*) as n from chunk", {})[0]["n"]
 
 
 def count_afresh(workspace: Workspace, day: date, after: uuid.UUID) -> uuid.UUID | None:
@@ -250,7 +155,8 @@ def roll_on(workspace: Workspace, day: date, published: date) -> None:
 
 def make_facts(workspace: Workspace, day: date, published: date | None) -> None:
     """Facts and state of the people in `chunk`, from the temporary tables, into the rows that are to be published."""
-    rules, span = workspace.rules, {"day": day, "published": published}
+    rules = workspace.rules
+    span: dict[str, Any] = {"day": day, "published": published}
     compute("fact_days", "users/facts_days", habit_window=rules.habit_window, **span)
     compute("fact_habit_days", "users/facts_habit_days", habit_window=rules.habit_window, **span)
     compute("fact_habits", "users/facts_habits", habit_days=rules.habit_days, habit_window=rules.habit_window)
@@ -302,7 +208,7 @@ def keep(table: str, fresh: str, published: str | None) -> None:
 def count_recommendations(workspace: Workspace, day: date) -> dict[str, int]:
     """The last of the facts, which rests on other people's; returns people in the numbers, and rows that will change."""
     own = {"workspace": workspace.pk}
-    days = {"day": day, "recommendation_days": workspace.rules.recommendation_days}
+    days: dict[str, Any] = {"day": day, "recommendation_days": workspace.rules.recommendation_days}
     compute("fact_recommendations", "users/facts_recommendations", **days)
     names = [name for name in fact_columns() if name != "recommendations"]
     execute(
@@ -336,7 +242,7 @@ def find_changes() -> None:
 
 
 def fact_columns() -> list[str]:
-    return [field.column for field in Facts._meta.concrete_fields if field.column != "workspace_id"]
+    return [str(field.column) for field in Facts._meta.concrete_fields if field.column != "workspace_id"]
 
 
 def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from collections.abc import Callable
@@ -16,8 +17,20 @@ from tests import builders
 from tests.night.random_world import make_people, make_rows, one_row
 from users.erasure import ask_erasure, run_erasure
 from users.identity import merge_pending, undo_merge
+from users.ingest import people
 from users.ingest.normal import NormalAlias, NormalProfile, PersonKey
-from users.models import EndUser, Event, Facts, FactsDue, FactsState, PersonDay, Purchase, SpellCount
+from users.models import (
+    AttributeTally,
+    EndUser,
+    Event,
+    Facts,
+    FactsDue,
+    FactsState,
+    PersonDay,
+    ProfileTally,
+    Purchase,
+    SpellCount,
+)
 from users.services import record_events
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -26,7 +39,7 @@ from workspaces.services import create_workspace
 # Everything a night writes, and what it goes on from.
 TABLES = (
     "person_day purchase facts facts_state standing rfm_score rfm_cuts return_rate day_count stage_change activity_change"
-    " rfm_change spell_count"
+    " rfm_change spell_count attribute"
 ).split()
 WORLDS = {"ecommerce": "Asia/Shanghai", "finance": "Australia/Lord_Howe", "tool": "America/New_York"}
 STEPS = (1, 1, 1, 1, 2, 3, 8, 45)
@@ -57,6 +70,54 @@ def test_a_night_comes_to_what_everything_made_anew_comes_to(db, industry, seed)
         day += timedelta(days=dice.choice(STEPS))
 
 
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("users.fold.FOLD_CHUNK", 9)
+    monkeypatch.setattr("users.night.FACTS_CHUNK", 7)
+    monkeypatch.setattr("users.attributes.CHUNK", 11)
+
+
+class Killed(Exception):
+    """What a killed worker leaves: a transaction that never ended."""
+
+
+def test_a_night_that_is_killed_in_any_chunk_is_gone_on_with(db, monkeypatch):
+    """One chunk after the other is cut off, each in a night of its own, just before it would have ended."""
+    workspace = create_workspace("random", "Random", zone="Asia/Shanghai", industry="tool")
+    dice = random.Random("killed")
+    ids = make_people(workspace, dice, 30)
+    rows = make_rows(workspace, dice, ids, 60)
+    day, at, killed = date(2026, 1, 20), 0, True
+    while killed:
+        builders.events(workspace, [row for row in rows if row[2].date() == day])
+        come_late(workspace, dice, ids)
+        killed = False
+        with monkeypatch.context() as patch:
+            patch.setattr("users.chunks.in_scope", cut_off(at))
+            try:
+                run_night(workspace, day)
+            except Killed:
+                killed = True
+        run_night(workspace, day)
+        assert not compare(workspace, day), f"killed in chunk {at}"
+        at, day = at + 1, day + timedelta(days=1)
+    assert at > 8
+
+
+def cut_off(at: int) -> Callable[[Workspace, Callable[[], object]], object]:
+    """As in_scope, but one call of it never ends."""
+    calls = itertools.count()
+
+    def run(workspace: Workspace, work: Callable[[], object]) -> object:
+        with workspace_scope(workspace):
+            answer = work()
+            if next(calls) == at:
+                raise Killed
+        return answer
+
+    return run
+
+
 class Undo(Exception):
     """Ends a transaction of which nothing is to stay."""
 
@@ -67,10 +128,10 @@ def compare(workspace: Workspace, day: date) -> dict[str, list[str]]:
     anew: dict[str, set[str]] = {}
     with suppress(Undo), transaction.atomic():
         with workspace_scope(workspace):
-            for model in (Facts, FactsState, FactsDue, SpellCount, PersonDay, Purchase):
+            for model in (Facts, FactsState, FactsDue, SpellCount, PersonDay, Purchase, AttributeTally, ProfileTally):
                 model.objects.all()._raw_delete("default")
             Workspace.objects.filter(pk=workspace.pk).update(computed_by={})
-            builders.touch_all(workspace)
+            people.touch(set(Event.objects.values_list("end_user_id", flat=True)))
         run_night(workspace, day)
         anew = snapshot(workspace)
         raise Undo
@@ -91,7 +152,9 @@ def snapshot(workspace: Workspace) -> dict[str, set[str]]:
         found = {}
         for table in TABLES:
             where = "people <> 0" if table == "spell_count" else "true"
-            cursor.execute(f"select (to_jsonb(t) - 'spells_counted')::text from {table} t where {where}")
+            cursor.execute(
+                f"select (to_jsonb(t) - 'spells_counted' - 'other_value' - 'digest')::text from {table} t where {where}"
+            )
             found[table] = {row[0] for row in cursor.fetchall()}
         return found
 

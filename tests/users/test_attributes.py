@@ -176,10 +176,10 @@ def test_no_rule_breaks_on_whatever_was_sent(kind, acme):
                 cursor.execute(sql, params)
                 ids = [row[0] for row in cursor.fetchall()]
             found[rule["compare"]] = [
-                HOSTILE[int(who[1:])]
-                for who in EndUser.objects.filter(pk__in=ids)
-                .order_by("created_at")
-                .values_list("external_id", flat=True)
+                HOSTILE[n]
+                for n in sorted(
+                    int(who[1:]) for who in EndUser.objects.filter(pk__in=ids).values_list("external_id", flat=True)
+                )
             ]
     if kind == "number":
         assert sorted(found["at_least"]) == [12, 1e14] and found["at_most"] == [-5] and found["is"] == [12]

@@ -63,7 +63,16 @@ $$
 """
 # Rows that change keep their place, so that no index has to be told.
 ROOM = [f"alter table {table} set (fillfactor = 75)" for table in ("facts", "facts_state")]
-TABLES = ("facts_state", "facts_next", "facts_state_next", "facts_due", "person_news", "spell_count")
+TABLES = (
+    "facts_state",
+    "facts_next",
+    "facts_state_next",
+    "facts_due",
+    "person_news",
+    "spell_count",
+    "attribute_tally",
+    "profile_tally",
+)
 
 
 class Migration(migrations.Migration):
@@ -414,6 +423,88 @@ class Migration(migrations.Migration):
                         fields=["workspace", "recommended_on"],
                         name="facts_state_recommended",
                     )
+                ],
+            },
+            managers=[
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
+            ],
+        ),
+        migrations.AddField(
+            model_name="personnews",
+            name="for_attributes",
+            field=models.BooleanField(db_default=True, default=True),
+        ),
+        migrations.AddField(
+            model_name="personnews",
+            name="for_facts",
+            field=models.BooleanField(db_default=True, default=True),
+        ),
+        migrations.CreateModel(
+            name="ProfileTally",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "end_user", "workspace", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tallies", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                (
+                    "end_user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="users.enduser",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="workspaces.workspace",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "profile_tally",
+                "abstract": False,
+                "base_manager_name": "unscoped",
+            },
+            managers=[
+                ("objects", django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="AttributeTally",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=255)),
+                ("kind", models.CharField(max_length=7)),
+                ("people", models.IntegerField(default=0)),
+                ("first_rank", models.BigIntegerField(null=True)),
+                ("last_rank", models.BigIntegerField(null=True)),
+                ("first_created", models.DateTimeField()),
+                ("last_created", models.DateTimeField()),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "attribute_tally",
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "constraints": [
+                    models.UniqueConstraint(fields=("workspace", "name", "kind"), name="attribute_tally_once")
                 ],
             },
             managers=[

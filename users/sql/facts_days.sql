@@ -5,6 +5,7 @@
 -- Not the ORM: one pass of filtered aggregates.
 select
     end_user_id,
+    %(workspace)s::uuid as workspace_id,
     min(day) filter (where fresh) as first_day,
     min(day) filter (where fresh and visits > 0) as first_seen_on,
     max(day) filter (where fresh and visits > 0) as last_seen_on,

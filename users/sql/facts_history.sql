@@ -3,5 +3,5 @@
 -- Index: the key of person_day, or person_day_day. Not the ORM: kept as a temporary table that the other fact files read.
 select
     p.end_user_id, p.day, p.visits, p.core, p.habit, p.hours, p.categories, p.app_version, p.registered, p.referred_by,
-    p.day > coalesce(%(published)s::date, '-infinity') as fresh
+    %(workspace)s::uuid as workspace_id, p.day > coalesce(%(published)s::date, '-infinity') as fresh
 {code}
