@@ -25,6 +25,8 @@ class Standing(PersonModel):
     # fixed, personal, default (too few active days for a rhythm) or balance.
     limit_kind = models.CharField(max_length=10)
     value_at_risk_minor = models.BigIntegerField(null=True)
+    # The first day on which the flag, or what is at risk, is another one though nothing happens.
+    due_on = models.DateField(null=True)
 
     class Meta(PersonModel.Meta):
         db_table = "standing"

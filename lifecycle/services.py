@@ -8,45 +8,66 @@ from typing import Any
 from lifecycle import stages
 from lifecycle.churn import ACTIVITIES
 from users.differences import compute, write_differences
+from users.night import digest, goes_on
 from workspaces.models import Workspace
+from workspaces.scoping import current_workspace
+from workspaces.sql import execute
+
+# Whose flag, or stage, is decided: everybody, or those of whom something changed and those whose day has come.
+EVERYBODY = """
+select end_user_id from facts where workspace_id = %(workspace)s
+union select end_user_id from standing where workspace_id = %(workspace)s
+union select end_user_id from {table} where workspace_id = %(workspace)s
+"""
+FLAGS = """
+select end_user_id from changed_people
+union select end_user_id from standing where workspace_id = %(workspace)s and due_on <= %(day)s
+union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
+"""
+STAGES = """
+select end_user_id from changed_people
+union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
+union select end_user_id from stage_change where workspace_id = %(workspace)s and day = %(day)s
+"""
+DECIDED = "old.end_user_id in (select end_user_id from deciding)"
 
 
 def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
-    """Flag everybody active, slipping or dormant on the day, from the facts of that day.
+    """Flag people active, slipping or dormant on the day, from the facts of that day.
 
     Also tells the return rates that value at risk rests on. Returns people, moved (changes of flag) and changes (rows).
     """
     rules = workspace.rules
     compute("fresh_return_rates", "lifecycle/return_rates", day=day)
     changes = write_differences("return_rate", "fresh_return_rates", "day, idle_days", "old.day = %(day)s", day=day)
-    compute(
-        "fresh_flags",
-        "lifecycle/flags",
-        day=day,
-        zone=workspace.zone,
-        rule=rules.limit_rule,
-        limit_days=rules.limit_days,
-        limit_min=rules.limit_min,
-        limit_max=rules.limit_max,
-        slipping_percent=rules.slipping_percent,
-        balance_attribute=rules.balance_attribute,
-        balance_floor=rules.balance_floor,
-    )
+    values: dict[str, Any] = {
+        "zone": workspace.zone,
+        "rule": rules.limit_rule,
+        "limit_days": rules.limit_days,
+        "limit_min": rules.limit_min,
+        "limit_max": rules.limit_max,
+        "slipping_percent": rules.slipping_percent,
+        "balance_attribute": rules.balance_attribute,
+        "balance_floor": rules.balance_floor,
+    }
+    _choose(FLAGS if goes_on(workspace, "activity", digest(values)) else EVERYBODY, "activity_change", day)
+    compute("fresh_flags", "lifecycle/flags", day=day, **values)
     compute("fresh_changes", "lifecycle/activity_changes", day=day)
     moved = write_differences(
         "activity_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
     compute("fresh_standing", "lifecycle/standing_activity", day=day)
-    # Rows of people who left stay for the stages step, which tells that they did.
-    changes += write_differences("standing", "fresh_standing", "end_user_id", "false")
+    changes += write_differences("standing", "fresh_standing", "end_user_id", DECIDED, few=True)
     changes += _count("activity", list(ACTIVITIES), day)
     return {"moved": moved, "changes": moved + changes}
 
 
 def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
-    """Put everybody into the stage that matches on the day. Returns moved (changes of stage) and changes (rows)."""
+    """Put people into the stage that matches on the day. Returns moved (changes of stage) and changes (rows)."""
     rules = workspace.rules
     thresholds: dict[str, Any] = {"pay_stage": rules.pay_stage, "habit_days": rules.habit_days}
+    basis = digest(stages.ladder(), thresholds, rules.habit_window, rules.recommendation_days)
+    _choose(STAGES if goes_on(workspace, "stages", basis) else EVERYBODY, "stage_change", day)
     compute("fresh_stages", "lifecycle/stages", code=stages.ladder(), **thresholds)
     compute(
         "fresh_changes",
@@ -60,9 +81,19 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
         "stage_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
     compute("fresh_standing", "lifecycle/standing_stage", day=day)
-    changes = write_differences("standing", "fresh_standing", "end_user_id")
+    changes = write_differences("standing", "fresh_standing", "end_user_id", DECIDED, few=True)
     changes += _count("stage", list(stages.all_stages()), day)
     return {"moved": moved, "changes": moved + changes}
+
+
+def _choose(select: str, table: str, day: date) -> None:
+    """The temporary table `deciding`: whose flag or stage is decided."""
+    execute("drop table if exists pg_temp.deciding", {})
+    execute(
+        f"create temporary table deciding on commit drop as {select.format(table=table)}",
+        {"workspace": current_workspace().pk, "day": day},
+    )
+    execute("analyze deciding", {})
 
 
 def _count(board: str, keys: list[str], day: date) -> int:

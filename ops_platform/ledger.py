@@ -24,10 +24,8 @@ MOST_ATTEMPTS = 8
 INTERRUPTED = "interrupted"
 
 
-def open_night(
-    workspace: Workspace, day: date, trigger: str, steps: Sequence[str], asked_at: datetime | None
-) -> tuple[Night, dict[str, NightStep]]:
-    """The night, all steps waiting; or one that was interrupted, and its steps that are done already, by key.
+def open_night(workspace: Workspace, day: date, trigger: str, steps: Sequence[str], asked_at: datetime | None) -> Night:
+    """The night, all steps waiting; or one that was interrupted, as it was left.
 
     Raises Conflict when it need not run: the schedule asks once for a day that had ended, and whoever asked while a
     night ran is served by that one.
@@ -35,8 +33,7 @@ def open_night(
     with workspace_scope(workspace):
         night = Night.objects.filter(day=day).first()
         if night and night.state == "running":
-            done = NightStep.objects.filter(day=day, state="done", step__in=steps)
-            return night, {step.step: step for step in done}
+            return night
         if night and night.state == "done" and _serves(workspace, night, trigger, asked_at):
             raise Conflict("night_done", _("The numbers of this day have just been computed."))
         now = database_now()
@@ -46,7 +43,7 @@ def open_night(
         Night.objects.filter(day=day).update(runs=F("runs") + 1)
         for position, step in enumerate(steps):
             record(workspace, day, step, position=position, **WAITING)
-        return Night.objects.get(day=day), {}
+        return Night.objects.get(day=day)
 
 
 WAITING: dict[str, Any] = {
@@ -103,8 +100,9 @@ class Watch:
         self.lock = threading.Lock()
 
     def begin(self, step: str) -> None:
+        """Watch this step from now on, or none."""
         with self.lock:
-            self.step, self.told, self.written = step, (0, 0), (0, 0)
+            self.step, self.told, self.written = step, (0, 0), (-1, 0)
 
     def hear(self, done: int, total: int) -> None:
         self.told = (done, total)
@@ -116,6 +114,7 @@ class Watch:
                 return
             done, total = self.told
             with workspace_scope(self.workspace):
-                rows = NightStep.objects.filter(day=self.day, step=self.step, state="running")
+                rows = NightStep.objects.filter(day=self.day, step=self.step)
+                rows.exclude(state="running").update(state="running", started_at=database_now())
                 rows.update(done=done, total=total)
             self.written = (done, total)

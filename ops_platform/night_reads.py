@@ -141,11 +141,11 @@ def durations(rows: list[tuple[Night, dict[str, float]]], address: Any) -> dict[
 def step_bars(steps: dict[str, NightStep]) -> dict[str, Any]:
     """The picture of one night: how long each step took."""
     rows = [
-        [str(names.STEPS[key]), round(steps[key].seconds or 0.0, 2)]
+        (str(names.STEPS[key]), round(steps[key].seconds or 0.0, 2))
         for key in names.STEPS
         if key in steps and steps[key].seconds
     ]
-    longest = max(rows, key=lambda row: row[1], default=["", 0.0])
+    longest = max(rows, key=lambda row: row[1], default=("", 0.0))
     return {
         "kind": "bars",
         "name": "night-steps",

@@ -1,8 +1,10 @@
 """The night (数据更新): an ordered list of steps that brings one workspace's numbers up to the end of one day.
 
-Each step is `(workspace, day) -> counts`, works in a transaction of its own, may be run alone and may run twice: the
-second time it finds nothing to change. It may tell how far it is (`workspaces/progress.py`). What happened is told in the
-ledger (`ops_platform/ledger.py`), which is also how a night goes on after its worker was killed.
+Each step is `(workspace, day) -> counts`, may be run alone and may run twice: the second time it finds nothing to change.
+The first ones prepare, in transactions of their own; then one transaction publishes what they found, decides everything that
+follows from it and moves the day, so that nobody ever reads of two nights at once. A step may tell how far it is
+(`workspaces/progress.py`). What happened is told in the ledger (`ops_platform/ledger.py`), which is also how a night goes on
+after its worker was killed.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
 from users.attributes import count_attributes
 from users.identity import merge_pending
-from users.night import NIGHT_LEASE, refresh_facts
+from users.night import NIGHT_LEASE, decide_for_all, publish_facts, refresh_facts
 from workspaces.errors import Conflict, DomainError
 from workspaces.leases import Lease, LeaseLost, LeaseTaken, lease
 from workspaces.models import Workspace
@@ -37,11 +39,16 @@ Counts = dict[str, int]
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `counts["changes"]` is how many rows it wrote or removed, whatever else it counts."""
+    """One step. `counts["changes"]` is how many rows it wrote or removed, whatever else it counts.
+
+    `prepares`: it opens its own transactions, chunk by chunk, and nothing of what it writes is on a page yet. All others
+    share the transaction that publishes.
+    """
 
     key: str
     label: Any
     run: Callable[[Workspace, date], Counts]
+    prepares: bool = False
 
 
 def merge_identities(workspace: Workspace, day: date) -> Counts:
@@ -50,9 +57,9 @@ def merge_identities(workspace: Workspace, day: date) -> Counts:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("identities", gettext_lazy("Identities"), merge_identities),
-    Step("facts", gettext_lazy("Metrics"), refresh_facts),
-    Step("attributes", gettext_lazy("Attributes"), count_attributes),
+    Step("identities", gettext_lazy("Identities"), merge_identities, prepares=True),
+    Step("facts", gettext_lazy("Metrics"), refresh_facts, prepares=True),
+    Step("attributes", gettext_lazy("Attributes"), count_attributes, prepares=True),
     Step("activity", gettext_lazy("Activity flags"), flag_activity),
     Step("stages", gettext_lazy("Lifecycle stages"), assign_stages),
     Step("rfm", gettext_lazy("RFM"), score_rfm),
@@ -66,7 +73,7 @@ def run_night(
 ) -> dict[str, Any]:
     """Run all steps for the day and publish it, or only the step named; returns the summary that `night --json` prints.
 
-    A night whose worker was killed is gone on with at the step that was under way. Opens its own scopes, so call it
+    A night whose worker was killed is gone on with at the chunk that was under way. Opens its own scopes, so call it
     outside of one. Raises Conflict when a night of this workspace is running, when the day needs none (`ledger.open_night`)
     and when a later day is published already: told history is not rewritten. What a step raises goes through, the ledger
     filled in.
@@ -101,43 +108,87 @@ class _Run:
     watch: ledger.Watch
 
     def whole(self, trigger: str, asked_at: datetime | None) -> dict[str, Any]:
-        night, before = ledger.open_night(self.workspace, self.day, trigger, [step.key for step in STEPS], asked_at)
-        done = []
-        for step in STEPS:
-            earlier = before.get(step.key)
-            done.append(self.told(step.key, earlier.seconds, earlier.counts) if earlier else self.run(step, whole=True))
-        with workspace_scope(self.workspace):
-            self.held.make_sure()
-            seconds = (database_now() - night.started_at).total_seconds()
-            _publish(self.workspace, self.day, seconds)
-        return self.summary(done, seconds)
+        night = ledger.open_night(self.workspace, self.day, trigger, [step.key for step in STEPS], asked_at)
+        # Of an interrupted night also those that were done: they find what came since, and that is little.
+        done = [self.prepare(step, whole=True) for step in STEPS if step.prepares]
+        done += self.decide([step for step in STEPS if not step.prepares], night)
+        return self.summary(done, night.seconds or 0.0)
 
     def one(self, key: str) -> dict[str, Any]:
         [step] = [step for step in STEPS if step.key == key]
-        done = self.run(step, whole=False)
-        return self.summary([done], done["seconds"])
-
-    def run(self, step: Step, *, whole: bool) -> dict[str, Any]:
-        """One step and its line in the ledger, in one transaction; not when somebody took over meanwhile."""
-        started = time.perf_counter()
-        attempts = ledger.start_step(self.workspace, self.day, step.key, STEPS.index(step))
-        self.watch.begin(step.key)
-        try:
-            if attempts > ledger.MOST_ATTEMPTS:
-                raise GaveUp(ledger.INTERRUPTED)
-            with workspace_scope(self.workspace), listening(self.watch.hear):
+        done = [self.prepare(step, whole=False)] if step.prepares else self.decide([step], None)
+        if key == "facts" and self.day == self.workspace.current_day:
+            with workspace_scope(self.workspace):
                 _set_limits()
+                publish_facts(self.workspace, self.day, alone=True)
+                self.held.make_sure()
+        return self.summary(done, done[0]["seconds"])
+
+    def prepare(self, step: Step, *, whole: bool) -> dict[str, Any]:
+        """A step that opens transactions of its own, and its line in the ledger."""
+        started = time.perf_counter()
+        self.begin(step, whole=whole)
+        try:
+            with listening(self.watch.hear):
                 counts = step.run(self.workspace, self.day)
-                seconds = round(time.perf_counter() - started, 3)
+            seconds = round(time.perf_counter() - started, 3)
+            with workspace_scope(self.workspace):
                 self.held.make_sure()
                 ledger.record(self.workspace, self.day, step.key, state="done", seconds=seconds, counts=counts)
         except Exception as error:
-            # What was interrupted stays as a killed process leaves it, and is gone on with in the same way.
-            if not (isinstance(error, LeaseLost) or is_interruption(error)):
-                took = time.perf_counter() - started
-                ledger.fail(self.workspace, self.day, step.key, str(error), took, whole=whole)
+            self.tell(step, error, started, whole=whole)
             raise
         return self.told(step.key, seconds, counts)
+
+    def decide(self, steps: list[Step], night: Night | None) -> list[dict[str, Any]]:
+        """Publish what was prepared and run the steps that go on from it, in one transaction: all of it is seen, or nothing.
+
+        Without a `night` the step is run alone, for everybody, and nothing is published.
+        """
+        done: list[dict[str, Any]] = []
+        step, started = steps[0], time.perf_counter()
+        self.begin(step, whole=night is not None)
+        try:
+            with workspace_scope(self.workspace), listening(self.watch.hear):
+                _set_limits()
+                if night:
+                    publish_facts(self.workspace, self.day)
+                else:
+                    decide_for_all()
+                for step in steps:
+                    self.watch.begin(step.key)
+                    counts = step.run(self.workspace, self.day)
+                    done.append(self.told(step.key, round(time.perf_counter() - started, 3), counts))
+                    started = time.perf_counter()
+                # From here on the rows of the ledger are ours until the commit, so nobody else may wait for them.
+                self.watch.begin("")
+                for told in done:
+                    values = {"state": "done", "seconds": told["seconds"], "counts": told["counts"]}
+                    ledger.record(self.workspace, self.day, told["step"], **values)
+                if night:
+                    night.seconds = (database_now() - night.started_at).total_seconds()
+                    _publish(self.workspace, self.day, night.seconds)
+                self.held.make_sure()
+        except Exception as error:
+            self.tell(step, error, started, whole=night is not None)
+            raise
+        return done
+
+    def begin(self, step: Step, *, whole: bool) -> None:
+        """Tell that a step is under way. Raises GaveUp when too many workers were killed in it."""
+        attempts = ledger.start_step(self.workspace, self.day, step.key, STEPS.index(step))
+        self.watch.begin(step.key)
+        if attempts > ledger.MOST_ATTEMPTS:
+            error = GaveUp(ledger.INTERRUPTED)
+            ledger.fail(self.workspace, self.day, step.key, str(error), 0.0, whole=whole)
+            raise error
+
+    def tell(self, step: Step, error: Exception, started: float, *, whole: bool) -> None:
+        """What was interrupted stays as a killed process leaves it, and is gone on with in the same way."""
+        self.watch.begin("")
+        if not (isinstance(error, LeaseLost) or is_interruption(error)):
+            took = time.perf_counter() - started
+            ledger.fail(self.workspace, self.day, step.key, str(error), took, whole=whole)
 
     def told(self, key: str, seconds: float | None, counts: Counts) -> dict[str, Any]:
         return {"step": key, "seconds": seconds or 0.0, "counts": counts}

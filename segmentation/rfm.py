@@ -10,9 +10,14 @@ from django.utils.translation import gettext_lazy
 
 from segmentation.models import RfmCuts
 from users.differences import compute, write_differences
+from users.night import goes_on
 from workspaces.models import Workspace
 
 AXES = ("r", "f", "m")
+# Of whose group the night says that they left it: people who left the numbers; of all who ever had one, when it looks at all.
+LEFT = "select end_user_id from changed_people where gone"
+EVER = "select end_user_id from rfm_change where workspace_id = %(workspace)s"
+VERSION = "1"
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
         window=rules.rfm_window,
         by_scores=rules.value_class_by == "scores",
     )
+    compute("regrouped", "segmentation/rfm_regrouped", LEFT if goes_on(workspace, "rfm", VERSION) else EVER, day=day)
     compute("fresh_rfm_change", "segmentation/rfm_changes", day=day)
     compute("fresh_rfm_count", "segmentation/rfm_counts", day=day, groups=list(GROUPS))
     changes = write_differences(

@@ -97,7 +97,9 @@ def events(workspace: Workspace, rows: Iterable[tuple[str, str, datetime, str, M
             for who, event_name, at, message_id, told in rows
         ]
         Event.objects.bulk_create(stored, batch_size=5000)
-        touch(workspace, {row[0] for row in rows})
+        if times := sorted({row[2] for row in rows}):
+            ids = {person_id(workspace.pk, row[0]) for row in rows}
+            people.touch(ids, times[0].isoformat(), times[-1].isoformat())
         return stored
 
 

@@ -6,6 +6,7 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from users import models
+        from users.attributes import erase_tallies
         from users.erasure_traces import erase_traces
         from users.person_tables import register
         from workspaces.sql import run_sql
@@ -21,5 +22,7 @@ class UsersConfig(AppConfig):
             "own", "goes", models.EndUser, models.Consent, models.ConsentWord, models.ProfileChange, models.PushDevice
         )
         register("own", "by_hand", models.IdentityLink, models.IdentityMerge)
-        register("night", "goes", models.PersonDay, models.Purchase, models.Facts)
-        register("night", "by_hand", models.Touched, erase=erase_traces)
+        register("night", "goes", models.PersonDay, models.Purchase, models.Facts, models.FactsState)
+        register("night", "goes", models.FactsNext, models.FactsStateNext, models.FactsDue)
+        register("night", "by_hand", models.Touched, models.PersonNews, erase=erase_traces)
+        register("night", "by_hand", models.ProfileTally, erase=erase_tallies)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 
+from users.person_model import PersonModel, to_person
 from workspaces.models import TenantModel
 
 # What a value can be, as the database function `attribute_kind` calls it.
@@ -42,3 +44,34 @@ class Attribute(TenantModel):
 
     def __str__(self) -> str:
         return self.label or self.name
+
+
+class AttributeTally(TenantModel):
+    """How many people have an attribute as a type: what the catalogue is made from, kept so that a night adds its own.
+
+    Ranks are Unix microseconds as in the profile, creations those of people of whom no rank is known.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=255)
+    kind = models.CharField(max_length=7)
+    people = models.IntegerField(default=0)
+    first_rank = models.BigIntegerField(null=True)
+    last_rank = models.BigIntegerField(null=True)
+    first_created = models.DateTimeField()
+    last_created = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "attribute_tally"
+        constraints = [models.UniqueConstraint(fields=["workspace", "name", "kind"], name="attribute_tally_once")]
+
+
+class ProfileTally(PersonModel):
+    """The tallies that one person is counted in."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace")
+    end_user = to_person()
+    tallies = ArrayField(models.BigIntegerField())
+
+    class Meta(PersonModel.Meta):
+        db_table = "profile_tally"

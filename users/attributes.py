@@ -6,14 +6,18 @@ conflict, and conditions on the attribute do not see it.
 
 from __future__ import annotations
 
+import uuid
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from users.attribute_models import KINDS, Attribute
+from users.chunks import in_chunk, take_chunk, take_news
 from users.differences import compute, write_differences
+from users.erasure_about import About
 from workspaces.errors import DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace, set_local
@@ -28,6 +32,14 @@ PERSONAL = (
 )
 # The minute's look reaches this far back, so that a tick that was lost costs nothing.
 RECENT = timedelta(minutes=10)
+# People in a transaction.
+CHUNK = 20_000
+# So many conflicts that show no value yet get one in a night.
+MOST_EXAMPLES = 50
+NEVER = """
+select id as end_user_id from end_user
+where workspace_id = %(workspace)s and id > %(after)s::uuid order by id limit %(most)s
+"""
 # People whose events lie in the ring of arrivals since a moment, by the id that remains.
 ARRIVED = """
 and p.id in (
@@ -51,19 +63,67 @@ def note_attributes(workspace: Workspace, now: datetime) -> dict[str, int]:
 
 
 def count_attributes(workspace: Workspace, day: date) -> dict[str, int]:
-    """Bring the catalogue up to what everybody's profile holds now; a night's step, in the open scope.
+    """Bring the catalogue up to what profiles hold now; a night's step, in transactions of its own.
 
-    One pass over all profiles: attributes have no history, so `day` does not matter.
+    Only people of whom something was told are looked at: everybody's tallies are kept. The first time that is everybody,
+    chunk by chunk. Attributes have no history, so `day` does not matter.
     """
-    look()
+    while in_chunk(workspace, partial(count_more, workspace)):
+        pass
+    return in_chunk(workspace, write_catalogue)
+
+
+def count_more(workspace: Workspace) -> bool:
+    """Count the next people who were never looked at, or else those of whom there is news; whether there may be more."""
+    lock_catalogue()
+    held = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    after = held.computed_by.get("attributes", str(uuid.UUID(int=0)))
+    if after == "all":
+        take_news("for_attributes")
+        count_people("select end_user_id from news")
+        return False
+    found = count_people(NEVER, after=after, most=CHUNK)
+    Workspace.objects.filter(pk=held.pk).update(computed_by=held.computed_by | {"attributes": found or "all"})
+    return True
+
+
+def count_people(select: str, **params: Any) -> str | None:
+    """Count some people where they belong; returns the last of their ids, None when there was nobody."""
+    take_chunk(select, workspace=current_workspace().pk, **params)
+    compute("attributes_told", "users/attributes_told")
+    run_sql("users/attributes_tell")
+    compute("attributes_counted", "users/attributes_counted")
+    run_sql("users/attributes_move")
+    return execute("select max(end_user_id::text) as last from chunk", {})[0]["last"]
+
+
+def write_catalogue() -> dict[str, int]:
+    lock_catalogue()
+    compute("attributes_found", "users/attributes_tallied")
+    compute("attributes_fresh", "users/attributes_fresh", personal=PERSONAL, most=MOST)
     changes = write_differences("attribute", "attributes_fresh", "name", "false")
+    for row in Attribute.objects.filter(conflicts__gt=0, other_value="", personal=False)[:MOST_EXAMPLES]:
+        found = run_sql("users/attributes_example", name=row.name, kind=row.other_kind)
+        if found and found[0]["value"]:
+            changes += Attribute.objects.filter(pk=row.pk).update(other_value=found[0]["value"])
     return {"attributes": Attribute.objects.count(), "changes": changes}
 
 
-def look(narrowed: str = "", **params: Any) -> None:
-    """Fill the temporary table `attributes_fresh`. One at a time: two could add the same names in a different order."""
+def erase_tallies(about: About) -> int:
+    """Erased people are counted no longer, in the open scope."""
+    lock_catalogue()
+    return run_sql("users/erase_tallies", ids=list(map(str, about.ids)))[0]["rows"]
+
+
+def lock_catalogue() -> None:
+    """One at a time: two could add the same names in a different order."""
     lock = {"key": f"attributes:{current_workspace().pk}"}
     execute("select pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", lock)
+
+
+def look(narrowed: str = "", **params: Any) -> None:
+    """Fill the temporary table `attributes_fresh` with what some people's profiles hold."""
+    lock_catalogue()
     # Workers would hand every pair over to be counted here, which takes half as long again.
     set_local("max_parallel_workers_per_gather", "0")
     compute("attributes_found", "users/attributes_found", narrowed, **params)

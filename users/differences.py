@@ -34,7 +34,7 @@ def write_differences(
     few beside those of `table`, so each is tried on the key, instead of reading the table to leave out equal ones.
     """
     keys = ["workspace_id", *(column.strip() for column in key.split(","))]
-    columns = _columns(fresh)
+    columns = column_names(fresh)
     values = [column for column in columns if column not in keys]
     params["workspace"] = current_workspace().id
     same_row = " and ".join(f"old.{column} = new.{column}" for column in keys)
@@ -43,29 +43,30 @@ def write_differences(
         f"delete from {table} old where {own} and ({within}) and not exists (select from {fresh} new where {same_row})",
         params,
     )
-    differing = f"({_list('old', values)}) is distinct from"
+    differing = f"({listed('old', values)}) is distinct from"
     source = f"{fresh} new"
     if not few:
         source += f" left join {table} old on {same_row} and {own}"
-        source += f" where old.workspace_id is null or {differing} ({_list('new', values)})"
+        source += f" where old.workspace_id is null or {differing} ({listed('new', values)})"
     written = execute(
-        f"insert into {table} as old ({', '.join(columns)}) select {_list('new', columns)} from {source}"
+        f"insert into {table} as old ({', '.join(columns)}) select {listed('new', columns)} from {source}"
         f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{column} = excluded.{column}' for column in values)}"
-        f" where {differing} ({_list('excluded', values)})",
+        f" where {differing} ({listed('excluded', values)})",
         params,
     )
     return removed[0]["rows"] + written[0]["rows"]
 
 
-def _columns(table: str) -> list[str]:
+def column_names(table: str, schema: str = "pg_temp") -> list[str]:
     rows = execute(
-        "select attname from pg_attribute where attrelid = to_regclass(%(table)s) and attnum > 0 order by attnum",
-        {"table": f"pg_temp.{table}"},
+        "select attname from pg_attribute where attrelid = to_regclass(%(table)s) and attnum > 0 and not attisdropped"
+        " order by attnum",
+        {"table": f"{schema}.{table}"},
     )
     return [row["attname"] for row in rows]
 
 
-def _list(alias: str, columns: list[str]) -> str:
+def listed(alias: str, columns: list[str]) -> str:
     return ", ".join(f"{alias}.{column}" for column in columns)
 
 

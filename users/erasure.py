@@ -22,7 +22,7 @@ from users.erasure_marks import mark_erased, readmit
 from users.export_run import forget_in_exports
 from users.identity import ON_THE_WAY, ids_of, lock
 from users.imports import ACTIVE
-from users.models import EndUser, Erasure, Event, Import
+from users.models import EndUser, Erasure, Event, Import, PersonNews
 from users.night import is_night
 from users.person_model import PersonModel
 from users.person_tables import erase_by_hand, registered
@@ -142,4 +142,12 @@ def delete_rows(model: type[PersonModel], about: About) -> int:
 
 def give_to_nobody(model: type[PersonModel], blank: dict[str, Any], about: About) -> int:
     """Rows that count on, each table's under a random id of its own: what remains of a person is not one story."""
-    return sum(model.objects.filter(end_user=pk).update(end_user_id=uuid.uuid4(), **blank) for pk in about.ids)
+    moved = 0
+    for pk in about.ids:
+        nobody = uuid.uuid4()
+        rows = model.objects.filter(end_user=pk).update(end_user_id=nobody, **blank)
+        if rows:
+            # The next night tells that whoever this was left.
+            PersonNews.objects.create(people=[nobody])
+        moved += rows
+    return moved

@@ -23,6 +23,7 @@ def erase_traces(about: About) -> int:
     rows = erase_identities(about)
     rows += run_sql("users/erase_touched", ids=ids)[0]["rows"]
     rows += erase_referrals(about)
+    rows += run_sql("users/erase_inviters", ids=ids, names=about.external_ids)[0]["rows"]
     rows += Arrival.objects.filter(people__overlap=about.ids)._raw_delete("default")
     # Nobody can say whose the refused items are: all of these samples go.
     rows += IngestError.objects.all()._raw_delete("default")

@@ -20,7 +20,7 @@ from users.import_ledger import Change, note_profiles, own_profiles
 from users.import_rows import Chunk
 from users.ingest.normal import NormalProfile
 from users.ingest.people import People, add_people, array, touch
-from users.ingest.write import COLUMNS, copy_rows, ensure_months, find_names
+from users.ingest.write import COLUMNS, copy_rows, ends, ensure_months, find_names
 from users.models import Import, person_id
 from users.traits import region_of, save_profiles
 from workspaces.models import Workspace
@@ -63,7 +63,7 @@ def store_chunk(workspace: Workspace, file: Import, chunk: Chunk, reader: RowRea
     batch = batch_of(file, chunk, new, changes)
     if news and copy_news(lines):
         stored = len(lines)
-        touch({people.owner(pk) for pk in set(events[0])})
+        touch({people.owner(pk) for pk in set(events[0])}, *ends(lines))
         run_sql("users/keep_batch", people=array(events[0]), times=array(events[1]), events=array(events[2]), **batch)
     else:
         stored = insert_news(lines, batch)

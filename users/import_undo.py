@@ -22,7 +22,7 @@ from users.identity_profiles import SETTLED, settle_profiles
 from users.import_ledger import Change, earliest, put_back
 from users.import_people import take_back_tags, take_back_words
 from users.ingest.people import array, touch
-from users.models import EndUser, Import, ImportBatch, Touched
+from users.models import EndUser, Import, ImportBatch, PersonNews, ProfileTally, Touched
 from users.person_tables import registered
 from users.services import in_scope
 from users.traits import fill_columns, region_of
@@ -143,10 +143,14 @@ def settle_families(workspace: Workspace, people: list[EndUser]) -> None:
     settle_profiles(everybody, now, everybody, region_of(workspace.currency))
 
 
+# Of those who are gone the night passes over touched ones, and takes the others out of what it counts.
+NIGHTS_OWN = {Touched, PersonNews, ProfileTally}
+
+
 def remove(ids: set[uuid.UUID]) -> None:
     """Delete people with everything that was ever computed about them."""
     wanted = list(ids)
     for model, table in registered().items():
-        if table.on_merge in ("night", "stays") and model is not Touched:  # the night passes over those who are gone
+        if table.on_merge in ("night", "stays") and model not in NIGHTS_OWN:
             model.objects.filter(end_user__in=wanted)._raw_delete("default")
     EndUser.objects.filter(pk__in=wanted)._raw_delete("default")

@@ -10,11 +10,12 @@ from django.db import models
 from django.utils import timezone
 
 from users.arrival_models import Arrival, ArrivalHour
-from users.attribute_models import Attribute
+from users.attribute_models import Attribute, AttributeTally, ProfileTally
 from users.change_models import ProfileChange
 from users.device_models import PushDevice
 from users.erasure_models import ErasedId, Erasure
 from users.export_models import Export
+from users.facts_models import Facts, FactsDue, FactsNext, FactsState, FactsStateNext, PersonNews, SpellCount
 from users.identity_models import ConsentWord, IdentityLink, IdentityMerge, PeopleVersion
 from users.import_models import Import, ImportBatch, ImportRowError
 from users.person_model import PersonModel, event_id, person_id, to_person
@@ -24,6 +25,7 @@ __all__ = [
     "Arrival",
     "ArrivalHour",
     "Attribute",
+    "AttributeTally",
     "Consent",
     "ConsentWord",
     "EndUser",
@@ -33,6 +35,10 @@ __all__ = [
     "EventName",
     "Export",
     "Facts",
+    "FactsDue",
+    "FactsNext",
+    "FactsState",
+    "FactsStateNext",
     "IdentityLink",
     "IdentityMerge",
     "Import",
@@ -42,9 +48,12 @@ __all__ = [
     "PeopleVersion",
     "PersonDay",
     "PersonModel",
+    "PersonNews",
     "ProfileChange",
+    "ProfileTally",
     "Purchase",
     "PushDevice",
+    "SpellCount",
     "Topic",
     "Touched",
     "event_id",
@@ -179,6 +188,9 @@ class Touched(PersonModel):
     pk = models.CompositePrimaryKey("workspace", "id")
     id = models.UUIDField(default=uuid.uuid4)
     people = ArrayField(models.UUIDField())
+    # Between which keys of theirs events came; NULL where some may have gone, or changed their meaning.
+    first_key = models.DateTimeField(null=True)
+    last_key = models.DateTimeField(null=True)
 
     class Meta(PersonModel.Meta):
         db_table = "touched"
@@ -204,6 +216,9 @@ class PersonDay(PersonModel):
     referred_by = models.CharField(max_length=255, blank=True)
     # A checksum of the events and their roles: a fold looks closer only at days where it differs.
     digest = models.BigIntegerField(null=True)
+    # Between which keys its events lie.
+    first_key = models.DateTimeField(null=True)
+    last_key = models.DateTimeField(null=True)
 
     class Meta(PersonModel.Meta):
         db_table = "person_day"
@@ -234,54 +249,6 @@ class Purchase(PersonModel):
     class Meta(PersonModel.Meta):
         db_table = "purchase"
         indexes = [models.Index(fields=["workspace", "day"], name="purchase_day")]
-
-
-class Facts(PersonModel):
-    """The current numbers of one end user, as of the workspace's current day. Catalogue: users/facts.py."""
-
-    pk = models.CompositePrimaryKey("end_user", "workspace")
-    end_user = to_person()
-    first_seen_on = models.DateField(null=True)
-    last_seen_on = models.DateField(null=True)
-    registered_on = models.DateField(null=True)
-    visits_7 = models.IntegerField(default=0)
-    visits_30 = models.IntegerField(default=0)
-    visits_90 = models.IntegerField(default=0)
-    visits = models.IntegerField(default=0)
-    active_days_7 = models.IntegerField(default=0)
-    active_days_30 = models.IntegerField(default=0)
-    active_days_90 = models.IntegerField(default=0)
-    active_days = models.IntegerField(default=0)
-    core_days = models.IntegerField(default=0)
-    first_core_on = models.DateField(null=True)
-    last_core_on = models.DateField(null=True)
-    # Distinct habit days in the habit window ending today, and whether any window ever held enough.
-    habit_days = models.IntegerField(default=0)
-    ever_habit = models.BooleanField(default=False)
-    ever_paid = models.BooleanField(default=False)
-    orders = models.IntegerField(default=0)
-    revenue_minor = models.BigIntegerField(default=0)
-    revenue_365_minor = models.BigIntegerField(default=0)
-    # The same within the RFM window of the workspace, which the scores are made from.
-    window_orders = models.IntegerField(default=0)
-    window_revenue_minor = models.BigIntegerField(default=0)
-    first_order_on = models.DateField(null=True)
-    last_order_on = models.DateField(null=True)
-    average_order_minor = models.BigIntegerField(null=True)
-    coupon_percent = models.DecimalField(max_digits=5, decimal_places=2, null=True)
-    subsidy_dependent = models.BooleanField(null=True)
-    gap_median = models.DecimalField(max_digits=8, decimal_places=2, null=True)
-    gap_p90 = models.DecimalField(max_digits=8, decimal_places=2, null=True)
-    recommendations = models.IntegerField(default=0)
-    favourite_category = models.CharField(max_length=200, blank=True)
-    favourite_hour = models.SmallIntegerField(null=True)
-    favourite_weekday = models.SmallIntegerField(null=True)
-    app_version = models.CharField(max_length=50, blank=True)
-    effective = models.BooleanField(default=False)
-
-    class Meta(PersonModel.Meta):
-        db_table = "facts"
-        indexes = [models.Index(fields=["workspace"], name="facts_workspace")]
 
 
 class Topic(TenantModel):

@@ -1,11 +1,24 @@
-"""The first step of the night: fold what was touched into days and purchases, then bring every fact up to the day."""
+"""The first step of the night: fold what was touched into days and purchases (users/fold.py), then make the facts of
+everybody to whom something happened, or of whom a day leaves a window.
+
+What is found is kept beside the published rows (`facts_next`, `facts_state_next`), chunk by chunk; `publish_facts` puts
+it in their place in one transaction. Why so: docs/decisions/009-the-night-costs-what-changed.md.
+"""
 
 from __future__ import annotations
 
-from datetime import date
+import json
+import uuid
+from datetime import date, timedelta
+from functools import partial
+from hashlib import sha256
+from typing import Any
 
-from users.differences import compute, refresh_statistics, write_differences
-from users.models import Facts
+from users.chunks import in_chunk, take_chunk, take_news
+from users.differences import column_names, compute, listed, refresh_statistics
+from users.fold import fold_touched, forget_next
+from users.models import Facts, FactsDue, FactsNext, FactsStateNext, person_id
+from users.spells import count_spells, mend_spells
 from workspaces.leases import is_held
 from workspaces.models import Workspace
 from workspaces.sql import execute, run_sql
@@ -14,64 +27,279 @@ from workspaces.sql import execute, run_sql
 NIGHT_LEASE = "night"
 # Somebody's core days count for their inviter when they lie within so many days of joining.
 JOINING_DAYS = 30
-
-
-def fold_touched(workspace: Workspace) -> dict[str, int]:
-    """Recompute the person-days and purchases of everybody whose events changed, in the open scope.
-
-    Takes the visible touched rows and recomputes those people from raw events, never adding to what is there: late
-    commits, repeats and removed events come out right. Days whose events are the same are not looked into. What is folded
-    has to reach the facts in the same transaction (`refresh_facts`). Returns people taken and rows changed.
-    """
-    # Two folds at once could overwrite the newer rows with the older; the second waits and finds less to do.
-    execute(
-        "select pg_advisory_xact_lock(hashtextextended('fold:' || %(workspace)s, 0))", {"workspace": str(workspace.id)}
-    )
-    execute("drop table if exists pg_temp.taken", {})
-    execute("create temporary table taken (end_user_id uuid primary key) on commit drop", {})
-    people = run_sql("users/fold_take")[0]["rows"]
-    if not people:
-        return {"folded": 0, "changes": 0}
-    execute("analyze taken", {})
-    sealed = Workspace.objects.values_list("events_from", flat=True).get(pk=workspace.pk)
-    compute("fold_changed", "users/fold_changed", zone=workspace.zone, sealed=sealed)
-    changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
-    gone = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed where digest is null)"
-    # As values, not as a subquery: the planner then leaves out the months that do not matter.
-    [keys] = execute("select min(first_key) as first, max(last_key) as last from fold_changed", {})
-    compute("fold_events", "users/fold_events", zone=workspace.zone, **keys)
-    compute("fresh_days", "users/fold_days")
-    changes = write_differences("person_day", "fresh_days", "end_user_id, day", gone, few=True)
-    compute("fresh_purchases", "users/fold_purchases", zone=workspace.zone, **keys)
-    changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", changed, few=True)
-    refresh_statistics(changes, "person_day", "purchase")
-    return {"folded": people, "changes": changes}
+# People in a transaction: what a killed night has to do again.
+FACTS_CHUNK = 20_000
+WINDOWS = (7, 30, 90)
+# After so many nights that were missed, everybody is counted afresh.
+MOST_ROLLED = 31
+# What facts rest on, among the rules; with another version of the computation everybody is computed afresh, too.
+RULES = ("habit_days", "habit_window", "rfm_window", "subsidy_percent", "effective_days", "recommendation_days")
+VERSION = 1
+FROM_CHUNK = """(
+    select e.* from chunk c
+    cross join lateral (
+        select * from end_user
+        where id = c.end_user_id and workspace_id = %(workspace)s and identified and not excluded and merged_into is null
+        offset 0
+    ) e
+)"""
+ALL_DAYS = """
+from chunk c cross join lateral (
+    select * from person_day
+    where end_user_id = c.end_user_id and workspace_id = %(workspace)s and day <= %(day)s
+    offset 0
+) p where %(days)s::date[] is null
+"""
+DAYS = """
+from person_day p join chunk c using (end_user_id)
+where p.workspace_id = %(workspace)s and p.day <= %(day)s and p.day = any(%(days)s::date[])
+"""
 
 
 def refresh_facts(workspace: Workspace, day: date) -> dict[str, int]:
-    """Make the facts those of the end of `day`, also when later events are stored already; in the open scope.
+    """Find the facts of the end of `day`, also when later events are stored already; `publish_facts` makes them so.
 
-    Folds first, since what was folded tells whose history changed. Returns people folded, people and changes.
+    Works in transactions of its own and goes on where it stopped. Folds first, since what was folded tells whose history
+    changed. Returns people folded, people in the numbers, and changes.
     """
-    rules = workspace.rules
     folded = fold_touched(workspace)
-    compute("known", "users/facts_people", zone=workspace.zone)
-    compute("fact_days", "users/facts_days", day=day, habit_window=rules.habit_window)
-    compute("fact_habits", "users/facts_habits", day=day, habit_days=rules.habit_days, habit_window=rules.habit_window)
-    compute("fact_stale", "users/facts_stale")
-    compute("fact_rhythm", "users/facts_rhythm", day=day)
-    compute("fact_favourites", "users/facts_favourites", day=day)
-    compute("fact_orders", "users/facts_orders", day=day)
+    published = in_chunk(workspace, partial(find_due, workspace, day))
+    after: uuid.UUID | None = uuid.UUID(int=0)
+    while after:
+        after = in_chunk(workspace, partial(count_afresh, workspace, day, after))
+    if published is not None and published < day:
+        in_chunk(workspace, partial(roll_on, workspace, day, published))
+    told = in_chunk(workspace, partial(count_recommendations, workspace, day))
+    return {"folded": folded["folded"], "people": told["people"], "changes": folded["changes"] + told["changes"]}
+
+
+def basis(workspace: Workspace) -> str:
+    """What the facts of a workspace rest on beside its rows: another basis makes everybody due."""
+    rules = {name: getattr(workspace.rules, name) for name in RULES}
+    return digest(VERSION, workspace.zone, rules)
+
+
+def find_due(workspace: Workspace, day: date) -> date | None:
+    """Make those due whose facts have to be made afresh. Returns the published day from which all others go on, if any."""
+    held = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    published, now = held.current_day, basis(workspace)
+    pending = f"{day}:{now}"
+    if held.computed_by.get("pending") != pending:
+        FactsNext.objects.all()._raw_delete("default")
+        FactsStateNext.objects.all()._raw_delete("default")
+        Workspace.objects.filter(pk=held.pk).update(computed_by=held.computed_by | {"pending": pending})
+    take_news("for_facts")
+    if published is None or held.computed_by.get("facts") != now or (day - published).days > MOST_ROLLED:
+        run_sql("users/facts_everybody", day=day)
+        published = None
+    take_chunk("select end_user_id from news")
+    compute("known", "users/facts_people", FROM_CHUNK, zone=workspace.zone)
+    run_sql("users/facts_news", day=day, everybody=workspace.rules.limit_rule == "with_balance")
+    if published is not None:
+        reach = max(JOINING_DAYS, workspace.rules.effective_days)
+        run_sql("users/facts_newcomers", day=day, published=published, days=days_between(published, day), reach=reach)
+    forget_next("select end_user_id from news")
+    return published
+
+
+def days_between(after: date, until: date) -> list[date]:
+    """The days after one, up to and including the other."""
+    return [after + timedelta(days=n) for n in range(1, (until - after).days + 1)]
+
+
+def leaving(published: date, day: date, windows: list[int]) -> list[date]:
+    """The days that one of the windows loses, or gains, when the night moves on from one day to the other."""
+    days = set(days_between(published, day))
+    for window in windows:
+        days |= set(days_between(published - timedelta(window), min(published, day - timedelta(window))))
+    return sorted(days)
+
+
+def count_afresh(workspace: Workspace, day: date, after: uuid.UUID) -> uuid.UUID | None:
+    """Make the rows of the next people who are due from all that is kept of them; the last of them, None when done."""
+    execute("drop table if exists pg_temp.chunk", {})
+    compute("chunk", "users/facts_chunk", day=day, after=after, most=FACTS_CHUNK)
+    [found] = execute("select max(end_user_id::text) as last from chunk", {})
+    if found["last"] is None:
+        return None
+    compute("fact_before", "users/facts_before", "false")
+    compute("known", "users/facts_people", FROM_CHUNK, zone=workspace.zone)
+    run_sql("users/facts_coming", day=day)
+    compute("fact_history", "users/facts_history", ALL_DAYS, day=day, published=None, days=None)
+    compute("fact_buyers", "users/facts_buyers", days=None)
+    make_facts(workspace, day, None)
+    return uuid.UUID(found["last"])
+
+
+def roll_on(workspace: Workspace, day: date, published: date) -> None:
+    """Make the rows of people of whom only days passed: fresh ones come, and others leave their windows."""
+    rules = workspace.rules
+    days = leaving(published, day, [*WINDOWS, rules.habit_window])
+    money_days = leaving(published, day, [365, *([rules.rfm_window] if rules.rfm_window else [])])
+    compute("chunk", "users/facts_rolling", day=day, days=days, money_days=money_days)
+    compute("fact_before", "users/facts_before", "true")
+    compute("known", "users/facts_known_before")
+    # Only those of whom there is something to go on from: visitors have days, too.
+    take_chunk("select end_user_id from fact_before")
+    compute("fact_history", "users/facts_history", DAYS, day=day, published=published, days=days)
+    compute("fact_buyers", "users/facts_buyers", days=money_days)
+    make_facts(workspace, day, published)
+
+
+def make_facts(workspace: Workspace, day: date, published: date | None) -> None:
+    """Facts and state of the people in `chunk`, from the temporary tables, into the rows that are to be published."""
+    rules = workspace.rules
+    span: dict[str, Any] = {"day": day, "published": published}
+    compute("fact_days", "users/facts_days", habit_window=rules.habit_window, **span)
+    compute("fact_habit_days", "users/facts_habit_days", habit_window=rules.habit_window, **span)
+    compute("fact_habits", "users/facts_habits", habit_days=rules.habit_days, habit_window=rules.habit_window)
+    compute("fact_rhythm", "users/facts_rhythm")
+    compute("fact_favourites", "users/facts_favourites")
+    compute("fact_purchases", "users/facts_purchases", day=day)
+    compute("fact_orders", "users/facts_orders")
     compute("fact_money", "users/facts_money", day=day, window=rules.rfm_window, subsidy_percent=rules.subsidy_percent)
     compute("fact_joined", "users/facts_joined", day=day)
-    compute("fact_starts", "users/facts_starts", day=day, reach=max(JOINING_DAYS, rules.effective_days))
-    compute(
-        "fact_recommendations", "users/facts_recommendations", day=day, recommendation_days=rules.recommendation_days
-    )
+    compute("fact_starts", "users/facts_starts", reach=max(JOINING_DAYS, rules.effective_days))
+    name_inviters(workspace)
     compute("fresh_facts", "users/facts", day=day, effective_days=rules.effective_days)
-    changes = write_differences("facts", "fresh_facts", "end_user_id")
-    refresh_statistics(changes, "facts")
-    return {"folded": folded["folded"], "people": Facts.objects.count(), "changes": folded["changes"] + changes}
+    compute("fresh_state", "users/facts_state")
+    # Whoever goes on from published rows needs none that are equal to them.
+    keep("facts_next", "fresh_facts", None if published is None else "facts")
+    keep("facts_state_next", "fresh_state", None if published is None else "facts_state")
+
+
+def name_inviters(workspace: Workspace) -> None:
+    """The temporary table `fact_inviter`: which id goes with each inviter's external id. SQL has no uuid5."""
+    names = [row["inviter"] for row in execute("select distinct inviter from fact_joined where inviter <> ''", {})]
+    ids = [str(person_id(workspace.pk, name)) for name in names]
+    execute("drop table if exists pg_temp.fact_inviter", {})
+    execute(
+        "create temporary table fact_inviter on commit drop as"
+        " select * from unnest(%(names)s::text[], %(ids)s::uuid[]) as t (name, id)",
+        {"names": names, "ids": ids},
+    )
+
+
+def keep(table: str, fresh: str, published: str | None) -> None:
+    """Keep rows to be published; where there are `published` ones, those that differ."""
+    columns = column_names(fresh)
+    source = f"{fresh} n"
+    if published:
+        values = [column for column in columns if column not in ("workspace_id", "end_user_id", "gone")]
+        source += (
+            " cross join lateral ("
+            f"select * from {published} where end_user_id = n.end_user_id and workspace_id = n.workspace_id offset 0) o"
+            f" where ({listed('o', values)}) is distinct from ({listed('n', values)})"
+        )
+    execute(
+        f"insert into {table} ({', '.join(columns)}) select {listed('n', columns)} from {source}"
+        " on conflict (end_user_id, workspace_id) do nothing",
+        {},
+    )
+
+
+def count_recommendations(workspace: Workspace, day: date) -> dict[str, int]:
+    """The last of the facts, which rests on other people's; returns people in the numbers, and rows that will change."""
+    own = {"workspace": workspace.pk}
+    days: dict[str, Any] = {"day": day, "recommendation_days": workspace.rules.recommendation_days}
+    compute("fact_recommendations", "users/facts_recommendations", **days)
+    names = [name for name in fact_columns() if name != "recommendations"]
+    execute(
+        "update facts_next n set recommendations = r.recommendations from fact_recommendations r"
+        " where n.end_user_id = r.end_user_id and n.workspace_id = %(workspace)s",
+        own,
+    )
+    execute(
+        f"insert into facts_next (workspace_id, {', '.join(names)}, recommendations, gone)"
+        f" select f.workspace_id, {listed('f', names)}, r.recommendations, false"
+        " from fact_recommendations r join facts f on f.end_user_id = r.end_user_id and f.workspace_id = %(workspace)s"
+        " on conflict (end_user_id, workspace_id) do nothing",
+        own,
+    )
+    find_changes()
+    [found] = execute(
+        "select count(*) filter (where differs) as changes, coalesce(sum(more), 0) as more from changed_people", {}
+    )
+    refresh_statistics(found["changes"], "facts_next", "facts_state_next")
+    return {"changes": found["changes"], "people": Facts.objects.count() + int(found["more"])}
+
+
+def find_changes() -> None:
+    """The temporary table `changed_people`: who is looked at again by those who go on from facts."""
+    names = [name for name in fact_columns() if name != "end_user_id"]
+    compute(
+        "changed_people",
+        "users/facts_changed",
+        f"({listed('o', names)}) is distinct from ({listed('n', names)})",
+    )
+
+
+def fact_columns() -> list[str]:
+    return [str(field.column) for field in Facts._meta.concrete_fields if field.column != "workspace_id"]
+
+
+def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> None:
+    """Put the rows that were found for the day in the place of those that are published, in the open scope.
+
+    Leaves whose they are in the temporary table `changed_people`, for those who go on from there. `alone`: nobody goes on
+    from there now, so that those people stay due.
+    """
+    held = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    if held.computed_by.get("pending") != f"{day}:{basis(workspace)}":
+        raise RuntimeError("These facts were found for another day.")
+    find_changes()
+    count_spells(day, held.current_day)
+    own, gone = {"workspace": workspace.pk}, "select end_user_id from changed_people where differs and more = -1"
+    for table in ("facts", "facts_state"):
+        execute(f"delete from {table} where workspace_id = %(workspace)s and end_user_id in ({gone})", own)
+    names = ["workspace_id", *fact_columns()]
+    execute(upsert("facts", names, "facts_next", "not gone"), own)
+    state = column_names("facts_state_next", "public")
+    execute(upsert("facts_state", state, "facts_state_next", "true"), own)
+    FactsDue.objects.filter(due_on__lte=day)._raw_delete("default")
+    if alone:
+        execute(
+            "insert into facts_due (workspace_id, end_user_id, due_on)"
+            " select %(workspace)s, end_user_id, %(day)s from changed_people on conflict do nothing",
+            own | {"day": day + timedelta(days=1)},
+        )
+    FactsNext.objects.all()._raw_delete("default")
+    FactsStateNext.objects.all()._raw_delete("default")
+    Workspace.objects.filter(pk=held.pk).update(computed_by=held.computed_by | {"facts": basis(workspace)})
+    mend_spells(day)
+    refresh_statistics(execute("select count(*) as n from changed_people", {})[0]["n"], "facts", "facts_state")
+
+
+def goes_on(workspace: Workspace, name: str, basis: str) -> bool:
+    """Whether what was decided under `name` still holds for all but `changed_people`: in the transaction that published
+    those, and when it was decided on the same basis. Remembers the basis for the next time."""
+    found = execute("select to_regclass('pg_temp.changed_people') is not null as known", {})[0]["known"]
+    held = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    same = held.computed_by.get(name) == basis
+    if not same:
+        Workspace.objects.filter(pk=held.pk).update(computed_by=held.computed_by | {name: basis})
+    return found and same
+
+
+def digest(*parts: Any) -> str:
+    """A short text that is another one when any of the parts is."""
+    return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def decide_for_all() -> None:
+    """Forget whose facts changed, for steps that run alone."""
+    execute("drop table if exists pg_temp.changed_people", {})
+
+
+def upsert(table: str, columns: list[str], source: str, which: str) -> str:
+    values = [column for column in columns if column not in ("workspace_id", "end_user_id")]
+    return (
+        f"insert into {table} as old ({', '.join(columns)}) select {', '.join(columns)} from {source}"
+        f" where workspace_id = %(workspace)s and {which}"
+        f" on conflict (end_user_id, workspace_id) do update set"
+        f" {', '.join(f'{column} = excluded.{column}' for column in values)}"
+        f" where ({listed('old', values)}) is distinct from ({listed('excluded', values)})"
+    )
 
 
 def is_night(workspace: Workspace) -> bool:

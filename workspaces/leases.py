@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from django.db import Error, connection
 
@@ -71,6 +72,15 @@ class Lease:
             execute(RENEW, self.params | {"seconds": LEASE_SECONDS})
 
 
+_held: ContextVar[Lease | None] = ContextVar("lease", default=None)
+
+
+def make_sure() -> None:
+    """As `Lease.make_sure` of the lease that is held, if any: for work in several transactions under one lease."""
+    if held := _held.get():
+        held.make_sure()
+
+
 @contextmanager
 def lease(workspace: Workspace, name: str, on_beat: Callable[[], None] | None = None) -> Iterator[Lease]:
     """Hold the one lease of this name in the workspace, renewed by a thread. Raises LeaseTaken.
@@ -85,6 +95,7 @@ def lease(workspace: Workspace, name: str, on_beat: Callable[[], None] | None = 
     over = threading.Event()
     thread = threading.Thread(target=beat, args=(held, over, on_beat), daemon=True)
     thread.start()
+    ours = _held.set(held)
     try:
         yield held
     except Error as error:
@@ -97,6 +108,7 @@ def lease(workspace: Workspace, name: str, on_beat: Callable[[], None] | None = 
     else:
         release(held)
     finally:
+        _held.reset(ours)
         over.set()
         thread.join(RENEW_SECONDS)
 

@@ -30,6 +30,8 @@ class Workspace(models.Model):
     frozen_on = models.DateField(null=True, blank=True)
     # The day whose night is published; every page that shows computed numbers says "as of" this day.
     current_day = models.DateField(null=True, blank=True)
+    # Under which rules the published numbers were computed: under others, everybody is computed afresh (users/night.py).
+    computed_by = models.JSONField(default=dict, blank=True)
     # Events of days before may be gone; what was made of them is never made again (users/retention.py).
     events_from = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -1,13 +1,16 @@
 -- Whose activity flag differs on a day from the last change told before it; from nothing for those who join, to nothing
 -- for those who left the numbers.
 -- Parameters: workspace, day. Reads the temporary table fresh_flags. Index: the key of activity_change.
--- Not the ORM: the latest change per person against today's flags. Changes of the day itself are not looked at, so a
+-- Of the people in `deciding`. Not the ORM: the latest change per person against today's flags. Changes of the day itself are not looked at, so a
 -- second run comes to the same rows.
 with before as (
-    select distinct on (end_user_id) end_user_id, to_activity
-    from activity_change
-    where workspace_id = %(workspace)s and day < %(day)s
-    order by end_user_id, day desc
+    select d.end_user_id, c.to_activity
+    from deciding d
+    cross join lateral (
+        select to_activity from activity_change
+        where end_user_id = d.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+        order by day desc limit 1
+    ) c
 )
 select
     %(workspace)s::uuid as workspace_id,

@@ -1,6 +1,7 @@
--- The activity flag of everybody on a day, with the limit that decided it, and what is at risk.
+-- The activity flag of the people in `deciding` on a day, with the limit that decided it, what is at risk, and the day on which
+-- one of these changes though nothing happens.
 -- Parameters: workspace, day, zone, rule, limit_days, limit_min, limit_max, slipping_percent, balance_attribute,
--- balance_floor. Index: none, everybody is read. Not the ORM: one pass of exact comparisons.
+-- balance_floor. Indexes: the keys, by person. Not the ORM: one pass of exact comparisons.
 -- Somebody who never came is idle since created and never dormant. With a balance above the floor, or none that can be
 -- read, nobody is dormant under the rule with_balance. At risk: 90 days of the spend of the last 365, times the share
 -- of spells of this length that did not end; divided once, so that a half is a half when it is rounded.
@@ -16,9 +17,13 @@ with person as (
             else %(limit_days)s
         end::numeric as limit_days,
         u.attributes -> %(balance_attribute)s as balance
-    from facts f
-    join end_user u on u.id = f.end_user_id and u.workspace_id = %(workspace)s
-    where f.workspace_id = %(workspace)s
+    from deciding d
+    cross join lateral (
+        select * from facts where end_user_id = d.end_user_id and workspace_id = %(workspace)s offset 0
+    ) f
+    cross join lateral (
+        select created_at, attributes from end_user where id = d.end_user_id and workspace_id = %(workspace)s offset 0
+    ) u
 ),
 measured as (
     select
@@ -55,6 +60,11 @@ select
         greatest(g.revenue_365_minor, 0)::numeric * 90 * case when r.spells > 0 then r.spells - r.returned else 1 end
         / (least(greatest(%(day)s::date - g.known_on + 1, 30), 365) * case when r.spells > 0 then r.spells else 1 end)
     )::bigint end as value_at_risk_minor,
+    case
+        when g.activity = 'active' then g.idle_from + ceil(g.limit_days * %(slipping_percent)s / 100)::integer
+        when g.activity = 'slipping' and g.revenue_365_minor > 0 then %(day)s::date + 1
+        when g.activity = 'slipping' and g.seen and g.may_sleep then g.idle_from + ceil(g.limit_days)::integer
+    end as due_on,
     g.seen, g.idle, g.gap_median
 from flagged g
 left join return_rate r on r.workspace_id = %(workspace)s and r.day = %(day)s and r.idle_days = least(g.idle, 180)

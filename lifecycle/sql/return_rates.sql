@@ -1,20 +1,16 @@
 -- How many idle spells reached N = 1 … 180 days at least 30 days before a day, and how many of them ended in a visit.
--- Parameters: workspace, day. Index: the key of person_day, in whose order the window runs.
--- Not the ORM: a window over all days. A spell reaches N when N days after a visit there was no next one yet; so many
--- days idle is what the night of that day would have said.
+-- Parameters: workspace, day. Index: the key of spell_count, which is of the published day (users/spells.py).
+-- Not the ORM: rows for lengths that nobody reached, too. A spell reaches N when N days after a visit there was no next
+-- one yet; so many days idle is what the night of that day would have said.
 with spell as (
     select
-        least(coalesce(next - day - 1, %(day)s::date - day), %(day)s::date - 30 - day, 180) as reached,
-        next is not null as returned
-    from (
-        select p.day, lead(p.day) over (partition by p.end_user_id order by p.day) as next
-        from person_day p
-        join facts f on f.end_user_id = p.end_user_id and f.workspace_id = %(workspace)s
-        where p.workspace_id = %(workspace)s and p.day <= %(day)s and p.visits > 0
-    ) v
+        least(case when length >= 0 then length else %(day)s::date - day end, %(day)s::date - 30 - day, 180) as reached,
+        length >= 0 as returned, people
+    from spell_count
+    where workspace_id = %(workspace)s and day <= %(day)s
 ),
 ended as (
-    select reached, count(*) as spells, count(*) filter (where returned) as returned
+    select reached, sum(people) as spells, sum(people) filter (where returned) as returned
     from spell where reached > 0 group by reached
 )
 select

@@ -1,12 +1,15 @@
 -- Whose stage differs on a day from the last change told before it; from nothing for joiners, to nothing for leavers.
 -- Parameters: workspace, day, pay_stage, habit_days, habit_window, recommendation_days. Reads the temporary table
--- fresh_stages. Index: the key of stage_change. Not the ORM: the latest change per person against today's stages.
+-- fresh_stages. Index: the key of stage_change. Of the people in `deciding`. Not the ORM: the latest change per person against today's stages.
 -- Whoever leaves churned for another stage has returned.
 with before as (
-    select distinct on (end_user_id) end_user_id, to_stage
-    from stage_change
-    where workspace_id = %(workspace)s and day < %(day)s
-    order by end_user_id, day desc
+    select d.end_user_id, c.to_stage
+    from deciding d
+    cross join lateral (
+        select to_stage from stage_change
+        where end_user_id = d.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+        order by day desc limit 1
+    ) c
 ),
 moved as (
     select
@@ -35,5 +38,9 @@ select
         'kind', a.limit_kind, 'limit', trim_scale(a.limit_days), 'median', trim_scale(f.gap_median)
     )) end as why
 from moved m
-left join facts f on f.end_user_id = m.end_user_id and f.workspace_id = %(workspace)s
-left join standing a on a.end_user_id = m.end_user_id and a.workspace_id = %(workspace)s
+left join lateral (
+    select * from facts where end_user_id = m.end_user_id and workspace_id = %(workspace)s offset 0
+) f on true
+left join lateral (
+    select * from standing where end_user_id = m.end_user_id and workspace_id = %(workspace)s offset 0
+) a on true

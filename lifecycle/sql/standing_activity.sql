@@ -1,11 +1,14 @@
--- Everybody's standing with the flags of a day; the stage stays as it is, and is empty until it is told for the first time.
+-- The standing of the people in fresh_flags with the flags of a day; the stage stays as it is, and is empty until it is told for the first time.
 -- Parameters: workspace, day. Reads the temporary table fresh_flags. Index: the keys of activity_change and standing.
--- Not the ORM: rows for everybody. A flag holds since its latest change.
+-- Not the ORM: rows of temporary tables. A flag holds since its latest change.
 with since as (
-    select distinct on (end_user_id) end_user_id, day
-    from activity_change
-    where workspace_id = %(workspace)s and day <= %(day)s
-    order by end_user_id, day desc
+    select d.end_user_id, c.*
+    from deciding d
+    cross join lateral (
+        select day from activity_change
+        where end_user_id = d.end_user_id and workspace_id = %(workspace)s and day <= %(day)s
+        order by day desc limit 1
+    ) c
 )
 select
     %(workspace)s::uuid as workspace_id,
@@ -18,7 +21,12 @@ select
     n.idle_from,
     n.limit_days,
     n.limit_kind,
-    n.value_at_risk_minor
+    n.value_at_risk_minor,
+    n.due_on
 from fresh_flags n
 join since c on c.end_user_id = n.end_user_id
-left join standing s on s.end_user_id = n.end_user_id and s.workspace_id = %(workspace)s
+left join lateral (
+    select stage, stage_since, returned from standing
+    where end_user_id = n.end_user_id and workspace_id = %(workspace)s
+    offset 0
+) s on true

@@ -1,11 +1,14 @@
--- Everybody's standing with the stages of a day; the flag stays as it is, and those who left the numbers are missing.
+-- The standing of the people in fresh_stages with the stages of a day; the flag stays as it is.
 -- Parameters: workspace, day. Reads the temporary table fresh_stages. Index: the keys of stage_change and standing.
--- Not the ORM: rows for everybody. A stage holds since its latest change, and so does the mark of having returned.
+-- Not the ORM: rows of temporary tables. A stage holds since its latest change, and so does the mark of having returned.
 with since as (
-    select distinct on (end_user_id) end_user_id, day, returned
-    from stage_change
-    where workspace_id = %(workspace)s and day <= %(day)s
-    order by end_user_id, day desc
+    select d.end_user_id, c.*
+    from deciding d
+    cross join lateral (
+        select day, returned from stage_change
+        where end_user_id = d.end_user_id and workspace_id = %(workspace)s and day <= %(day)s
+        order by day desc limit 1
+    ) c
 )
 select
     %(workspace)s::uuid as workspace_id,
@@ -18,7 +21,10 @@ select
     s.idle_from,
     s.limit_days,
     s.limit_kind,
-    s.value_at_risk_minor
+    s.value_at_risk_minor,
+    s.due_on
 from fresh_stages n
 join since c on c.end_user_id = n.end_user_id
-join standing s on s.end_user_id = n.end_user_id and s.workspace_id = %(workspace)s
+cross join lateral (
+    select * from standing where end_user_id = n.end_user_id and workspace_id = %(workspace)s offset 0
+) s

@@ -15,7 +15,7 @@ from workspaces.scoping import NoScope, read_role, workspace_scope
 
 # Unique without the workspace, on purpose: random ids, and ids that are a hash of the workspace and the external id.
 # The event's key starts with such a person id; event_name.id is a surrogate nobody can insert by hand.
-UNIQUE_WITHOUT_WORKSPACE = {"event_pkey", "event_name_pkey"}
+UNIQUE_WITHOUT_WORKSPACE = {"event_pkey", "event_name_pkey", "attribute_tally_pkey"}
 
 CATALOGUE = """
 with tenant as (

@@ -6,8 +6,8 @@ import pytest
 
 from tests import builders
 from tests.night.reading import days, facts, night
+from users.fold import fold_touched
 from users.models import PersonDay, Purchase, Touched
-from users.night import fold_touched
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 

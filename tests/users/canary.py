@@ -25,7 +25,7 @@ from users.export_run import ask_export, path_of, run_export
 from users.identity import merge_pending
 from users.import_run import run_import
 from users.imports import mapping_of, receive_file, start_import
-from users.models import EndUser, Erasure, Export, Touched, person_id
+from users.models import EndUser, Erasure, Export, PersonNews, Touched, person_id
 from users.person_model import PersonModel
 from users.person_tables import registered
 from users.profiles import exclude, include
@@ -86,7 +86,7 @@ def plant(world: Any, send: Any) -> Workspace:
         campaign = Campaign.objects.create(name="promo", channel="email", segment=segment)
         run = Run.objects.create(campaign=campaign, due_at=timezone.now(), frozen_at=timezone.now(), error=EMAIL)
         for model in registered():
-            if model is not Touched and model is not EndUser and not model.objects.filter(end_user=person.pk).exists():
+            if model not in (Touched, PersonNews, EndUser) and not model.objects.filter(end_user=person.pk).exists():
                 fill(model, acme, person, run, segment)
         AuditEntry.objects.create(
             action="people.merge", target=USER, detail={"into": str(person.pk), "names": [VISITOR]}

@@ -177,10 +177,13 @@ def make_earlier(own: dict[str, datetime], shared: list[tuple[str, datetime]]) -
     )
 
 
-def touch(people: Collection[object]) -> None:
-    """Let the next night count these people anew; ids as uuids or hex digits."""
+def touch(people: Collection[object], first: str | None = None, last: str | None = None) -> None:
+    """Let the next night count these people anew; ids as uuids or hex digits.
+
+    `first`, `last`: where events only came, the client's times between which they lie, which the night then looks at alone.
+    """
     if people:
-        run_sql("users/touch", people=array(people))
+        run_sql("users/touch", people=array(people), first=first, last=last)
 
 
 def tell_links(

@@ -172,12 +172,18 @@ def store(rows: Rows) -> list[int]:
         parts.setdefault(line[MONTH], []).append(line)
     ensure_months(set(parts))
     if not _wary and copy_rows(parts):
-        touch({person for person, _event in rows})
+        touch({person for person, _event in rows}, *ends(lines))
         return []
     repeats = stage_rows(lines)
     _wary = WARY if repeats else max(_wary - 1, 0)
-    touch({key[0] for key in rows if key not in repeats})
+    touch({key[0] for key in rows if key not in repeats}, *ends(lines))
     return [rows[key][0] for key in repeats]
+
+
+def ends(lines: list[str]) -> tuple[str, str]:
+    """The first and the last of the client's times in the lines, which are in UTC, to the second."""
+    times = [line[33 : line.index("\t", 33)] for line in lines]
+    return min(times), max(times)
 
 
 def copy_rows(parts: dict[str, list[str]]) -> bool:

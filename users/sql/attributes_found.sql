@@ -9,8 +9,7 @@ select
     -- In microseconds, and below zero where a value only filled a gap (users/words.py).
     min(case when rank < 0 then -rank - 1 else rank end) as first_rank,
     max(case when rank < 0 then -rank - 1 else rank end) as last_rank,
-    min(created_at) as first_created, max(created_at) as last_created,
-    min(left((pair).value #>> '{}', 60) collate "C") as example
+    min(created_at) as first_created, max(created_at) as last_created
 from (
     select pair, counted, created_at, (attribute_times ->> (pair).key)::bigint as rank
     from (

@@ -5,7 +5,7 @@
 -- Not the ORM: it joins a temporary table.
 with found as (
     select
-        name, kind, people, example,
+        name, kind, people,
         coalesce(to_timestamp(first_rank / 1000000.0), first_created) as first_at,
         coalesce(to_timestamp(last_rank / 1000000.0), last_created) as last_at
     from attributes_found
@@ -32,8 +32,7 @@ typed as (
 others as (
     select
         t.name, sum(f.people)::integer as conflicts,
-        (array_agg(f.kind order by f.people desc, f.kind))[1] as other_kind,
-        (array_agg(f.example order by f.people desc, f.kind))[1] as other_value
+        (array_agg(f.kind order by f.people desc, f.kind))[1] as other_kind
     from typed t
     join found f on f.name = t.name and f.kind <> t.kind and not (f.kind = 'time' and t.kind = 'text')
     where f.people > 0
@@ -42,7 +41,11 @@ others as (
 select
     %(workspace)s::uuid as workspace_id, t.name, t.kind::varchar(7) as kind, t.first_at, t.last_at, t.people,
     coalesce(o.conflicts, 0) as conflicts, coalesce(o.other_kind, '')::varchar(7) as other_kind,
-    case when t.personal or o.name is null then '' else o.other_value end::varchar(60) as other_value, t.personal
+    -- One of their values stays for as long as most of them are of its type; another is looked for where there is none.
+    case when t.personal or o.name is null or o.other_kind <> a.other_kind then '' else coalesce(a.other_value, '') end::varchar(60)
+        as other_value,
+    t.personal
 from typed t
 left join others o on o.name = t.name
+left join attribute a on a.workspace_id = %(workspace)s and a.name = t.name
 where t.place <= %(most)s

@@ -24,7 +24,12 @@ days as (
     update person_day d
     set referred_by = '', digest = null
     where d.workspace_id = %(workspace)s and d.referred_by <> '' and d.referred_by = any(%(names)s::text[])
-    returning d.end_user_id
+    returning d.end_user_id, d.day
+),
+due as (
+    insert into facts_due (workspace_id, end_user_id, due_on)
+    select %(workspace)s, end_user_id, min(day) from days group by end_user_id
+    on conflict do nothing
 )
 select
     (select count(*) from told) + (select count(*) from firsts) + (select count(*) from days) as rows,

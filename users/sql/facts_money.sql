@@ -1,5 +1,5 @@
--- Orders, revenue and payments per person as of a day, from the temporary table `fact_orders`.
--- Parameters: workspace, day, window (RFM window in days, null = all), subsidy_percent. Index: the key of purchase.
+-- Orders, revenue and payments per person as of a day, from the temporary tables `fact_orders` and `fact_purchases`.
+-- Parameters: workspace, day, window (RFM window in days, null = all), subsidy_percent.
 -- Not the ORM: filtered aggregates over two sources. An order whose refunds reach its amount counts nowhere, and neither
 -- do its refunds; every other refund comes off on its own day, also one that names no order we know.
 with moved as (
@@ -7,9 +7,9 @@ with moved as (
     from fact_orders where kind = 'order' and not void
     union all
     select p.end_user_id, p.day, -abs(coalesce(p.amount_minor, o.amount, 0)), 0, false, false
-    from purchase p
+    from fact_purchases p
     left join fact_orders o on o.end_user_id = p.end_user_id and o.order_key = p.order_key and o.kind = 'order'
-    where p.workspace_id = %(workspace)s and p.day <= %(day)s and p.kind = 'refund' and o.void is not true
+    where p.kind = 'refund' and o.void is not true
 ),
 summed as (
     select
@@ -33,7 +33,7 @@ payer as (
     select distinct end_user_id from fact_orders where kind = 'pay' and amount > taken
 )
 select
-    end_user_id,
+    end_user_id, %(workspace)s::uuid as workspace_id,
     coalesce(s.orders, 0) as orders,
     coalesce(s.revenue_minor, 0) as revenue_minor,
     coalesce(s.revenue_365_minor, 0) as revenue_365_minor,

@@ -1,6 +1,6 @@
 -- Who is in the numbers: identified, not excluded, not merged into somebody; with the day they were created, who brought them, and the
 -- registration day their attributes tell: an ISO date, or an ISO time, which without an offset is workspace time.
--- Parameters: workspace, zone. Index: none, the whole workspace is read.
+-- Parameters: workspace, zone; the hole `code` takes where `u`, the people in question, come from. Index: the key of end_user.
 -- Not the ORM: one filtered pass that the other fact files join. The pattern lets nothing through that a cast would
 -- refuse (30 February), since PostgreSQL 15 has no safe cast.
 with iso (pattern) as (values (
@@ -20,7 +20,7 @@ select
         when r.told ~ '[T ].*(Z|[+-][0-9:]+)$' then (r.told::timestamptz at time zone %(zone)s)::date
         else left(r.told, 10)::date
     end as registered_on
-from end_user u
+from {code} u
 cross join iso
 left join lateral (
     select v.told #>> '{}' as told

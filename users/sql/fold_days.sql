@@ -24,7 +24,9 @@ grouped as (
         coalesce(array_agg(hour order by at, category collate "C" desc) filter (where visit), '{}') as hours,
         coalesce(array_agg(category order by at, category collate "C" desc) filter (where category is not null), '{}') as categories,
         bool_or(registered) as registered,
-        digest
+        digest,
+        min(client_at) as first_key,
+        max(client_at) as last_key
     from fold_events
     group by end_user_id, day, digest
 )

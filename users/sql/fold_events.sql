@@ -1,5 +1,5 @@
 -- What people did on the days in `fold_changed`, event by event: local hour, roles, and the few properties the fold keeps.
--- Parameters: workspace, zone, first and last (the keys between which those events lie). Index: the months of the table.
+-- Parameters: workspace, zone, first and last (the keys between which those events lie). Index: the event table's key, by person.
 -- Not the ORM: kept as a temporary table that the two other fold files group.
 -- A refund is always passive. No core event mapped: each visit is a core action. No habit event mapped: the core action.
 with mapped as (
@@ -21,6 +21,7 @@ select
     d.day,
     d.digest,
     e.at,
+    e.client_at,
     extract(hour from l.local)::smallint as hour,
     e.message_id,
     r.visit,
@@ -33,9 +34,17 @@ select
         then nullif(left(e.properties ->> 'app_version', 50), '') end as app_version,
     case when r.referral and jsonb_typeof(e.properties -> 'referred_by') in ('string', 'number')
         then nullif(left(e.properties ->> 'referred_by', 255), '') end as referred_by
-from fold_changed d
-join event e on e.end_user_id = d.end_user_id and (e.at at time zone %(zone)s)::date = d.day
+from (
+    select end_user_id, min(first_key) as first_key, max(last_key) as last_key
+    from fold_changed where digest is not null group by end_user_id
+) p
+cross join lateral (
+    select end_user_id, at, client_at, message_id, name_id, properties
+    from event
+    where end_user_id = p.end_user_id and workspace_id = %(workspace)s
+        and client_at between p.first_key and p.last_key and client_at between %(first)s and %(last)s
+    offset 0
+) e
+join fold_changed d on d.end_user_id = e.end_user_id and d.day = (e.at at time zone %(zone)s)::date
 join role r on r.id = e.name_id
 cross join lateral (select e.at at time zone %(zone)s as local) l
-where e.workspace_id = %(workspace)s
-    and e.client_at between %(first)s and %(last)s

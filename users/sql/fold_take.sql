@@ -1,9 +1,8 @@
--- Takes the touched rows that are visible now and keeps whose they were in the temporary table `taken`.
--- Rows written by transactions that commit later stay for the next fold, together with their events. So do those of
--- merged ids that still have events: somebody wrote while they were being merged, and only touched rows lead there.
--- Parameters: workspace. Index: the key of touched. Not the ORM: it has no DELETE … RETURNING.
+-- Takes one packed row of touched people into the temporary table `taken`; answers with the keys their events lie between.
+-- Merged ids that still have events stay: somebody wrote while they were being merged, and only touched rows lead there.
+-- Parameters: workspace, pack. Index: the key of touched. Not the ORM: it has no DELETE … RETURNING.
 with gone as (
-    delete from touched where workspace_id = %(workspace)s returning people
+    delete from touched where workspace_id = %(workspace)s and id = %(pack)s returning people, first_key, last_key
 ),
 people as materialized (
     select distinct unnest(people) as id from gone
@@ -12,8 +11,15 @@ strays as (
     insert into touched (workspace_id, id, people)
     select %(workspace)s, gen_random_uuid(), array_agg(u.id)
     from people p
-    join end_user u on u.id = p.id and u.workspace_id = %(workspace)s and u.merged_into is not null
+    cross join lateral (
+        select id from end_user
+        where id = p.id and workspace_id = %(workspace)s and merged_into is not null
+        offset 0
+    ) u
     where exists (select from event e where e.end_user_id = u.id and e.workspace_id = %(workspace)s)
     having count(*) > 0
+),
+kept as (
+    insert into taken select id from people returning end_user_id
 )
-insert into taken select id from people
+select (select count(*) from kept) as people, first_key::text as first, last_key::text as last from gone

@@ -18,8 +18,9 @@ with stored as (
     returning end_user_id, client_at, event_id, origin_id
 ),
 marked as (
-    insert into touched (workspace_id, id, people)
-    select %(workspace)s::uuid, gen_random_uuid(), array_agg(distinct end_user_id) from stored having count(*) > 0
+    insert into touched (workspace_id, id, people, first_key, last_key)
+    select %(workspace)s::uuid, gen_random_uuid(), array_agg(distinct end_user_id), min(client_at), max(client_at)
+    from stored having count(*) > 0
 ),
 kept as (
     insert into import_batch (workspace_id, id, file_id, position, rows, at, people, client_times, events, new_people, changes)

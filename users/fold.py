@@ -1,0 +1,86 @@
+"""From raw events to person-days and purchases, of those to whom something happened, chunk by chunk."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from functools import partial
+
+from users.chunks import in_chunk
+from users.differences import compute, refresh_statistics, write_differences
+from users.spells import take_out_late
+from workspaces.models import Workspace
+from workspaces.scoping import current_workspace
+from workspaces.sql import execute, run_sql
+
+# People in a transaction: what a killed night has to do again.
+FOLD_CHUNK = 20_000
+
+
+def fold_touched(workspace: Workspace) -> dict[str, int]:
+    """Recompute the person-days and purchases of everybody whose events changed, a transaction per chunk of people.
+
+    Takes the visible touched rows and recomputes those people's days from raw events, never adding to what is there: late
+    commits, repeats and removed events come out right. Days whose events are the same are not looked into.
+    Returns people taken and rows changed.
+    """
+    packs = in_chunk(workspace, lambda: run_sql("users/fold_pack", most=FOLD_CHUNK))
+    counts = {"folded": 0, "changes": 0}
+    for pack in packs:
+        people, changes = in_chunk(workspace, partial(fold_pack, workspace, pack["id"]))
+        counts["folded"] += people
+        counts["changes"] += changes
+    return counts
+
+
+def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
+    """Fold the people of one packed row, in the open scope; returns (people, rows changed)."""
+    # Two folds at once could overwrite the newer rows with the older; the second waits and finds less to do.
+    lock = {"workspace": str(workspace.id)}
+    execute("select pg_advisory_xact_lock(hashtextextended('fold:' || %(workspace)s, 0))", lock)
+    execute("drop table if exists pg_temp.taken", {})
+    execute("create temporary table taken (end_user_id uuid primary key) on commit drop", {})
+    taken = run_sql("users/fold_take", pack=pack)
+    if not taken or not taken[0]["people"]:
+        return 0, 0
+    execute("analyze taken", {})
+    find_changed(workspace, taken[0]["first"], taken[0]["last"])
+    published = published_day(workspace)
+    take_out_late(published)
+    changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
+    gone = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed where digest is null)"
+    # As values, not as a subquery: the planner then leaves out the months that do not matter.
+    [keys] = execute("select min(first_key)::text as first, max(last_key)::text as last from fold_changed", {})
+    compute("fold_events", "users/fold_events", zone=workspace.zone, **keys)
+    compute("fresh_days", "users/fold_days")
+    changes = write_differences("person_day", "fresh_days", "end_user_id, day", gone, few=True)
+    compute("fresh_purchases", "users/fold_purchases", zone=workspace.zone, **keys)
+    changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", changed, few=True)
+    run_sql("users/fold_due", published=published)
+    forget_next("select end_user_id from fold_changed")
+    refresh_statistics(changes, "person_day", "purchase")
+    return taken[0]["people"], changes
+
+
+def find_changed(workspace: Workspace, first: str | None, last: str | None) -> None:
+    """Fill the temporary table `fold_changed`. With keys events only came, between them: the rest is left alone."""
+    sealed = Workspace.objects.values_list("events_from", flat=True).get(pk=workspace.pk)
+    if first is None:
+        compute("fold_changed", "users/fold_changed", zone=workspace.zone, sealed=sealed)
+        return
+    compute("fold_seen", "users/fold_seen", zone=workspace.zone, first=first, last=last)
+    [keys] = execute("select min(first_key)::text as first, max(last_key)::text as last from fold_seen", {})
+    compute("fold_changed", "users/fold_changed_near", zone=workspace.zone, sealed=sealed, **keys)
+
+
+def published_day(workspace: Workspace) -> date | None:
+    return Workspace.objects.values_list("current_day", flat=True).get(pk=workspace.pk)
+
+
+def forget_next(people: str) -> None:
+    """Rows to be published of people of whom there is news by now: they are made again. `people`: SQL of ours."""
+    for table in ("facts_next", "facts_state_next"):
+        execute(
+            f"delete from {table} where (workspace_id, end_user_id) in (select %(workspace)s, end_user_id from ({people}) p)",
+            {"workspace": current_workspace().pk},
+        )
