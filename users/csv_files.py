@@ -82,9 +82,10 @@ def guess_layout(
         raise BadFile("too_many_columns")
     if len(set(named)) < len(named):
         raise BadFile("duplicate_column")
-    if header and len(rows) == 1:
+    layout = Layout(encoding, delimiter, header, tuple(named))
+    if header and next(read_rows(path, layout, SAMPLE_LINES), None) is None:  # one that cannot be read is told as such
         raise BadFile("no_rows")
-    return Layout(encoding, delimiter, header, tuple(named))
+    return layout
 
 
 def guess_encoding(path: Path) -> str:
