@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from users.csv_mapping import RowReader
 from users.erasure_marks import erased_among
-from users.import_ledger import Change, note_profiles, own_profiles
+from users.import_ledger import Change, known_devices, note_devices, note_profiles, own_profiles
 from users.import_rows import Chunk
 from users.ingest.normal import NormalProfile
 from users.ingest.people import MAX_REMEMBERED, People, add_people, array, touch
@@ -91,8 +91,10 @@ def store_chunk(
 def store_profiles(workspace: Workspace, chunk: Chunk, people: People, changes: dict[uuid.UUID, Change]) -> None:
     if chunk.profiles:
         before = own_profiles(uuid.UUID(people.ids[item.person]) for item in chunk.profiles)
+        devices = known_devices(chunk.profiles)
         save_profiles(chunk.profiles, people, region_of(workspace.currency))
         note_profiles(before, changes)
+        note_devices(devices, known_devices(chunk.profiles), changes)
 
 
 def batch_of(

@@ -19,7 +19,7 @@ from users.changes import lay_on, read_changes
 from users.devices import settle_push
 from users.identity import lock
 from users.identity_profiles import SETTLED, settle_profiles
-from users.import_ledger import Change, earliest, put_back
+from users.import_ledger import Change, earliest, put_back, take_back_devices
 from users.import_people import take_back_tags, take_back_words
 from users.ingest.people import array, touch
 from users.models import EndUser, Event, Import, ImportBatch, Touched
@@ -54,8 +54,11 @@ def undo_newest(workspace: Workspace, pk: uuid.UUID) -> bool:
         mine.update(state=ended, finished_at=file.finished_at or timezone.now())
         return False
     gone = run_sql("users/undo_events", batch=batch.pk)[0]["gone"]
-    take_back_words(file, msgspec.convert(batch.changes, list[Change]))
+    changes = msgspec.convert(batch.changes, list[Change])
+    take_back_words(file, changes)
+    holders = take_back_devices(changes)
     people = undo_people(workspace, batch)
+    settle_push(holders)
     batch.delete()
     mine.update(
         undone=F("undone") + gone + batch.rows, undone_people=F("undone_people") + people, heartbeat_at=timezone.now()
@@ -124,7 +127,7 @@ def referred_to(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     Events that came under these ids were looked for before.
     """
     told = {"workspace": current_workspace().pk, "ids": array(ids)}
-    places = [(EndUser, "merged_into")]
+    places: list[tuple[type[Model], str]] = [(EndUser, "merged_into")]
     for model, table in registered().items():
         if table.on_merge in ("moves", "own") and model not in (EndUser, Event):
             names = {field.attname for field in model._meta.fields}
