@@ -2,16 +2,21 @@
 -- the settings of benchmarks/columns.py. Favourites: how often and how late in one number, whose lower digits tell the value.
 create temp table people as from read_parquet('$folder/people.parquet');
 create temp table counted as
-    select person, id, (created_at at time zone '$ZONE')::date as created_on, nullif(referred_by, '') as inviter,
+    select person, id, (created_at + interval $ZONE_HOURS hours)::date as created_on, nullif(referred_by, '') as inviter,
         try_cast(left(registered, 10) as date) as told_on
     from people where identified and not excluded and owner = person;
-create temp view deed as
-    select c.person, e.name, e."at" as moment, (e."at" at time zone '$ZONE') as local, local::date as day, e.message_id,
-        e.properties, e.amount_minor, e.order_id, e.name not in $PASSIVE as visit
+create temp view raw as
+    select c.person, e.name, e."at" as moment, e."at" + interval $ZONE_HOURS hours as local, local::date as day,
+        e.message_id, e.properties, e.amount_minor, e.order_id, e.name not in $PASSIVE as visit
     from read_parquet('$folder/events-*.parquet') e
     join people p on p.person = e.person
     join counted c on c.person = p.owner
     where day <= date '$day';
+-- What most of the rest needs, read once: each text is parsed a single time.
+create temp table deed as
+    select person, name, moment, day, hour(local)::utinyint as hour, visit, said[1] as category,
+        nullif(said[2], '') as app_version, case when app_version is not null then message_id end as message_id
+    from (select *, case when visit then json_extract_string(properties, ['/category', '/app_version']) end as said from raw);
 
 create temp table days as
     select person, day, count(*) filter (visit) as visits, count(*) filter (name = '$ORDER') as core
@@ -19,7 +24,7 @@ create temp table days as
 create temp table hours as
     select person, arg_max(hour, times * 100000000 + latest) as favourite_hour
     from (
-        select person, hour(local) as hour, count(*) as times, max((day - date '1970-01-01') * 24 + hour(local)) as latest
+        select person, hour, count(*) as times, max((day - date '1970-01-01') * 24 + hour) as latest
         from deed where visit group by person, hour
     ) group by person;
 create temp table weekdays as
@@ -31,18 +36,17 @@ create temp table weekdays as
 create temp table categories as
     select person, first(category order by times desc, latest desc, category) as favourite_category
     from (
-        select person, json_extract_string(properties, '/category') as category, count(*) as times, max(moment) as latest
-        from deed where visit and contains(properties, '"category"') group by person, category
+        select person, category, count(*) as times, max(moment) as latest
+        from deed where category is not null group by person, category
     ) group by person;
 create temp table versions as
-    select person, arg_max(json_extract_string(properties, '/app_version'), {'moment': moment, 'id': message_id})
-            as app_version
-    from deed where visit and contains(properties, '"app_version"') group by person;
+    select person, arg_max(app_version, {'moment': moment, 'id': message_id}) as app_version
+    from deed where app_version is not null group by person;
 create temp table firsts as
     select person, min(day) filter (name = '$REGISTERED') as registered_on,
         arg_min(json_extract_string(properties, '/referred_by'), {'moment': moment, 'id': message_id})
             filter (name = '$REFERRED') as inviter
-    from deed where name in ('$REGISTERED', '$REFERRED') group by person;
+    from raw where name in ('$REGISTERED', '$REFERRED') group by person;
 
 create temp table seen as
     select person, min(day) as first_day, min(day) filter (visits > 0) as first_seen_on,
@@ -70,7 +74,7 @@ create temp table money as
     select person, name, day, moment, message_id, amount_minor, coalesce(nullif(order_id, ''), 'row:' || message_id) as key,
         coalesce(json_extract_string(properties, '/coupon_id'), '') <> '' as coupon,
         nullif(json_extract_string(properties, '/coupon_kind'), '') as kind
-    from deed where name in ('$ORDER', '$REFUND');
+    from raw where name in ('$ORDER', '$REFUND');
 create temp table orders as
     select person, key, min(day) as day, arg_max(coalesce(amount_minor, 0), rank) as amount, arg_max(coupon, rank) as coupon,
         arg_max(coalesce(kind = 'targeted', coupon), rank) as targeted

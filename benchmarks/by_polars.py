@@ -18,7 +18,7 @@ def compute(folder: Path, day: date) -> Path:
     people = pl.read_parquet(folder / "people.parquet")
     counted = people.filter("identified", ~col("excluded"), col("owner") == col("person")).select(
         "person", "id", "external_id",
-        created_on=col("created_at").dt.convert_time_zone(c.ZONE).dt.date(),
+        created_on=(col("created_at") + pl.duration(hours=c.ZONE_HOURS)).dt.date(),
         inviter=blank("referred_by"),
         told_on=col("registered").str.slice(0, 10).str.to_date(strict=False),
     )  # fmt: skip
@@ -26,7 +26,7 @@ def compute(folder: Path, day: date) -> Path:
     deed = (
         pl.scan_parquet(folder / "events-*.parquet")
         .rename({"person": "num"})
-        .with_columns(local=col("at").dt.convert_time_zone(c.ZONE))
+        .with_columns(local=col("at") + pl.duration(hours=c.ZONE_HOURS))
         .with_columns(
             day=col("local").dt.date(),
             visit=~col("name").cast(pl.String).is_in(c.PASSIVE),

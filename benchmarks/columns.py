@@ -34,7 +34,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "rfm_bits": ("text", "r.rfm_bits"),
 }
 
-ZONE = "Asia/Shanghai"
+# Without summer time since 1991, so that a fixed difference does where an engine converts zones slowly.
+ZONE, ZONE_HOURS = "Asia/Shanghai", 8
 PASSIVE = ("Order Refunded", "Push Delivered", "Coupon Granted", "Order Shipped", "Points Earned")
 # The core action, the habit event and the order are one in a shop.
 ORDER, REFUND, REGISTERED, REFERRED = "Order Completed", "Order Refunded", "Account Registered", "Referral Accepted"

@@ -29,7 +29,7 @@ from django.conf import settings
 from benchmarks import by_sql
 from benchmarks.columns import COLUMNS
 from benchmarks.ingest import superuser
-from ops_platform.bench_data.crowd import LAST_DAY
+from ops_platform.bench_data.crowd import LAST_DAY, LATEST
 from ops_platform.bench_data.load import Size, add_day, load, make_workspace
 from workspaces.models import Workspace
 
@@ -74,9 +74,13 @@ def run(arguments: list[str]) -> None:
     parser.add_argument("--history", type=int, default=Size.history)
     parser.add_argument("--nights", type=int, default=8)
     parser.add_argument("--without", default="", help="contenders to leave out, such as polars,sql")
+    parser.add_argument(
+        "--workspace", default="", help="one of that size which make_bench_data made, and which is kept"
+    )
     asked = parser.parse_args(arguments)
     size = Size(asked.users, asked.events, history=asked.history)
-    measure(size, asked.nights, {*filter(None, asked.without.split(","))}, print)
+    there = Workspace.objects.get(slug=asked.workspace) if asked.workspace else None
+    measure(size, asked.nights, {*filter(None, asked.without.split(","))}, print, there=there)
 
 
 def heavy(arguments: list[str]) -> None:
@@ -119,38 +123,52 @@ def measure(
     tell: Callable[[str], None],
     processes: int = 2,
     night_of: Callable[[Workspace], tuple[dict[str, Any], float]] = night_alone,
+    there: Workspace | None = None,
 ) -> Times:
-    """Make a workspace, run its first night and then so many; tell the figures. Raises AssertionError when results differ."""
+    """Make a workspace, run its first night and then so many; tell the figures. Raises AssertionError when results differ.
+
+    `there`: one that was made before, which is kept, and has its first night only where it had none.
+    """
     times, connection = Times(), superuser()
-    workspace = make_workspace(f"bench-{secrets.token_hex(3)}", size)
-    began = time.perf_counter()
-    load(workspace, size, processes, lambda line: None)
-    tell(f"load                     {size.events * size.history:,} events in {time.perf_counter() - began:.0f} s")
+    workspace = there or made(size, processes, tell)
     with TemporaryDirectory(dir=settings.DATA_DIR, prefix="night-") as folder, schema(connection):
         contenders = Contenders(workspace, Path(folder), connection, without, tell)
-        first = night_of(workspace)[0]["seconds"]
-        contenders.follow(LAST_DAY - timedelta(days=size.first_ago + 25), LAST_DAY + timedelta(days=1))
-        told = contenders.night(LAST_DAY, Times())
-        tell(
-            f"first night              {first:.1f} s"
-            + (f" = {first / told['sql']:.2f} x one SQL" if "sql" in told else "")
-        )
+        contenders.follow(LAST_DAY - timedelta(days=size.first_ago + LATEST + 2), workspace.today())
+        if workspace.current_day is None:
+            first = night_of(workspace)[0]["seconds"]
+            tell(f"first night              {first:.1f} s")
+            told = contenders.night(workspace.today(), Times())
+            if "sql" in told:
+                tell(f"first night / one SQL    {first / told['sql']:.2f}")
         for _ in range(nights):
             began = time.perf_counter()
             counts = add_day(workspace, size)
             tell(f"\n{workspace.today()}: {counts}, {time.perf_counter() - began:.1f} s")
-            night, megabytes = night_of(workspace)
-            models = sum(step["seconds"] for step in night["steps"] if step["step"] in MODELS)
-            times.add("ours", night["seconds"] - models)
-            times.add("memory", megabytes)
-            steps = ", ".join(f"{step['step']} {step['seconds']:.2f}" for step in night["steps"])
-            tell(f"  ours {night['seconds']:.2f} s ({steps}), {megabytes:.0f} MB")
-            contenders.follow(workspace.today() - timedelta(days=25), workspace.today() + timedelta(days=1))
+            add_night(times, *night_of(workspace), tell)
+            contenders.follow(workspace.today() - timedelta(days=LATEST + 2), workspace.today())
             contenders.night(workspace.today(), times)
-    report(times, tell)
-    forget(connection, workspace)
+    if nights:
+        report(times, tell)
+    if there is None:
+        forget(connection, workspace)
     connection.close()
     return times
+
+
+def made(size: Size, processes: int, tell: Callable[[str], None]) -> Workspace:
+    workspace = make_workspace(f"bench-{secrets.token_hex(3)}", size)
+    began = time.perf_counter()
+    load(workspace, size, processes, lambda line: None)
+    tell(f"load                     {size.events * size.history:,} events in {time.perf_counter() - began:.0f} s")
+    return workspace
+
+
+def add_night(times: Times, night: dict[str, Any], megabytes: float, tell: Callable[[str], None]) -> None:
+    models = sum(step["seconds"] for step in night["steps"] if step["step"] in MODELS)
+    times.add("ours", night["seconds"] - models)
+    times.add("memory", megabytes)
+    steps = ", ".join(f"{step['step']} {step['seconds']:.2f}" for step in night["steps"])
+    tell(f"  ours {night['seconds'] - models:.2f} s ({steps}), {megabytes:.0f} MB")
 
 
 def forget(connection: Any, workspace: Workspace) -> None:

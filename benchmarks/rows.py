@@ -58,14 +58,14 @@ class Rows:
             cursor.execute(NUMBERS)
 
     def follow(self, first: date, last: date) -> None:
-        """Write what was stored since the last time, of events between two days, and everybody as they are now."""
+        """Write what was stored since the last time, of events of the days told and one around, and everybody as they are."""
         pk = self.workspace.pk
         with self.connection, self.connection.cursor() as cursor:
             cursor.execute(NEW_NUMBERS, [str(pk)])
             cursor.execute("analyze bench.person")
-        day = first
-        while day <= last:
-            until = min(day + timedelta(days=30), last + timedelta(days=1))
+        day, end = first - timedelta(days=1), last + timedelta(days=2)  # in UTC, and with clocks that are wrong
+        while day < end:
+            until = min(day + timedelta(days=30), end)
             self.write(f"events-{last:%Y%m%d}-{day:%Y%m%d}", EVENTS, pk, day, until, self.seen)
             day = until
         self.write("people", PEOPLE, pk)
@@ -92,7 +92,7 @@ class Rows:
 
 
 def timed(schema: pa.Schema, moments: list[str]) -> pa.Schema:
-    """The schema with microseconds as what they are."""
+    """The schema with microseconds as what they are: moments in UTC."""
     for name in moments:
-        schema = schema.set(schema.get_field_index(name), pa.field(name, pa.timestamp("us", "UTC")))
+        schema = schema.set(schema.get_field_index(name), pa.field(name, pa.timestamp("us")))
     return schema

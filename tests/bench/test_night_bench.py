@@ -22,7 +22,7 @@ def night(workspace: Workspace) -> tuple[dict[str, Any], float]:
 
 def test_all_agree_person_by_person_on_three_nights():
     told: list[str] = []
-    times = measure(Size(users=2_000, events=40_000), 3, set(), told.append, 1, night)
+    times = measure(Size(users=2_000, events=40_000, days=60), 3, set(), told.append, 1, night)
     missing = [line for line in told if line.startswith("NOT COMPARED")]
     assert {name: len(seconds) for name, seconds in times.seconds.items()} == dict.fromkeys(
         {"ours", "memory", "duckdb", "polars", "sql"} - {line.split()[3].rstrip(":") for line in missing}, 3
@@ -40,4 +40,4 @@ def test_one_wrong_number_of_one_person_is_seen():
         return told
 
     with pytest.raises(AssertionError, match=r"sql: 1 people differ {'habit_days': 1}"):
-        measure(Size(users=200, events=3_000), 0, {"duckdb", "polars"}, lambda line: None, 1, wrong)
+        measure(Size(users=200, events=3_000, days=20), 0, {"duckdb", "polars"}, lambda line: None, 1, wrong)
