@@ -133,9 +133,10 @@ def measure(
     workspace = there or made(size, processes, tell)
     with TemporaryDirectory(dir=settings.DATA_DIR, prefix="night-") as folder, schema(connection):
         contenders = Contenders(workspace, Path(folder), connection, without, tell)
+        first = night_of(workspace)[0]["seconds"] if workspace.current_day is None else None
+        # After the night, which merges ids: who is who is no part of what is compared.
         contenders.follow(LAST_DAY - timedelta(days=size.first_ago + LATEST + 2), workspace.today())
-        if workspace.current_day is None:
-            first = night_of(workspace)[0]["seconds"]
+        if first is not None:
             tell(f"first night              {first:.1f} s")
             told = contenders.night(workspace.today(), Times())
             if "sql" in told:

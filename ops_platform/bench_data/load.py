@@ -29,7 +29,7 @@ from users.mapping import apply_preset
 from users.models import person_id
 from users.services import exclude, in_scope, record_events
 from workspaces.models import Workspace
-from workspaces.scoping import workspace_scope
+from workspaces.scoping import set_local, workspace_scope
 from workspaces.services import create_workspace
 
 # Rows a transaction, about what a second of ingest brings.
@@ -115,7 +115,11 @@ def work(workspace: Workspace, size: Size, job: tuple[str, int, int]) -> tuple[s
 
 
 def copy_events(workspace: Workspace, events: list[NormalEvent], received_at: Any) -> None:
-    """Store events of people who exist, none of which is stored already, in the open scope."""
+    """Store events of people who exist, none of which is stored already, in the open scope.
+
+    Without waiting for the disk: whoever loses them makes the same again.
+    """
+    set_local("synchronous_commit", "off")
     find = hashed(workspace)
     ids = {event.person: find(f"user:{event.person.external_id}") for event in events}
     rows = make_rows(workspace, events, People(ids), received_at, [ACCEPTED] * len(events))
