@@ -31,6 +31,7 @@ from .lab import NightWorkers, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
+FEW = 40
 TENANTS, PEOPLE, RANDOM_KILLS = (20, 10_000, 50) if FULL else (1, 40, 3)
 STEPS = [step.key for step in nightly.STEPS]
 FAILPOINTS = [f"{step}:{place}" for step in STEPS for place in ("working", "committed")]
@@ -53,7 +54,12 @@ def due_day(workspace: Workspace) -> date:
 
 @pytest.fixture
 def shop(db: None) -> Workspace:
-    return make_history("shop", PEOPLE, noon(1))
+    return make_history("shop", FEW, noon(1))
+
+
+@pytest.fixture
+def crowd(db: None) -> Workspace:
+    return make_history("crowd", PEOPLE, noon(1))
 
 
 @pytest.fixture
@@ -84,26 +90,26 @@ def forget_nights(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("failpoint", FAILPOINTS if FULL else SMOKE)
 def test_f11_a_night_killed_at_a_named_place_comes_out_as_if_it_had_not_been(
-    shop: Workspace, twin: dict[str, Any], workers: NightWorkers, failpoint: str
+    crowd: Workspace, twin: dict[str, Any], workers: NightWorkers, failpoint: str
 ) -> None:
-    day = due_day(shop)
+    day = due_day(crowd)
     for _round in range(3 if FULL else 1):
-        forget_nights(shop)
-        assert workers.wait(workers.start(shop, failpoint, day=day.isoformat())) == -signal.SIGKILL
-        assert workers.wait(workers.start(shop, day=day.isoformat())) == 0
-        assert results(shop) == twin and told(shop, day) == ("done", 1)
-        with workspace_scope(shop):
+        forget_nights(crowd)
+        assert workers.wait(workers.start(crowd, failpoint, day=day.isoformat())) == -signal.SIGKILL
+        assert workers.wait(workers.start(crowd, day=day.isoformat())) == 0
+        assert results(crowd) == twin and told(crowd, day) == ("done", 1)
+        with workspace_scope(crowd):
             attempts = dict(NightStep.objects.values_list("step", "attempts"))
         assert {step for step, number in attempts.items() if number > 1} <= {failpoint.split(":")[0]}
 
 
 def test_f11_turns_red_when_the_ledger_is_ahead_of_the_work(
-    shop: Workspace, twin: dict[str, Any], workers: NightWorkers
+    crowd: Workspace, twin: dict[str, Any], workers: NightWorkers
 ) -> None:
-    day = due_day(shop).isoformat()
-    workers.wait(workers.start(shop, "facts:working", "checkpoint_first", day=day))
-    assert workers.wait(workers.start(shop, sabotage="checkpoint_first", day=day)) == 0
-    assert results(shop) != twin
+    day = due_day(crowd).isoformat()
+    workers.wait(workers.start(crowd, "facts:working", "checkpoint_first", day=day))
+    assert workers.wait(workers.start(crowd, sabotage="checkpoint_first", day=day)) == 0
+    assert results(crowd) != twin
 
 
 def test_f11_random_kills_change_nothing(workers: NightWorkers, db: None) -> None:
@@ -208,12 +214,12 @@ def test_f14_turns_red_when_beat_knows_only_what_comes_next(shop: Workspace, wor
 def cut_while_events_commit_late(shop: Workspace, workers: NightWorkers, sabotage: str = "") -> int:
     """Nights of one day while writers hold their transactions open; person-days that are wrong in the end."""
     day, chance = due_day(shop), random.Random(15)
-    writers, batches, each, held = (8, 50, 500, 30.0) if FULL else (3, 3, 5, 0.5)
+    writers, batches, each, held = (8, 5, 5_000, 30.0) if FULL else (3, 3, 5, 0.5)
     cuts, pause = (5, 15.0) if FULL else (5, 0.2)
     at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=12)
 
     def write(writer: int) -> None:
-        for batch in range(batches if not FULL else max(1, batches // 10)):
+        for batch in range(batches):
             with workspace_scope(shop):
                 builders.events(
                     shop,
@@ -225,7 +231,7 @@ def cut_while_events_commit_late(shop: Workspace, workers: NightWorkers, sabotag
                             f"late-{writer}-{batch}-{n}",
                             {"total": 1},
                         )
-                        for n in range(each * (10 if FULL else 1))
+                        for n in range(each)
                     ],
                 )
                 time.sleep(chance.uniform(0, held))
@@ -245,8 +251,8 @@ def cut_while_events_commit_late(shop: Workspace, workers: NightWorkers, sabotag
     return miscounted(shop)
 
 
-def test_f15_events_that_commit_late_are_counted_once(shop: Workspace, workers: NightWorkers) -> None:
-    assert cut_while_events_commit_late(shop, workers) == 0
+def test_f15_events_that_commit_late_are_counted_once(crowd: Workspace, workers: NightWorkers) -> None:
+    assert cut_while_events_commit_late(crowd, workers) == 0
 
 
 def test_f15_turns_red_with_a_watermark(shop: Workspace, workers: NightWorkers) -> None:
