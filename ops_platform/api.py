@@ -322,8 +322,8 @@ class RunNight(WorkspaceAPIView):
     def post(self, request: Request, day: date) -> Response:
         """Ask for a night, or for one step of it, to be run again. `nights/<day>` tells how far it is.
 
-        Asked while one runs, that one counts. Refused for a day before the published one (409) and for a day that has not
-        begun (400).
+        Asked for the whole while one runs, that one counts; a step is refused then (409), as is a day before the published
+        one. A day that has not begun is wrong (400).
         """
         body = RunIn(data=request.data)
         body.is_valid(raise_exception=True)

@@ -12,8 +12,9 @@ app.autodiscover_tasks()
 # Workers take from their queues in turn, so that two hundred nights keep no message waiting. Where one worker at least
 # leaves the long nights to others (--exclude-queues long_nights), no short night waits for them.
 app.conf.task_queues = [Queue("celery"), Queue("nights"), Queue("long_nights")]
-# The only thing beat knows. What is due, and when, is in ops_platform/schedule.py.
-TICK_SECONDS = 10.0
+# All that beat knows. What is due, and when, is in ops_platform/schedule.py.
+TICK_SECONDS, SWEEP_SECONDS = 60.0, 10.0
 app.conf.beat_schedule = {
-    "tick": {"task": "ops_platform.tasks.tick", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}}
+    "tick": {"task": "ops_platform.tasks.tick", "schedule": TICK_SECONDS, "options": {"expires": 55}},
+    "sweep": {"task": "ops_platform.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 9}},
 }

@@ -140,20 +140,16 @@ def durations(rows: list[tuple[Night, dict[str, float]]], address: Any) -> dict[
 
 def step_bars(steps: dict[str, NightStep]) -> dict[str, Any]:
     """The picture of one night: how long each step took."""
-    rows = [
-        (str(names.STEPS[key]), round(steps[key].seconds or 0.0, 2))
-        for key in names.STEPS
-        if key in steps and steps[key].seconds
-    ]
-    longest = max(rows, key=lambda row: row[1], default=("", 0.0))
+    seconds = {key: steps[key].seconds or 0.0 for key in names.STEPS if key in steps and steps[key].seconds}
+    longest = max(seconds, key=lambda key: seconds[key], default="")
     return {
         "kind": "bars",
         "name": "night-steps",
         "title": _("Where the time went"),
         "sentence": _("%(step)s took longest: %(seconds)s.")
-        % {"step": longest[0], "seconds": numbers.duration(longest[1])},
+        % {"step": names.STEPS.get(longest, ""), "seconds": numbers.duration(seconds.get(longest))},
         "columns": [{"label": _("Step")}, {"label": _("Seconds"), "unit": "seconds"}],
-        "rows": rows if len(rows) > 1 else [],
+        "rows": [[str(names.STEPS[key]), round(took, 2)] for key, took in seconds.items()] if len(seconds) > 1 else [],
         "empty": {"title": "", "text": ""},
     }
 

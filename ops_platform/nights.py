@@ -25,6 +25,7 @@ from ops_platform.night_reads import Progress, durations, read_durations, read_p
 from ops_platform.schedule import night_queue
 from ops_platform.tasks import ring
 from users.night import NIGHT_LEASE
+from workspaces.errors import Conflict
 from workspaces.leases import is_held
 from workspaces.models import Operator, Workspace
 from workspaces.permissions import action
@@ -211,8 +212,12 @@ def run_again(request: HttpRequest) -> HttpResponse:
     step = request.POST.get("step", "")
     if day > workspace.today() or (step and step not in {known.key for known in nightly.STEPS}):
         raise Http404
-    with workspace_scope(workspace):
-        ring_for_it = ask_night(workspace, day, step, request.user)
+    try:
+        with workspace_scope(workspace):
+            ring_for_it = ask_night(workspace, day, step, request.user)
+    except Conflict as conflict:
+        messages.error(request, conflict.message)
+        return redirect("nights:detail", workspace.slug, day)
     if ring_for_it():
         messages.success(request, _("Asked for. The page shows how far it is."))
         return redirect(f"{reverse('nights:detail', args=[workspace.slug, day])}?watch={int(time.time())}")
@@ -226,8 +231,10 @@ def ask_night(workspace: Workspace, day: date, step: str, by: Operator | None, *
     """In the open scope, note that somebody asks for a night or one step of it; returns what rings for it afterwards.
 
     That answers False with the broker away. Whoever asks while a night runs is served by that one: the worker compares
-    when it was asked.
+    when it was asked. Raises Conflict when one step is asked for while anything runs.
     """
+    if step and is_held(workspace, NIGHT_LEASE):
+        raise Conflict("night_running", _("A daily update of this project is running already."))
     audit("night.run", day.isoformat(), by, **({"step": step} if step else {}), **actor)
     arguments = (str(workspace.pk), day.isoformat(), "button", step, database_now().isoformat())
     return partial(ring, RUN_NIGHT, *arguments, queue=night_queue(workspace))

@@ -1,4 +1,4 @@
-"""Every timed job, in one table. A tick every ten seconds looks for what is due; a slot row makes a second beat harmless.
+"""Every timed job, in one table. One tick a minute looks for what is due; a slot row makes a second beat harmless.
 
 The queue is a doorbell: a tick that was lost, or a worker that died, is made good by a later tick, because what is due is
 read from the tables and never from the queue.

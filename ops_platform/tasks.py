@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -11,8 +12,10 @@ from kombu.exceptions import OperationalError
 
 from ops_platform import nightly
 from ops_platform.alerts import mail_alerts, note_jumps, note_late
-from ops_platform.schedule import NIGHT, Bell, give_back, take_due
+from ops_platform.schedule import JOBS, NIGHT, Bell, Job, give_back, take_due
+from users.night import NIGHT_LEASE
 from workspaces.errors import Conflict
+from workspaces.leases import forget_expired, list_expired
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.sql import database_now
@@ -27,13 +30,25 @@ def tick() -> None:
 
     A workspace in which something is wrong keeps no other one waiting.
     """
-    now = database_now()
     for workspace in Workspace.objects.order_by("slug"):
-        try:
-            for bell in take_due(workspace, now):
-                ring_bell(bell)
-        except Exception:
-            logger.exception("The schedule of %s", workspace.slug)
+        ring_due(workspace, JOBS)
+
+
+@shared_task
+def sweep() -> None:
+    """Between two ticks, go on with nights whose workers are heard of no longer."""
+    for workspace in Workspace.objects.filter(pk__in=list_expired(NIGHT_LEASE)):
+        ring_due(workspace, [NIGHT])
+        with workspace_scope(workspace):
+            forget_expired(workspace, NIGHT_LEASE)
+
+
+def ring_due(workspace: Workspace, jobs: Iterable[Job]) -> None:
+    try:
+        for bell in take_due(workspace, database_now(), jobs):
+            ring_bell(bell)
+    except Exception:
+        logger.exception("The schedule of %s", workspace.slug)
 
 
 def ring_bell(bell: Bell) -> None:
@@ -67,8 +82,7 @@ def run_night(
         return None
     if not only:
         tell_jumps(workspace, date.fromisoformat(day))
-        for bell in take_due(Workspace.objects.get(pk=workspace.pk), database_now(), [NIGHT]):
-            ring_bell(bell)
+        ring_due(Workspace.objects.get(pk=workspace.pk), [NIGHT])
     return summary
 
 

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 
 from workspaces import leases
-from workspaces.leases import LeaseLost, LeaseTaken, is_held, lease
+from workspaces.leases import LeaseLost, LeaseTaken, forget_expired, is_held, lease, list_expired
 from workspaces.models import Lease, Workspace
 from workspaces.progress import listening, progress
 from workspaces.scoping import workspace_scope
@@ -71,6 +71,18 @@ def test_a_thread_renews_it_while_its_holder_works(world: Any, quick: None) -> N
             time.sleep(0.01)
     with workspace_scope(world.acme):
         assert not Lease.objects.exists()
+
+
+def test_those_that_ran_out_are_found_in_all_workspaces_and_no_others_are_seen(world: Any) -> None:
+    with lease(world.acme, "night"), lease(world.other, "night"):
+        assert list_expired("night") == []
+        with workspace_scope(world.acme):
+            Lease.objects.update(until=database_now() - timedelta(seconds=1))
+        assert list_expired("night") == [world.acme.pk] and list_expired("other") == []
+        for workspace in (world.acme, world.other):
+            with workspace_scope(workspace):
+                forget_expired(workspace, "night")
+        assert not held(world.acme) and held(world.other) and list_expired("night") == []
 
 
 def test_progress_is_heard_by_who_listens() -> None:

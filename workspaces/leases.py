@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from django.db import Error, connection
 
 from workspaces.models import Workspace
-from workspaces.scoping import set_local, workspace_scope
+from workspaces.scoping import door, set_local, workspace_scope
 from workspaces.sql import execute, is_interruption
 
 # Somebody who was killed is missed for so long at most; whoever lives renews five times in between.
@@ -39,6 +39,8 @@ LOCK = """
 select token from lease where workspace_id = %(workspace)s and name = %(name)s and token = %(token)s for share
 """
 RELEASE = "delete from lease where workspace_id = %(workspace)s and name = %(name)s and token = %(token)s"
+EXPIRED = "select workspace_id from lease where name = %(name)s and until < clock_timestamp()"
+FORGET = "delete from lease where workspace_id = %(workspace)s and name = %(name)s and until < clock_timestamp()"
 HELD = """
 select exists (
     select from lease where workspace_id = %(workspace)s and name = %(name)s and until > clock_timestamp()
@@ -138,3 +140,14 @@ def beat(held: Lease, over: threading.Event, on_beat: Callable[[], None] | None)
 def is_held(workspace: Workspace, name: str) -> bool:
     """Whether somebody holds it now, in the open scope."""
     return execute(HELD, {"workspace": str(workspace.pk), "name": name})[0]["held"]
+
+
+def list_expired(name: str) -> list[uuid.UUID]:
+    """Ids of all workspaces in which the holder of a lease is heard of no longer."""
+    with door("leases", "expired"):
+        return [row["workspace_id"] for row in execute(EXPIRED, {"name": name})]
+
+
+def forget_expired(workspace: Workspace, name: str) -> None:
+    """Drop what a dead holder left, unless somebody has taken over; in the open scope."""
+    execute(FORGET, {"workspace": str(workspace.pk), "name": name})

@@ -57,7 +57,8 @@ def workspace_scope(workspace: Workspace) -> Iterator[Workspace]:
 def door(name: str, value: str) -> Iterator[None]:
     """A short transaction that sees only the rows a presented credential proves a right to.
 
-    `name` is `operator_id` (own memberships) or `key_hash` (the one key); see the policies in migration 0002.
+    `name` is `operator_id` (own memberships), `key_hash` (the one key) or `leases` (those that ran out: which workspaces have
+    work to go on with); see the policies in migrations 0002 and 0006.
     """
     with transaction.atomic():
         set_local(f"app.{name}", value)

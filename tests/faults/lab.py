@@ -24,7 +24,7 @@ from campaigns.models import Delivery
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
-PATIENCE_S = 60
+PATIENCE_S = 600 if os.environ.get("TIER") else 60
 
 
 class WatchedInbox(LocalInbox):

@@ -106,7 +106,7 @@ def test_a_tick_rings_once_for_each_job_and_the_second_beat_for_none(world, rung
 def test_every_job_names_a_task_that_exists():
     app.loader.import_default_modules()
     assert {job.task for job in schedule.JOBS} <= set(app.tasks)
-    assert app.conf.beat_schedule["tick"]["task"] in app.tasks
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
 def test_a_slot_whose_work_is_still_due_is_taken_again_after_a_while(acme):
@@ -136,6 +136,14 @@ def test_a_night_whose_worker_is_heard_of_no_longer_is_taken_again_at_once_and_t
     [bell] = schedule.take_due(acme, database_now(), [schedule.NIGHT])
     assert bell.arguments == [acme.yesterday().isoformat()]
     assert schedule.take_due(acme, database_now(), [schedule.NIGHT]) == []
+
+
+def test_a_sweep_rings_once_for_a_night_whose_worker_was_killed_and_for_nobody_elses(world, rung):
+    leave_behind(world.acme, timedelta(seconds=1))
+    leave_behind(world.other, timedelta(seconds=-5))
+    tasks.sweep()
+    tasks.sweep()
+    assert rung == [("ops_platform.tasks.run_night", (str(world.acme.pk), world.acme.yesterday().isoformat()))]
 
 
 def test_a_night_by_hand_that_was_killed_is_gone_on_with_even_in_a_frozen_workspace(acme):

@@ -12,6 +12,7 @@ import time_machine
 
 from ops_platform import nights
 from ops_platform.models import Alert, Night, NightStep
+from workspaces.leases import lease
 from workspaces.models import AuditEntry, Lease
 from workspaces.scoping import workspace_scope
 from workspaces.sql import database_now
@@ -145,7 +146,16 @@ def test_the_api_asks_for_a_night_and_says_why_not(
     assert call("2026-08-30/run").status_code == 409
     assert call("2026-09-01/run").status_code == 400
     assert call("2026-08-31/run", step="everything").status_code == 400
+    with lease(told.acme, "night"):
+        assert call("2026-08-31/run", step="rfm").status_code == 409
     assert len(rung) == 1
+
+
+def test_a_step_is_not_asked_for_beside_a_running_night(told: Any, as_role: Any, rung: list[tuple[str, ...]]) -> None:
+    client = as_role("admin")
+    with lease(told.acme, "night"):
+        response = client.post(RUN, {"day": "2026-08-31", "step": "rfm"}, follow=True)
+    assert [message.level_tag for message in response.context["messages"]] == ["error"] and rung == []
 
 
 def test_the_api_tells_steps_and_alerts_of_a_night(told: Any, client: Any) -> None:

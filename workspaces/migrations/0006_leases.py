@@ -6,6 +6,9 @@ from django.db import migrations, models
 
 from workspaces.tables import TenantTable
 
+# Whoever looks for work that a dead worker left sees which workspaces have some.
+EXPIRED = "(until < clock_timestamp() and (select current_setting('app.leases', true)) = 'expired')"
+
 
 class Migration(migrations.Migration):
     dependencies = [("workspaces", "0005_erase_from_audit")]
@@ -35,5 +38,5 @@ class Migration(migrations.Migration):
                 ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
-        TenantTable("lease", readable=False),
+        TenantTable("lease", extra=EXPIRED, readable=False),
     ]
