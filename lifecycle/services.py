@@ -7,7 +7,7 @@ from typing import Any
 
 from lifecycle import stages
 from lifecycle.churn import ACTIVITIES
-from users.differences import compute, write_differences
+from users.differences import compute, refresh_statistics, write_differences
 from users.night import digest, goes_on
 from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
@@ -58,6 +58,7 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     )
     compute("fresh_standing", "lifecycle/standing_activity", day=day)
     changes += write_differences("standing", "fresh_standing", "end_user_id", DECIDED, few=True)
+    refresh_statistics(moved + changes, "standing", "activity_change")
     changes += _count("activity", list(ACTIVITIES), day)
     return {"moved": moved, "changes": moved + changes}
 
@@ -82,6 +83,7 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     )
     compute("fresh_standing", "lifecycle/standing_stage", day=day)
     changes = write_differences("standing", "fresh_standing", "end_user_id", DECIDED, few=True)
+    refresh_statistics(moved, "stage_change")
     changes += _count("stage", list(stages.all_stages()), day)
     return {"moved": moved, "changes": moved + changes}
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from segmentation.models import RfmCuts
-from users.differences import compute, write_differences
+from users.differences import compute, refresh_statistics, write_differences
 from users.night import goes_on
 from workspaces.models import Workspace
 
@@ -121,6 +121,7 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
     written += write_differences(
         "day_count", "fresh_rfm_count", "day, board, key", "old.day = %(day)s and old.board = 'rfm'", day=day
     )
+    refresh_statistics(changes + written, "rfm_score", "rfm_change")
     cuts = RfmCuts.objects.filter(day=day).first()
     return {"people": cuts.population if cuts else 0, "moved": changes, "changes": changes + written}
 

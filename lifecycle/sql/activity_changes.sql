@@ -7,14 +7,18 @@ with before as (
     select d.end_user_id, c.to_activity
     from deciding d
     cross join lateral (
-        select to_activity from activity_change
-        where end_user_id = d.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+        select to_activity
+        from (
+            select to_activity, day from activity_change
+            where end_user_id = d.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+            offset 0 -- by person: the index by day would be read from its end
+        ) b
         order by day desc limit 1
     ) c
 )
 select
     %(workspace)s::uuid as workspace_id,
-    coalesce(n.end_user_id, b.end_user_id) as end_user_id,
+    d.end_user_id,
     %(day)s::date as day,
     coalesce(b.to_activity, '') as from_activity,
     coalesce(n.activity, '') as to_activity,
@@ -23,6 +27,7 @@ select
         'seen', n.seen, 'idle', n.idle, 'kind', n.limit_kind,
         'limit', trim_scale(n.limit_days), 'median', trim_scale(n.gap_median)
     )) end as why
-from fresh_flags n
-full join before b on b.end_user_id = n.end_user_id
+from deciding d
+left join fresh_flags n on n.end_user_id = d.end_user_id
+left join before b on b.end_user_id = d.end_user_id
 where coalesce(b.to_activity, '') <> coalesce(n.activity, '')

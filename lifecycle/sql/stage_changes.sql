@@ -6,18 +6,23 @@ with before as (
     select d.end_user_id, c.to_stage
     from deciding d
     cross join lateral (
-        select to_stage from stage_change
-        where end_user_id = d.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+        select to_stage
+        from (
+            select to_stage, day from stage_change
+            where end_user_id = d.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+            offset 0 -- by person: the index by day would be read from its end
+        ) b
         order by day desc limit 1
     ) c
 ),
 moved as (
     select
-        coalesce(n.end_user_id, b.end_user_id) as end_user_id,
+        d.end_user_id,
         coalesce(b.to_stage, '') as from_stage,
         coalesce(n.stage, '') as to_stage
-    from fresh_stages n
-    full join before b on b.end_user_id = n.end_user_id
+    from deciding d
+    left join fresh_stages n on n.end_user_id = d.end_user_id
+    left join before b on b.end_user_id = d.end_user_id
     where coalesce(b.to_stage, '') <> coalesce(n.stage, '')
 )
 select

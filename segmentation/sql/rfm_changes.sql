@@ -13,8 +13,12 @@ from (
     from regrouped c
     left join fresh_rfm n on n.end_user_id = c.end_user_id
     left join lateral (
-        select to_group from rfm_change
-        where end_user_id = c.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+        select to_group
+        from (
+            select to_group, day from rfm_change
+            where end_user_id = c.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+            offset 0 -- by person: the index by day would be read from its end
+        ) told
         order by day desc limit 1
     ) b on true
 ) told

@@ -52,7 +52,8 @@ begin
     foreach name in array tables loop
         if name not in (
             'event', 'end_user', 'person_day', 'purchase', 'facts', 'facts_next', 'facts_state', 'facts_state_next',
-            'facts_due', 'standing', 'rfm_score'
+            'facts_due', 'standing', 'activity_change', 'stage_change', 'rfm_score', 'rfm_change', 'profile_tally',
+            'attribute_tally'
         ) then
             raise exception 'not a table that may be analysed: %', name;
         end if;
