@@ -30,7 +30,11 @@ Likelihood = Callable[[Array], tuple[float, Array]]
 
 
 class NoFit(ValueError):
-    """The likelihood has no maximum that could be found, or one that tells nothing about the future."""
+    """There is no most likely model, or it tells nothing about the future. `about` says of what: orders or spend."""
+
+    def __init__(self, about: str, why: str) -> None:
+        super().__init__(why)
+        self.about = about
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Buying:
         # Nobody can be expected to order more than somebody at their rate who never leaves.
         most = weeks * (self.r + histories.repeats) / (self.alpha + histories.age)
         if not np.all((orders > -1e-9) & (orders <= most * (1 + 1e-6) + 1e-9)):
-            raise NoFit("expected orders are out of bounds")
+            raise NoFit("orders", "expected orders are out of bounds")
         return np.maximum(orders, 0)
 
 
@@ -135,7 +139,7 @@ def fit_buying(histories: Histories, variant: str) -> Buying:
         )
         return worth / total, slope / total
 
-    values, worth = _climb(likelihood, [1.0, float(np.average(histories.age, weights=people)) / 4, 1.0, 2.0])
+    values, worth = _climb("orders", likelihood, [1.0, float(np.average(histories.age, weights=people)) / 4, 1.0, 2.0])
     return Buying(variant, *values, log_likelihood=worth * total)
 
 
@@ -164,9 +168,9 @@ def fit_spending(repeats: Array, spend: Array, people: Array) -> Spending:
         )
         return float(people @ worth) / total, slope / total
 
-    (p, q, v), worth = _climb(likelihood, [2.0, 2.0, 1.0])
+    (p, q, v), worth = _climb("spend", likelihood, [2.0, 2.0, 1.0])
     if q <= 1:
-        raise NoFit("spends differ so widely that they have no mean")
+        raise NoFit("spend", "spends differ so widely that they have no mean")
     return Spending(p, q, v * unit, worth * total - total * float(np.log(unit)))
 
 
@@ -177,7 +181,7 @@ def _chances(variant: str, b: float, repeats: Array) -> tuple[Array, Array]:
     return b + repeats - 1.0, repeats > 0
 
 
-def _climb(likelihood: Likelihood, start: list[float]) -> tuple[list[float], float]:
+def _climb(about: str, likelihood: Likelihood, start: list[float]) -> tuple[list[float], float]:
     """(parameters, mean log-likelihood) at the top of the hill. Raises NoFit."""
 
     def downhill(logs: Array) -> tuple[float, Array]:
@@ -197,5 +201,5 @@ def _climb(likelihood: Likelihood, start: list[float]) -> tuple[list[float], flo
     inwards = np.where(found.x >= EDGE, np.maximum(slope, 0), np.where(found.x <= -EDGE, np.minimum(slope, 0), slope))
     # Whatever the optimiser says of itself: at the top no way leads further up.
     if not np.isfinite(found.fun) or not np.all(np.abs(inwards) < FLAT):
-        raise NoFit("the likelihood has no top")
+        raise NoFit(about, "the likelihood has no top")
     return [float(value) for value in np.exp(found.x)], -float(found.fun)
