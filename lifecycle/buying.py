@@ -16,13 +16,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import gammaln, hyp2f1, psi
+from scipy.special import betainc, gammaln, psi
 
 VARIANTS = ("bg", "mbg")
-# Parameters are sought between e^-14 and e^14. An answer at an edge is the limit that it looks like: nobody ever leaves,
-# every order comes to the same.
-EDGE = 14.0
+# Parameters are sought between e^-9 and e^9. An answer at an edge is the limit that it looks like: nobody ever leaves, all
+# leave with the same chance, every order comes to the same.
+EDGE = 9.0
 FLAT = 1e-5
+# Of the expected orders of one person, what may be left out; and how many a year may have.
+TINY = 1e-8
+MOST_ORDERS = 50_000
 
 Array = np.ndarray
 # Parameters → (mean log-likelihood per person, its slope by each parameter).
@@ -69,20 +72,33 @@ class Buying:
     def orders(self, histories: Histories, weeks: float) -> Array:
         """Expected order days of one person of each row in the `weeks` that follow. Raises NoFit when numbers run away.
 
-        The published formula after Euler's transformation of 2F1, whose arguments then stay small: the powers in which
-        the plain one overflows for frequent buyers cancel.
+        The published formula has a 2F1 that overflows for frequent buyers and has no value at a = 1. This is the same as
+        a sum of chances: that somebody who never leaves places a j-th order (negative binomial), and that the person
+        has not left by then. Nothing is subtracted, so nothing is lost.
         """
         start, _ = _chances(self.variant, self.b, histories.repeats)
-        # At a = 1 the formula is 0 / 0; its limit lies this close.
-        a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6
-        share = weeks / (self.alpha + histories.age + weeks)
-        series = hyp2f1(a + start - self.r - histories.repeats, a - 1, a + start, share)
-        orders = (a + start) / (a - 1) * (1 - (1 - share) ** (a - 1) * series) * self.alive(histories)
-        # Nobody can be expected to order more than somebody at their rate who never leaves.
-        most = weeks * (self.r + histories.repeats) / (self.alpha + histories.age)
-        if not np.all((orders > -1e-9) & (orders <= most * (1 + 1e-6) + 1e-9)):
-            raise NoFit("orders", "expected orders are out of bounds")
-        return np.maximum(orders, 0)
+        rate, share = self.r + histories.repeats, weeks / (self.alpha + histories.age + weeks)
+        orders, here = np.zeros(len(rate)), np.ones(len(rate))
+        going = np.arange(len(rate))
+        for j in range(1, MOST_ORDERS):
+            placed = here[going] * betainc(j, rate[going], share[going])
+            orders[going] += placed
+            here[going] *= (start[going] + j) / (self.a + start[going] + j)
+            # Beyond the orders that are likely, what is still missing shrinks by `share` with each more.
+            going = going[
+                ~(
+                    (placed < TINY * (1 - share[going]))
+                    & (j > rate[going] * weeks / (self.alpha + histories.age[going]))
+                )
+            ]
+            if not len(going):
+                break
+        else:
+            raise NoFit("orders", "somebody would order without end")
+        expected = orders * self.alive(histories)
+        if not np.all(np.isfinite(expected)):
+            raise NoFit("orders", "expected orders are no numbers")
+        return expected
 
 
 @dataclass(frozen=True)
@@ -139,8 +155,10 @@ def fit_buying(histories: Histories, variant: str) -> Buying:
         )
         return worth / total, slope / total
 
-    values, worth = _climb("orders", likelihood, [1.0, float(np.average(histories.age, weights=people)) / 4, 1.0, 2.0])
-    return Buying(variant, *values, log_likelihood=worth * total)
+    (r, alpha, a, b), worth = _climb(
+        "orders", likelihood, [1.0, float(np.average(histories.age, weights=people)) / 4, 1.0, 2.0]
+    )
+    return Buying(variant, r, alpha, a, b, worth * total)
 
 
 def fit_spending(repeats: Array, spend: Array, people: Array) -> Spending:

@@ -192,7 +192,7 @@ def parse_costs(text: str, workspace: Workspace) -> list[dict[str, Any]]:
 def parse_month(text: str) -> date | None:
     """The first day of YYYY-MM."""
     found = MONTH.fullmatch(text.strip())
-    return date(int(found[1]), int(found[2]), 1) if found and 1 <= int(found[1]) else None
+    return date(int(found[1]), int(found[2]), 1) if found and int(found[1]) > 0 else None
 
 
 def parse_minor(text: str, currency: str) -> int | None:

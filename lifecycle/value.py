@@ -46,57 +46,53 @@ def predict_value(workspace: Workspace, day: date) -> dict[str, int]:
 
 def _model(workspace: Workspace, day: date) -> ValueModel:
     """The model of the day, unsaved; what it expects of people is in the temporary table fresh_values."""
-    from lifecycle import buying, value_backtest  # scipy: the web, which names this step, need not load it
+    from lifecycle.buying import NoFit  # scipy: the web, which names this step, need not load it
 
-    rules = workspace.rules
     counted = execute(
         "select count(*) as buyers, count(*) filter (where repeats > 0) as repeaters, min(first_on) as first_on"
         " from value_buyers",
         {},
     )[0]
     model = ValueModel(workspace=workspace, day=day, **counted)
-    model.outcome = _too_little(model, rules)
-    if model.outcome:
-        return model
-    days = (day - model.first_on).days + 1
-    until = day - timedelta(days=days // 4)
-    compute("value_tested", "lifecycle/value_buyers", until=until)
-    try:
-        back_test = value_backtest.back_test(
-            _read_past("value_tested", until), _read_spends("value_tested"), (day - until).days / 7, CLASSES
-        )
-        now, spends = _read_past("value_buyers", day), _read_spends("value_buyers")
-        bought = buying.fit_buying(now.histories, back_test["winner"])
-        orders = bought.orders(now.histories, WEEKS)
-        spent = buying.fit_spending(spends.repeats, spends.spend, spends.people)
-    except buying.NoFit as error:
-        model.outcome = f"no_fit_{error.about}"
-        return model
-    model.outcome, model.variant = "fitted", back_test["winner"]
-    model.back_test = back_test | {"until": until.isoformat(), "days": (day - until).days}
-    model.buying, model.spending = value_backtest.told(bought), value_backtest.told(spent)
-    model.correlation = value_backtest.correlate(spends)
-    model.expected_orders = round(float(orders @ now.histories.people), 2)
-    values: dict[str, Any] = {
-        "repeats": now.histories.repeats.astype(int).tolist(),
-        "recency": np.rint(now.histories.recency * 7).astype(int).tolist(),
-        "age": np.rint(now.histories.age * 7).astype(int).tolist(),
-        "orders": orders.tolist(),
-        "alive": bought.alive(now.histories).tolist(),
-    }
-    compute("fresh_values", "lifecycle/value_people", day=day, p=spent.p, q=spent.q, v=spent.v, **values)
+    days = (day - counted["first_on"]).days + 1 if counted["buyers"] else 0
+    if model.buyers < workspace.rules.value_buyers:
+        model.outcome = "few_buyers"
+    elif model.repeaters < workspace.rules.value_repeaters:
+        model.outcome = "few_repeaters"
+    elif days < LEAST_DAYS:
+        model.outcome = "short_history"
+    else:
+        try:
+            _fit(model, day - timedelta(days=days // 4))
+        except NoFit as error:
+            model.outcome = f"no_fit_{error.about}"
     return model
 
 
-def _too_little(model: ValueModel, rules: Any) -> str:
-    """Why there is nothing to fit yet; "" when there is."""
-    if model.buyers < rules.value_buyers:
-        return "few_buyers"
-    if model.repeaters < rules.value_repeaters:
-        return "few_repeaters"
-    if (model.day - model.first_on).days + 1 < LEAST_DAYS:
-        return "short_history"
-    return ""
+def _fit(model: ValueModel, until: date) -> None:
+    """Test on the days after `until`, fit on all of them, and expect; fills in the model. Raises NoFit before it does."""
+    from lifecycle import buying, value_backtest
+
+    compute("value_tested", "lifecycle/value_buyers", until=until)
+    tested, days = _read_past("value_tested", until), (model.day - until).days
+    back_test = value_backtest.back_test(tested, _read_spends("value_tested"), days / 7, CLASSES)
+    now, spends = _read_past("value_buyers", model.day).histories, _read_spends("value_buyers")
+    bought = buying.fit_buying(now, back_test["winner"])
+    orders = bought.orders(now, WEEKS)
+    spent = buying.fit_spending(spends.repeats, spends.spend, spends.people)
+    told: dict[str, Any] = {
+        "repeats": now.repeats.astype(int).tolist(),
+        "recency": np.rint(now.recency * 7).astype(int).tolist(),
+        "age": np.rint(now.age * 7).astype(int).tolist(),
+        "orders": orders.tolist(),
+        "alive": bought.alive(now).tolist(),
+    }
+    compute("fresh_values", "lifecycle/value_people", day=model.day, p=spent.p, q=spent.q, v=spent.v, **told)
+    model.outcome, model.variant = "fitted", back_test["winner"]
+    model.back_test = back_test | {"until": until.isoformat(), "days": days}
+    model.buying, model.spending = value_backtest.told(bought), value_backtest.told(spent)
+    model.correlation = value_backtest.correlate(spends)
+    model.expected_orders = round(float(orders @ now.people), 2)
 
 
 def _read_past(table: str, until: date) -> Any:

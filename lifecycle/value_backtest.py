@@ -32,9 +32,10 @@ class Spends:
 def back_test(past: Past, spends: Spends, weeks: float, most: int) -> dict[str, Any]:
     """Fit on the past, predict the `weeks` after it, and say which variant came nearer.
 
-    Returns winner, spending (parameters), variants (key → parameters, predicted, error; None where it has no fit) and classes:
-    per number of past repeats, `most` and more being one, the people and their predicted and actual orders and money. Error: the sum over the
-    classes of |predicted − actual| orders, divided by all actual ones. Raises NoFit when no variant fits, or no spend.
+    Returns winner, spending (parameters), variants (key → parameters, predicted, error; None where it has no fit) and
+    classes: per number of past repeats, `most` and more being one, the people and their predicted and actual orders and
+    money. Error: the sum over the classes of |predicted − actual| orders, divided by all actual ones. Raises NoFit when no
+    variant fits, or no spend.
     """
     classes = np.minimum(past.histories.repeats, most).astype(int)
     actual = np.bincount(classes, past.later_orders, most + 1)

@@ -1,7 +1,7 @@
 """The conditions of the people list: one parameter of the address each.
 
-A condition is a WHERE fragment over fixed aliases (u end_user, f facts, s standing, r rfm_score, v person_value), the tables it needs,
-and the words that describe it. Values are always bound, never written into SQL.
+A condition is a WHERE fragment over fixed aliases (u end_user, f facts, s standing, r rfm_score, v person_value), the
+tables it needs, and the words that describe it. Values are always bound, never written into SQL.
 """
 
 from __future__ import annotations

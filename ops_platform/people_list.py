@@ -43,9 +43,7 @@ class Sort:
 SORTS = {
     "seen": Sort(gettext_lazy("Last visit"), "coalesce(f.last_seen_on, '-infinity'::date)", "date", "f"),
     "spend": Sort(gettext_lazy("Spend to date"), "coalesce(f.revenue_minor, 0)", "bigint", "f"),
-    "value": Sort(
-        gettext_lazy("Expected spend, 12 months"), "coalesce(v.expected_revenue_minor, -1)", "bigint", "v"
-    ),
+    "value": Sort(gettext_lazy("Expected spend, 12 months"), "coalesce(v.expected_revenue_minor, -1)", "bigint", "v"),
     "orders": Sort(gettext_lazy("Orders"), "coalesce(f.orders, 0)", "integer", "f"),
     "risk": Sort(gettext_lazy("Value at risk"), "coalesce(s.value_at_risk_minor, 0)", "bigint", "s"),
     "since": Sort(gettext_lazy("Stage since"), "coalesce(s.stage_since, '-infinity'::date)", "date", "s"),

@@ -53,7 +53,11 @@ def brought_tested(value: str, query: Mapping[str, str], workspace: Workspace) -
 def registered_between(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     first = day_of(query.get("registered_from") or "1970-01-01")
     last = day_of(query.get("registered_to") or workspace.today().isoformat())
-    text = _("registered between %(first)s and %(last)s") if query.get("registered_from") else _("registered up to %(last)s")
+    text = (
+        _("registered between %(first)s and %(last)s")
+        if query.get("registered_from")
+        else _("registered up to %(last)s")
+    )
     text %= {"first": numbers.day(first), "last": numbers.day(last)}
     params = {"registered_from": first, "registered_to": last}
     sql = "f.registered_on between %(registered_from)s and %(registered_to)s"

@@ -179,6 +179,8 @@ def write_fact(workspace: Workspace, key: str, value: Any) -> str:
         return numbers.day(value)
     if unit == "percent":
         return numbers.percent(value / 100)
+    if unit == "expected":
+        return numbers.number(value, 2)
     if unit == "yes_no":
         return _("yes") if value else _("no")
     if unit == "weekday":

@@ -61,7 +61,9 @@ SENTENCES: dict[str, Callable[[Rules], str]] = {
         "Orders expected in the next 52 weeks × what one is expected to come to, by models fitted on all buyers each night."
     ),
     "alive": lambda r: _("How likely it is that somebody who ordered more than once has not left for good."),
-    "back_test": lambda r: _("The models fitted without the last quarter of the history, held against what happened in it."),
+    "back_test": lambda r: _(
+        "The models fitted without the last quarter of the history, held against what happened in it."
+    ),
     "ltv": lambda r: _("What one person of a source brought in their first days, non-payers counted in."),
     "cac": lambda r: _("Spend and cash rewards of a month ÷ people who registered from the source in it."),
     "payback": lambda r: (

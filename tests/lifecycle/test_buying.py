@@ -152,9 +152,9 @@ def expected_by_integral(model: Buying, history: Histories, weeks: float) -> flo
 
 
 @pytest.mark.parametrize("variant", ["bg", "mbg"])
-@pytest.mark.parametrize("a", [0.3, 1.0, 2.7])
+@pytest.mark.parametrize("a", [0.001, 0.3, 1.0, 2.7, 3000.0])
 def test_expected_orders_are_the_integral_that_they_stand_for(variant: str, a: float):
-    for b in (0.9, 12.0, 400.0):
+    for b in (0.9, 12.0, 5000.0):
         for history in (one(1, 3, 9), one(4, 30, 31), one(180, 51, 52), one(2, 1, 300)):
             model = Buying(variant, 0.8, 3.0, a, b, 0.0)
             for weeks in (1, 52, 300):
