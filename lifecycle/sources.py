@@ -19,6 +19,7 @@ from lifecycle.models import SourceCost, SourceMonth
 from workspaces.currencies import decimals_of
 from workspaces.errors import DomainError
 from workspaces.models import Operator, Workspace
+from workspaces.scoping import current_workspace
 from workspaces.services import audit
 
 LTV_DAYS = (7, 30, 90, 180)
@@ -154,7 +155,8 @@ def _checked(row: dict[str, Any], place: int) -> SourceCost:
         if not 0 <= row[name] <= MOST_MINOR:
             raise refuse(_("an amount is a number from 0 up, as on a bill."), name)
     values = {"spend_minor": row["spend_minor"], "rewards_minor": row["rewards_minor"]}
-    return SourceCost(source=source, month=row["month"].replace(day=1), updated_at=timezone.now(), **values)
+    month = row["month"].replace(day=1)
+    return SourceCost(workspace=current_workspace(), source=source, month=month, updated_at=timezone.now(), **values)
 
 
 def remove_cost(source: str, month: date, by: Operator | None = None) -> bool:

@@ -64,15 +64,18 @@ curves as (
     select source, month, array_agg(people::integer order by n) as aged, array_agg(minor::bigint order by n) as brought_minor
     from curve
     group by source, month
+),
+counted as (
+    select
+        source, month,
+        count(*)::integer as people,
+        count(*) filter (where effective)::integer as effective,
+        count(*) filter (where orders > 0)::integer as buyers,
+        sum(revenue_minor)::bigint as revenue_minor,
+        sum(expected_minor)::bigint as expected_revenue_minor
+    from cohort
+    group by source, month
 )
-select
-    %(workspace)s::uuid as workspace_id, c.source, c.month,
-    count(*)::integer as people,
-    count(*) filter (where c.effective)::integer as effective,
-    count(*) filter (where c.orders > 0)::integer as buyers,
-    sum(c.revenue_minor)::bigint as revenue_minor,
-    sum(c.expected_minor)::bigint as expected_revenue_minor,
-    k.aged, k.brought_minor
-from cohort c
+select %(workspace)s::uuid as workspace_id, c.*, k.aged, k.brought_minor
+from counted c
 join curves k on k.source = c.source and k.month = c.month
-group by c.source, c.month, k.aged, k.brought_minor

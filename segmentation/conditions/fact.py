@@ -90,6 +90,8 @@ class Fact(Condition):
         Example.of("An", fact="favourite_category", compare="is", text="美妆"),
         Example.of("An", "Bo", fact="favourite_category", compare="one_of", texts=["美妆", "零食"]),
         Example.of("An", "Chen", fact="favourite_weekday", compare="on", weekdays=["0", "6"]),
+        Example.of("An", fact="expected_revenue_minor", compare="at_least", number=300),
+        Example.of("An", fact="expected_orders", compare="at_most", number=2.5),
         Example.of("Bo", fact="subsidy_dependent", compare="yes"),
         Example.of("An", fact="subsidy_dependent", compare="no"),
         Example.of("Chen", "Di", "Fang", "Guo", fact="subsidy_dependent", compare="unknown"),

@@ -10,21 +10,25 @@ import pytest
 
 from lifecycle.models import PersonValue, SourceMonth, ValueModel
 from lifecycle.value import predict_value
+from lifecycle.value_facts import VALUE_FACTS
 from ops_platform.nightly import run_night
 from tests import builders
 from tests.oracle import cdnow
+from users.facts import UNITS
 from users.models import EndUser, person_id
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import change_settings
 
 DAY = cdnow.LAST_DAY
+# Enough for a model; the whole sample is the business of test_buying.
+PEOPLE = 700
 
 
 @pytest.fixture
 def shop(acme: Workspace) -> Workspace:
-    """CDNOW's sample in acme, its facts as of the last day."""
-    events, people = cdnow.frames()
+    """The first people of CDNOW's sample in acme, their facts as of the last day."""
+    events, people = (rows[rows["external_id"].astype(int) <= PEOPLE] for rows in cdnow.frames())
     with workspace_scope(acme):
         EndUser.objects.bulk_create(
             builders.unsaved_people(acme, people[["external_id", "created_at"]].itertuples(index=False, name=None))
@@ -44,7 +48,7 @@ def pandas_buyers(until: date) -> pd.DataFrame:
     """The buyers by `until`, as tests/lifecycle/test_buying.py has them, and what they did after: by sample id, in cents."""
     from tests.lifecycle.test_buying import order_days
 
-    days = order_days().assign(cents=lambda rows: (rows["dollars"] * 100).round())
+    days = order_days().query("person <= @PEOPLE").assign(cents=lambda rows: (rows["dollars"] * 100).round())
     last = pd.Timestamp(until)
     days["first"] = days.groupby("person")["day"].transform("min")
     past = days[days["day"] <= last]
@@ -59,13 +63,19 @@ def pandas_buyers(until: date) -> pd.DataFrame:
     )
 
 
+def test_the_facts_of_value_are_columns_with_words():
+    columns = {field.name for field in PersonValue._meta.concrete_fields} - {"workspace", "end_user", "tested_repeats"}
+    assert set(VALUE_FACTS) == columns
+    assert all(fact.unit in UNITS and str(fact.label) and str(fact.sentence) for fact in VALUE_FACTS.values())
+
+
 def test_the_models_and_everybodys_value_are_those_of_a_second_program(shop: Workspace):
     from scipy.special import hyp2f1
 
     model, counts = again(shop)
     found = pandas_buyers(DAY)
-    assert (model.outcome, model.buyers, model.repeaters) == ("fitted", 2357, int((found.x > 0).sum()))
-    assert counts["people"] == 2357 and counts["changes"] == 2357 + 1
+    assert (model.outcome, model.buyers, model.repeaters) == ("fitted", PEOPLE, int((found.x > 0).sum()))
+    assert counts["people"] == PEOPLE and counts["changes"] == PEOPLE + 1
     r, alpha, a, b = (model.buying[name] for name in ("r", "alpha", "a", "b"))
     p, q, v = (model.spending[name] for name in ("p", "q", "v"))
     # Plainly, as published: without the transformation that keeps frequent buyers in bounds.
@@ -103,7 +113,7 @@ def test_the_back_test_holds_the_last_quarter_against_the_rest(shop: Workspace):
     for variant, numbers in model.back_test["variants"].items():
         assert numbers["error"] >= model.back_test["variants"][model.variant]["error"], variant
     predicted, actual = sum(row["predicted"] for row in told), sum(row["actual"] for row in told)
-    assert predicted == pytest.approx(actual, rel=0.25), "not far off, on people it had never seen"
+    assert predicted == pytest.approx(actual, rel=0.3), "not far off, on people it had never seen"
     with workspace_scope(shop):
         tested = PersonValue.objects.filter(tested_repeats=2).count()
     assert tested == (found.x == 2).sum()
@@ -114,7 +124,7 @@ def test_a_second_run_changes_nothing_and_a_later_day_what_differs(shop: Workspa
     model, counts = again(shop)
     assert counts["changes"] == 0
     later, counts = again(shop, DAY + timedelta(days=1))
-    assert later.expected_orders < model.expected_orders and 0 < counts["changes"] <= 2358
+    assert later.expected_orders < model.expected_orders and 0 < counts["changes"] <= PEOPLE + 1
 
 
 def test_too_little_is_told_and_the_old_numbers_go(shop: Workspace):
