@@ -59,7 +59,7 @@ def describe(workspace: Workspace, model: ValueModel) -> dict[str, Any]:
         )
         % {
             "money": numbers.short_money(model.expected_revenue_minor, workspace),
-            "orders": numbers.short_number(round(model.expected_orders or 0)),
+            "orders": numbers.number(model.expected_orders),
             "n": numbers.number(model.buyers),
         },
         "sums": sums,
@@ -131,12 +131,15 @@ def end_of(month: date) -> date:
 
 def line(figures: sources.Figures, paid: sources.Figures, margin: int) -> dict[str, Any]:
     """One row of a table: sums of all months, and of those that have a cost what concerns it."""
+    payback = paid.payback_days(margin)
     return {
         "source": figures.source,
         "figures": figures,
         "ltv": [figures.ltv(days) for days in (30, 90, 180)],
         "paid": paid,
-        "payback": paid.payback_days(margin),
+        "payback": payback,
+        # How many are that old: the fewer, the less the day says.
+        "payback_people": paid.aged[payback - 1] if payback else None,
     }
 
 

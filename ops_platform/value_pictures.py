@@ -15,6 +15,9 @@ from ops_platform import numbers
 from ops_platform.pictures import Address, Picture, people_words
 from workspaces.models import Workspace
 
+# The mean of fewer people jumps about.
+ENOUGH = 30
+
 
 def distribution(rows: list[dict[str, Any]], address: Address, workspace: Workspace) -> Picture:
     """People by expected spend; rows: {least, below, people, minor} in minor units."""
@@ -120,8 +123,8 @@ def back_test(classes: list[dict[str, Any]], days: int, until: str, address: Add
         "series": 2,
         "columns": [
             {"label": _("Repeat orders before")},
-            {"label": _("Predicted, each"), "unit": "number", "color": "control"},
-            {"label": _("Actual, each"), "unit": "number", "color": "stage-habit"},
+            {"label": _("Predicted, each"), "unit": "mean", "color": "control"},
+            {"label": _("Actual, each"), "unit": "mean", "color": "stage-habit"},
             {"label": _("People"), "unit": "people"},
             {"label": _("Predicted together"), "unit": "money"},
             {"label": _("Actual together"), "unit": "money"},
@@ -140,11 +143,11 @@ def off_by(predicted: float, actual: float) -> str:
 
 
 def life_value(sources: list[Figures], workspace: Workspace) -> Picture:
-    """LTV by day since registration, of the largest sources."""
+    """LTV by day since registration, of the largest sources, as long as there are enough people who are that old."""
     points = [
-        [day, *(source.ltv(day) for source in sources)]
+        [day, *(source.ltv(day) if source.aged[day - 1] >= ENOUGH else None for source in sources)]
         for day in sorted((1, 3, *LTV_DAYS, 14, 60, 120, 270, 365))
-        if any(source.aged[day - 1] for source in sources)
+        if any(source.aged[day - 1] >= ENOUGH for source in sources)
     ]
     best = max(sources, key=lambda source: source.ltv(90) or 0, default=None)
     sentence = ""

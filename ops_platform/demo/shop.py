@@ -118,6 +118,7 @@ def load_costs(workspace: Workspace, story: Story) -> None:
             "rewards_minor": round(row["reward"] * 100),
         }
         for row in story.spend.to_dict("records")
+        if row["spend"] or row["reward"]
     ]
     with workspace_scope(workspace):
         save_costs(costs)
