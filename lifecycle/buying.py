@@ -22,7 +22,8 @@ VARIANTS = ("bg", "mbg")
 # Parameters are sought between e^-9 and e^9. An answer at an edge is the limit that it looks like: nobody ever leaves, all
 # leave with the same chance, every order comes to the same.
 EDGE = 9.0
-FLAT = 1e-5
+# A slope of the mean log-likelihood that counts as none: narrow ridges at an edge never get as flat as a hilltop.
+FLAT = 1e-3
 # Of the expected orders of one person, what may be left out; and how many a year may have.
 TINY = 1e-8
 MOST_ORDERS = 50_000
@@ -213,7 +214,7 @@ def _climb(about: str, likelihood: Likelihood, start: list[float]) -> tuple[list
         jac=True,
         method="L-BFGS-B",
         bounds=[(-EDGE, EDGE)] * len(start),
-        options={"maxiter": 1000, "maxfun": 3000, "ftol": 1e-15, "gtol": FLAT / 100},
+        options={"maxiter": 1000, "maxfun": 3000, "ftol": 1e-15, "gtol": 1e-7},
     )
     slope = downhill(found.x)[1]
     inwards = np.where(found.x >= EDGE, np.maximum(slope, 0), np.where(found.x <= -EDGE, np.minimum(slope, 0), slope))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.integrate import quad
+from scipy.special import betaincinv
 
 from lifecycle.buying import Buying, Histories, NoFit, fit_buying, fit_spending
 from tests.oracle.cdnow import sample_path
@@ -141,14 +142,14 @@ def expected_by_integral(model: Buying, history: Histories, weeks: float) -> flo
     """E[orders] from the rate and the chance to leave, integrated: no closed form, and none of the product's code."""
     x, age = history.repeats[0], history.age[0]
     start = model.b + x - (model.variant == "bg")
+    shape, rate = model.r + x, model.alpha + age
 
-    # Given the rate l (gamma) and the chance p (beta): (1 − e^(−l·p·t)) / p, averaged over what the history left of both.
-    def over_rate(p: float) -> float:
-        shape, rate = model.r + x, model.alpha + age
-        return (1 - (rate / (rate + p * weeks)) ** shape) / p * p ** (model.a - 1) * (1 - p) ** start
+    # Given the rate (gamma) and the chance p to leave (beta, by its quantiles): (1 − e^(−rate·p·weeks)) / p.
+    def at_quantile(quantile: float) -> float:
+        p = betaincinv(model.a, start + 1, quantile)
+        return -np.expm1(-shape * np.log1p(p * weeks / rate)) / p if p > 1e-12 else shape * weeks / rate
 
-    mean = quad(over_rate, 0, 1, limit=400)[0] / quad(lambda p: p ** (model.a - 1) * (1 - p) ** start, 0, 1)[0]
-    return mean * model.alive(history)[0]
+    return quad(at_quantile, 0, 1, limit=400)[0] * model.alive(history)[0]
 
 
 @pytest.mark.parametrize("variant", ["bg", "mbg"])
