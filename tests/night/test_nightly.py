@@ -29,7 +29,7 @@ from workspaces.leases import lease
 from workspaces.models import Lease, Workspace
 from workspaces.scoping import workspace_scope
 
-STEPS = ["identities", "facts", "attributes", "activity", "stages", "rfm", "segments", "campaigns"]
+STEPS = ["identities", "facts", "attributes", "activity", "stages", "rfm", "value", "segments", "campaigns"]
 
 
 @pytest.fixture
