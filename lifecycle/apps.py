@@ -10,3 +10,5 @@ class LifecycleConfig(AppConfig):
 
         register("night", "nobody", models.Standing)
         register("stays", "nobody", models.StageChange, models.ActivityChange, blank={"why": {}})
+        register("stays", "nobody", models.RecallEntry)
+        register("night", "goes", models.BalanceMark)

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from campaigns.services import settle_night
 from lifecycle.services import assign_stages, flag_activity
 from ops_platform.models import Night, NightStep
+from ops_platform.snapshots import keep_snapshot
 from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
 from users.attributes import count_attributes
@@ -57,6 +58,7 @@ STEPS: tuple[Step, ...] = (
     Step("rfm", gettext_lazy("RFM"), score_rfm),
     Step("segments", gettext_lazy("Segments"), refresh_segments),
     Step("campaigns", gettext_lazy("Campaigns"), settle_night),
+    Step("snapshots", gettext_lazy("Snapshots"), keep_snapshot),
 )
 
 
