@@ -94,8 +94,8 @@ def compared(kind: str, rows: list[dict[str, Any]], first: date, last: date, add
         "columns": [
             {"label": {"version": _("Version"), "source": _("Source")}[kind]},
             {"label": _("Against the rest"), "unit": "percent"},
-            {"label": _("from"), "unit": "percent"},
-            {"label": _("to"), "unit": "percent"},
+            {"label": _("Lower bound"), "unit": "percent"},
+            {"label": _("Upper bound"), "unit": "percent"},
             {"label": _("Dormant now"), "unit": "percent"},
             {"label": _("Came then"), "unit": "people"},
             {"label": _("Of them dormant"), "unit": "people"},

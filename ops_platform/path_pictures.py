@@ -59,8 +59,8 @@ def deeds(rows: list[dict[str, Any]], address: Callable[[str], str]) -> Picture:
         "columns": [
             {"label": _("Event")},
             {"label": _("More than those who stayed"), "unit": "percent"},
-            {"label": _("from"), "unit": "percent"},
-            {"label": _("to"), "unit": "percent"},
+            {"label": _("Lower bound"), "unit": "percent"},
+            {"label": _("Upper bound"), "unit": "percent"},
         ],
         "rows": [[row["name"], row["difference"], row["low"], row["high"]] for row in rows],
         "urls": [address(row["name"]) for row in rows],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -51,6 +52,7 @@ def show_lifecycle(request: HttpRequest) -> HttpResponse:
         "lines": pictures.stage_lines(days, series, days[0] if days else ""),
         "ways": pictures.way_lines(*day_reads.flow_series(line_from + timedelta(days=1), until), address),
         "stage_keys": list(names.STAGES),
+        "moves_query": urlencode({"since": since.isoformat(), "until": until.isoformat()}),
     }
     return render(request, "tiers/lifecycle.html", context)
 

@@ -33,6 +33,7 @@ urlpatterns = [
     path("t/", include("campaigns.public_urls")),
     path("api/v1/", include("ops_platform.privacy_api")),
     path("api/v1/", include("ops_platform.tag_api")),
+    path("api/v1/", include("ops_platform.tier_api")),
     path("api/v1/", include("users.consent_api")),
     path("api/v1/", include("ops_platform.api")),
     path("api/v1/", include("users.api")),

@@ -1,0 +1,129 @@
+"""What is kept of days: who stood where on any past day, flows, warnings looked at again, and rungs of the recall ladder."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from lifecycle.models import DayCount, DayFlow, RecallEntry, Standing
+from ops_platform import churn_reads, day_reads
+from ops_platform.people_list import PeopleQuery
+from segmentation.models import RfmScore, Segment, SegmentDay, SegmentMember
+from segmentation.services import create_segment
+from tests import builders
+from tests.night.reading import night
+from users.models import EndUser
+from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
+
+FIRST = date(2026, 6, 1)
+SLIPPING = {"kind": "activity", "flags": ["slipping"]}
+
+
+def found(workspace: Workspace, **query: str) -> set[Any]:
+    with workspace_scope(workspace):
+        asked = PeopleQuery(workspace, query)
+        assert asked.parts, query
+        return set(asked.ids())
+
+
+def test_any_past_day_tells_who_stood_where_that_day(acme: Workspace) -> None:
+    """Nights some days apart, people who come, go, pause, return and leave; every board of every night is read back."""
+    for who, days in {"ann": (0, 4, 8, 12, 60), "bob": (1, 2), "cat": (20, 24, 28, 32, 36), "dan": (0, 30)}.items():
+        for day in days:
+            builders.event(acme, who, "Order Completed", FIRST + timedelta(days=day), total=10)
+    builders.person(acme, "eve", created="2026-06-10")
+    told: dict[str, dict[tuple[str, str], set[Any]]] = {}
+    for at in (5, 14, 25, 40, 62, 63):
+        day = (FIRST + timedelta(days=at)).isoformat()
+        if at == 63:
+            with workspace_scope(acme):
+                EndUser.objects.filter(external_id="bob").update(excluded=True)
+        night(acme, day)
+        acme.refresh_from_db()
+        with workspace_scope(acme):
+            if at == 5:
+                create_segment("slipping", SLIPPING)
+            told[day] = {
+                ("segment", str(Segment.objects.get().pk)): set(
+                    SegmentMember.objects.values_list("end_user", flat=True)
+                )
+            }
+            for board, rows in (
+                ("stage", Standing.objects.values_list("end_user", "stage")),
+                ("activity", Standing.objects.values_list("end_user", "activity")),
+                ("rfm", RfmScore.objects.values_list("end_user", "group")),
+            ):
+                for person, key in rows:
+                    told[day].setdefault((board, key), set()).add(person)
+    with workspace_scope(acme):
+        bob = EndUser.objects.get(external_id="bob").pk
+        groups = {(row.board, row.key) for row in DayCount.objects.filter(board__in=["stage", "activity", "rfm"])}
+    for day, boards in told.items():
+        for board, key in groups | set(boards):
+            # Bob counts in what was told, and is no longer listed.
+            expected = boards.get((board, key), set()) - {bob}
+            assert found(acme, **{board: key, "as_of": day}) == expected, (day, board, key)
+    days = list(told)
+    with workspace_scope(acme):
+        for before, after in zip(days, days[1:], strict=False):
+            for board, kind in (("stage", "from"), ("rfm", "rfm_from")):
+                for flow in DayFlow.objects.filter(board=board, day=after):
+                    ends = {kind: flow.from_key or "none", kind.replace("from", "to"): flow.to_key or "none"}
+                    left = 1 if not flow.to_key else 0
+                    assert len(PeopleQuery(acme, {**ends, "on": after}).ids()) == flow.people - left, (after, ends)
+            stayed = found(acme, **{"from": "use", "to": "use", "since": before, "on": after})
+            assert stayed == (told[before].get(("stage", "use"), set()) & told[after].get(("stage", "use"), set())) - {
+                bob
+            }
+        for row in SegmentDay.objects.exclude(day=days[-1]):
+            assert row.size == len(
+                found(acme, segment=str(row.segment_id), as_of=row.day.isoformat())
+                | ({bob} & told[row.day.isoformat()][("segment", str(row.segment_id))])
+            )
+
+
+def test_the_cells_and_classes_of_a_day_add_up_to_its_groups(acme: Workspace) -> None:
+    for number in range(7):
+        for order in range(number + 1):
+            builders.event(acme, f"u{number}", "Order Completed", FIRST + timedelta(days=order * 3), total=number + 1)
+    night(acme, "2026-07-01")
+    with workspace_scope(acme):
+        rows = DayCount.objects.filter(day="2026-07-01")
+        sums = {
+            board: (
+                sum(row.people for row in rows if row.board == board),
+                sum(row.money_minor for row in rows if row.board == board),
+            )
+            for board in ("rfm", "cells", "bits")
+        }
+    assert sums["rfm"] == sums["cells"] == sums["bits"] != (0, 0)
+
+
+def test_a_rung_is_reached_once_in_an_absence_also_over_a_missed_night(acme: Workspace) -> None:
+    """Ecommerce: N 60, slipping from 36 days; of the rungs 7, 40 and 50 the first is below that point."""
+    acme.settings = {"recall_days": [7, 40, 50]}
+    acme.save()
+    builders.event(acme, "ann", "Order Completed", FIRST)
+    builders.event(acme, "bob", "Order Completed", FIRST + timedelta(days=1))
+    for at in (7, 39, 41, 42, 51):
+        night(acme, (FIRST + timedelta(days=at)).isoformat())
+        assert night(acme, (FIRST + timedelta(days=at)).isoformat())["changes"] == 0
+    builders.event(acme, "bob", "App Opened", FIRST + timedelta(days=52))
+    night(acme, (FIRST + timedelta(days=52)).isoformat())
+    acme.refresh_from_db()
+    with workspace_scope(acme):
+        ids = dict(EndUser.objects.values_list("pk", "external_id"))
+        entries = {(ids[row.end_user_id], row.rung, (row.day - FIRST).days) for row in RecallEntry.objects.all()}
+        rungs = churn_reads.ladder(acme, FIRST + timedelta(days=52))
+    assert entries == {("ann", 40, 41), ("bob", 40, 41), ("ann", 50, 51), ("bob", 50, 51)}
+    assert [(row["rung"], row["lately"], row["seen_again"]) for row in rungs] == [(7, 0, 0), (40, 2, 1), (50, 2, 1)]
+    span = {"since": "2026-07-01", "on": "2026-07-31"}
+    assert len(found(acme, recall="40", **span)) == 2 and len(found(acme, recall="40", again="1", **span)) == 1
+    assert found(acme, recall="40", on="2026-07-12") == found(acme, recall="40", **span)
+
+
+def test_ways_are_named_by_the_ladder() -> None:
+    pairs = {("", "use"): "joined", ("use", ""): "left", ("use", "habit"): "up", ("paying", "use"): "down"}
+    pairs |= {("habit", "churned"): "churned", ("churned", "contact"): "returned"}
+    assert {ends: day_reads.way(*ends) for ends in pairs} == pairs
