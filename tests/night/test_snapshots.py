@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 from typing import Any
+
+import pytest
 
 from lifecycle.models import DayCount, DayFlow, RecallEntry, Standing
 from ops_platform import churn_reads, day_reads
 from ops_platform.people_list import PeopleQuery
-from segmentation.models import RfmScore, Segment, SegmentDay, SegmentMember
+from ops_platform.tier_days import MOVES
+from segmentation.models import RfmScore, SegmentMember
 from segmentation.services import create_segment
 from tests import builders
 from tests.night.reading import night
-from users.models import EndUser
+from users.models import EndUser, person_id
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
@@ -27,60 +31,66 @@ def found(workspace: Workspace, **query: str) -> set[Any]:
         return set(asked.ids())
 
 
-def test_any_past_day_tells_who_stood_where_that_day(acme: Workspace) -> None:
-    """Nights some days apart, people who come, go, pause, return and leave; every board of every night is read back."""
+Boards = dict[tuple[str, str], set[Any]]
+
+
+def stand(workspace: Workspace) -> Boards:
+    """Who stands where now, on every board and in every segment."""
+    with workspace_scope(workspace):
+        rows = [("segment", str(key), who) for who, key in SegmentMember.objects.values_list("end_user", "segment")]
+        rows += [("stage", key, who) for who, key in Standing.objects.values_list("end_user", "stage")]
+        rows += [("activity", key, who) for who, key in Standing.objects.values_list("end_user", "activity")]
+        rows += [("rfm", key, who) for who, key in RfmScore.objects.values_list("end_user", "group")]
+    boards: Boards = {}
+    for board, key, who in rows:
+        boards.setdefault((board, key), set()).add(who)
+    return boards
+
+
+@pytest.fixture
+def told(acme: Workspace) -> dict[str, Boards]:
+    """Nights some days apart of people who come, go, pause and return; Bob is excluded before the last. Who stood where."""
     for who, days in {"ann": (0, 4, 8, 12, 60), "bob": (1, 2), "cat": (20, 24, 28, 32, 36), "dan": (0, 30)}.items():
         for day in days:
             builders.event(acme, who, "Order Completed", FIRST + timedelta(days=day), total=10)
     builders.person(acme, "eve", created="2026-06-10")
-    told: dict[str, dict[tuple[str, str], set[Any]]] = {}
+    boards: dict[str, Boards] = {}
+    with workspace_scope(acme):
+        create_segment("slipping", SLIPPING)
     for at in (5, 14, 25, 40, 62, 63):
-        day = (FIRST + timedelta(days=at)).isoformat()
         if at == 63:
             with workspace_scope(acme):
                 EndUser.objects.filter(external_id="bob").update(excluded=True)
+        day = (FIRST + timedelta(days=at)).isoformat()
         night(acme, day)
-        acme.refresh_from_db()
-        with workspace_scope(acme):
-            if at == 5:
-                create_segment("slipping", SLIPPING)
-            told[day] = {
-                ("segment", str(Segment.objects.get().pk)): set(
-                    SegmentMember.objects.values_list("end_user", flat=True)
-                )
-            }
-            for board, rows in (
-                ("stage", Standing.objects.values_list("end_user", "stage")),
-                ("activity", Standing.objects.values_list("end_user", "activity")),
-                ("rfm", RfmScore.objects.values_list("end_user", "group")),
-            ):
-                for person, key in rows:
-                    told[day].setdefault((board, key), set()).add(person)
-    with workspace_scope(acme):
-        bob = EndUser.objects.get(external_id="bob").pk
-        groups = {(row.board, row.key) for row in DayCount.objects.filter(board__in=["stage", "activity", "rfm"])}
+        boards[day] = stand(acme)
+    acme.refresh_from_db()
+    return boards
+
+
+def test_any_past_day_tells_who_stood_where_that_day(acme: Workspace, told: dict[str, Boards]) -> None:
+    """Whoever was excluded since counts in what was told, and is no longer listed."""
+    bob = person_id(acme.pk, "bob")
+    everywhere = {place for boards in told.values() for place in boards}
+    assert {board for board, _key in everywhere} == {"stage", "activity", "rfm", "segment"}
     for day, boards in told.items():
-        for board, key in groups | set(boards):
-            # Bob counts in what was told, and is no longer listed.
+        for board, key in everywhere:
             expected = boards.get((board, key), set()) - {bob}
             assert found(acme, **{board: key, "as_of": day}) == expected, (day, board, key)
-    days = list(told)
-    with workspace_scope(acme):
-        for before, after in zip(days, days[1:], strict=False):
-            for board, kind in (("stage", "from"), ("rfm", "rfm_from")):
-                for flow in DayFlow.objects.filter(board=board, day=after):
-                    ends = {kind: flow.from_key or "none", kind.replace("from", "to"): flow.to_key or "none"}
-                    left = 1 if not flow.to_key else 0
-                    assert len(PeopleQuery(acme, {**ends, "on": after}).ids()) == flow.people - left, (after, ends)
-            stayed = found(acme, **{"from": "use", "to": "use", "since": before, "on": after})
-            assert stayed == (told[before].get(("stage", "use"), set()) & told[after].get(("stage", "use"), set())) - {
-                bob
-            }
-        for row in SegmentDay.objects.exclude(day=days[-1]):
-            assert row.size == len(
-                found(acme, segment=str(row.segment_id), as_of=row.day.isoformat())
-                | ({bob} & told[row.day.isoformat()][("segment", str(row.segment_id))])
-            )
+
+
+def test_flows_and_those_who_stayed_open_their_people(acme: Workspace, told: dict[str, Boards]) -> None:
+    bob = person_id(acme.pk, "bob")
+    for before, after in itertools.pairwise(told):
+        with workspace_scope(acme):
+            flows = list(DayFlow.objects.filter(day=after))
+        assert flows
+        for flow in flows:
+            source, target = MOVES[flow.board]
+            moved = found(acme, **{source: flow.from_key or "none", target: flow.to_key or "none", "on": after})
+            assert len(moved) == flow.people - (not flow.to_key), (after, flow.from_key, flow.to_key)
+        stayed = told[before].get(("stage", "use"), set()) & told[after].get(("stage", "use"), set())
+        assert found(acme, **{"from": "use", "to": "use", "since": before, "on": after}) == stayed - {bob}
 
 
 def test_the_cells_and_classes_of_a_day_add_up_to_its_groups(acme: Workspace) -> None:
