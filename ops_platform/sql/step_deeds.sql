@@ -29,17 +29,20 @@ person as (
     union all
     select end_user_id, day, false from stayer
 ),
--- Person by person: the planner would otherwise read whole months of everybody's events.
+-- Person by person, and by the key alone: the planner would otherwise read whole months of everybody's events, or the
+-- index of times anew for each.
 did as (
     select p.end_user_id, p.moved, e.name_id
     from person p
     cross join lateral (
-        select distinct e.name_id
-        from event e
-        where e.end_user_id = p.end_user_id and e.workspace_id = %(workspace)s
-            and e.client_at between %(first_key)s and %(last_key)s
-            and e.at >= (p.day - %(days)s)::timestamp at time zone %(zone)s and e.at < p.day::timestamp at time zone %(zone)s
-        offset 0
+        select distinct o.name_id
+        from (
+            select name_id, at
+            from event
+            where end_user_id = p.end_user_id and workspace_id = %(workspace)s and client_at between %(first_key)s and %(last_key)s
+            offset 0
+        ) o
+        where o.at >= (p.day - %(days)s)::timestamp at time zone %(zone)s and o.at < p.day::timestamp at time zone %(zone)s
     ) e
 ),
 named as materialized (

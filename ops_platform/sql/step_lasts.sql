@@ -24,12 +24,15 @@ last as (
     select m.end_user_id, e.name_id, e.rank
     from mover m
     cross join lateral (
-        select e.name_id, row_number() over (order by max(e.at) desc) as rank
-        from event e
-        where e.end_user_id = m.end_user_id and e.workspace_id = %(workspace)s
-            and e.client_at between %(first_key)s and %(last_key)s
-            and e.at >= (m.day - %(days)s)::timestamp at time zone %(zone)s and e.at < m.day::timestamp at time zone %(zone)s
-        group by e.name_id
+        select o.name_id, row_number() over (order by max(o.at) desc) as rank
+        from (
+            select name_id, at
+            from event
+            where end_user_id = m.end_user_id and workspace_id = %(workspace)s and client_at between %(first_key)s and %(last_key)s
+            offset 0
+        ) o
+        where o.at >= (m.day - %(days)s)::timestamp at time zone %(zone)s and o.at < m.day::timestamp at time zone %(zone)s
+        group by o.name_id
         order by rank
         limit 3
     ) e
