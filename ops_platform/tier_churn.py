@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
@@ -97,6 +98,9 @@ def ladder(workspace: Workspace, day: date) -> list[dict[str, Any]]:
             "url": address(recall=rung["rung"], on=on),
             "lately_url": address(recall=rung["rung"], since=since, on=on),
             "again_url": address(recall=rung["rung"], since=since, on=on, again=1),
+            "build_url": builder_address(
+                workspace, definition=json.dumps({"kind": "recall", "rung": rung["rung"], "days": 1})
+            ),
             "share": rung["seen_again"] / rung["lately"] if rung["lately"] else None,
         }
         for rung in churn_reads.ladder(workspace, day)

@@ -37,8 +37,8 @@ class Recall(Condition):
         ),
     )
     examples = (
-        Example.of("An", "Bo", "Chen", rung=30, days=1),
-        Example.of("An", "Bo", "Chen", rung=20, days=11),
+        Example.of("An", "Bo", "Chen", "Di", "Fang", rung=30, days=1),
+        Example.of("An", "Bo", "Chen", "Di", "Fang", rung=20, days=11),
         Example.of(rung=20, days=10),
         # 15 days are less than 60 % of everybody's limit of 30.
         Example.of(rung=15, days=100),

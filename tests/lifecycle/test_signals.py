@@ -96,8 +96,8 @@ def test_value_at_risk_of_somebody_here_today_takes_the_rate_of_one_day(acme: Wo
     switch_on(acme, "failed")
     came(acme, "ann", 29, name="Order Completed", total=30)
     came(acme, "ann", 0, name="Payment Failed")
+    came(acme, "back", 100, 60)  # two spells that reached a day: one ended
     night(acme, DAY.isoformat())
     row = standing(acme, "ann")
-    # Known 30 days, 30.00 spent; of one spell that reached a day, the one on the 2nd, all returned at last: 30 days ago
-    # it had not begun to be told, so there is no rate and all of 90 days is at risk.
-    assert (row.activity, row.value_at_risk_minor) == ("slipping", 9000)
+    # Known 30 days, 30.00 spent: 3000 ÷ 30 × 90 × (1 − 1/2).
+    assert (row.activity, row.value_at_risk_minor) == ("slipping", 4500)

@@ -79,17 +79,31 @@ def test_any_past_day_tells_who_stood_where_that_day(acme: Workspace, told: dict
             assert found(acme, **{board: key, "as_of": day}) == expected, (day, board, key)
 
 
+def at(boards: Boards, board: str, key: str, everybody: set[Any]) -> set[Any]:
+    """Who stood there; without a key, who stood nowhere on the board."""
+    if key:
+        return boards.get((board, key), set())
+    return everybody.difference(*(people for (name, _key), people in boards.items() if name == board))
+
+
 def test_flows_and_those_who_stayed_open_their_people(acme: Workspace, told: dict[str, Boards]) -> None:
-    bob = person_id(acme.pk, "bob")
+    bob, everybody = (
+        person_id(acme.pk, "bob"),
+        {who for boards in told.values() for people in boards.values() for who in people},
+    )
     for before, after in itertools.pairwise(told):
         with workspace_scope(acme):
             flows = list(DayFlow.objects.filter(day=after))
         assert flows
         for flow in flows:
             source, target = MOVES[flow.board]
+            expected = at(told[before], flow.board, flow.from_key, everybody) & at(
+                told[after], flow.board, flow.to_key, everybody
+            )
+            assert flow.people == len(expected), (after, flow.from_key, flow.to_key)
             moved = found(acme, **{source: flow.from_key or "none", target: flow.to_key or "none", "on": after})
-            assert len(moved) == flow.people - (not flow.to_key), (after, flow.from_key, flow.to_key)
-        stayed = told[before].get(("stage", "use"), set()) & told[after].get(("stage", "use"), set())
+            assert moved == expected - {bob}, (after, flow.from_key, flow.to_key)
+        stayed = at(told[before], "stage", "use", everybody) & at(told[after], "stage", "use", everybody)
         assert found(acme, **{"from": "use", "to": "use", "since": before, "on": after}) == stayed - {bob}
 
 
