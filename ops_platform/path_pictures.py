@@ -18,11 +18,13 @@ def age_label(first: int, last: int | None) -> str:
 
 def age_map(rows: list[dict[str, Any]], address: Address) -> Picture:
     """Stage against days in it; every cell opens its people."""
-    groups = age_groups()
+    # Only as far as somebody is.
+    used = max((at + 1 for row in rows for at, people in enumerate(row["ages"]) if people), default=1)
+    groups = age_groups()[: max(used, 3)]
     cells, urls, colors = [], [], []
     for row in rows:
         label = str(names.label("stage", row["key"]))
-        for (first, last), people in zip(groups, row["ages"], strict=True):
+        for (first, last), people in zip(groups, row["ages"], strict=False):
             cells.append([age_label(first, last), label, people])
             urls.append(address(stage=row["key"], stayed=f"{first}-{'' if last is None else last}"))
             colors.append(f"stage-{row['key']}")
@@ -36,13 +38,12 @@ def age_map(rows: list[dict[str, Any]], address: Address) -> Picture:
     return {
         "kind": "heat",
         "name": "time-in-stage",
-        "title": _("Time in stage"),
+        "title": _("Time in stage, in days"),
         "sentence": sentence,
         "columns": [{"label": _("Days")}, {"label": _("Stage")}, {"label": _("People"), "unit": "people"}],
         "rows": cells,
         "xs": [age_label(*group) for group in groups],
         "ys": [str(names.label("stage", row["key"])) for row in rows],
-        "xName": _("days in the stage"),
         "urls": urls,
         "colors": colors,
         "empty": {"title": _("No stages yet"), "text": _("They appear with the first daily update.")},

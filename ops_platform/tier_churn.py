@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from ops_platform import buyer_pictures, churn_pictures, churn_reads, day_reads, names, numbers, selectors
 from ops_platform.links import builder_address, people_address
-from ops_platform.tier_parts import address_on, day_from, not_yet, tabs
+from ops_platform.tier_parts import address_on, day_from, not_yet, render_part, tabs
 from workspaces.models import Workspace
 from workspaces.permissions import action
 
@@ -121,4 +121,4 @@ def show_churn_by(request: HttpRequest) -> HttpResponse:
         "since": first,
         "until": last,
     }
-    return render(request, "tiers/_churn_by.html", context)
+    return render_part(request, _("Churn by app version and source"), "churn", "tiers/_churn_by.html", context)

@@ -35,6 +35,14 @@ def not_yet(request: HttpRequest, active: str, title: str) -> HttpResponse:
     return render(request, "tiers/not_yet.html", context)
 
 
+def render_part(request: HttpRequest, title: str, active: str, part: str, context: dict[str, Any]) -> HttpResponse:
+    """A part that a page fetches; without JavaScript it is a page of its own."""
+    if request.htmx:
+        return render(request, part, context)
+    whole = {"title": title, "summary": "", "tabs": tabs(request.workspace, active), "part": part}
+    return render(request, "tiers/part.html", context | whole)
+
+
 def day_from(request: HttpRequest, name: str, default: date, least: date, most: date) -> date:
     """A day of the address, kept within what was counted."""
     try:

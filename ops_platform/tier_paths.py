@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from ops_platform import day_reads, names, numbers, path_pictures, path_reads
 from ops_platform.links import people_address
 from ops_platform.people_steps import BEFORE_DAYS, path_words
-from ops_platform.tier_parts import day_from, not_yet, tabs
+from ops_platform.tier_parts import day_from, not_yet, render_part, tabs
 from workspaces.models import Workspace
 from workspaces.permissions import action
 
@@ -80,7 +80,7 @@ def show_before(request: HttpRequest) -> HttpResponse:
         raise Http404
     since, until, _first, _last = read_span(request, day)
     context = {"before": read_before(workspace, source, target, since, until)}
-    return render(request, "tiers/_before.html", context)
+    return render_part(request, _("What came before a step up"), "paths", "tiers/_before.html", context)
 
 
 def read_before(workspace: Workspace, source: str, target: str, since: date, until: date) -> dict[str, Any]:
