@@ -24,6 +24,16 @@ select end_user_id from changed_people
 union select end_user_id from standing where workspace_id = %(workspace)s and due_on <= %(day)s
 union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
 """
+# Whose warning signals are others than those that stand.
+SIGNALS = """
+union
+select end_user_id
+from fresh_signals x
+full join (
+    select end_user_id, signals from standing where workspace_id = %(workspace)s and signals <> '{{}}'
+) s using (end_user_id)
+where x.signals is distinct from s.signals
+"""
 STAGES = """
 select end_user_id from changed_people
 union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
@@ -40,6 +50,7 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     rules = workspace.rules
     compute("fresh_return_rates", "lifecycle/return_rates", day=day)
     changes = write_differences("return_rate", "fresh_return_rates", "day, idle_days", "old.day = %(day)s", day=day)
+    changes += _tell_signals(workspace, day)
     values: dict[str, Any] = {
         "zone": workspace.zone,
         "rule": rules.limit_rule,
@@ -50,7 +61,9 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
         "balance_attribute": rules.balance_attribute,
         "balance_floor": rules.balance_floor,
     }
-    _choose(FLAGS if goes_on(workspace, "activity", digest(values)) else EVERYBODY, "activity_change", day)
+    some = FLAGS + (SIGNALS if rules.signals_on else "")
+    basis = digest(values, rules.signals_on)
+    _choose(some if goes_on(workspace, "activity", basis) else EVERYBODY, "activity_change", day)
     compute("fresh_flags", "lifecycle/flags", day=day, **values)
     compute("fresh_changes", "lifecycle/activity_changes", day=day)
     moved = write_differences(
@@ -61,6 +74,18 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     refresh_statistics(moved + changes, "standing", "activity_change")
     changes += _count("activity", list(ACTIVITIES), day)
     return {"moved": moved, "changes": moved + changes}
+
+
+def _tell_signals(workspace: Workspace, day: date) -> int:
+    """Keep balances where their halving is a signal, and the signals that hold in fresh_signals; returns rows written."""
+    rules, written = workspace.rules, 0
+    if rules.warn_balance:
+        compute("fresh_balances", "lifecycle/balances", day=day, attribute=rules.balance_attribute)
+        written = write_differences(
+            "balance_mark", "fresh_balances", "end_user_id, day", "old.day = %(day)s", few=True, day=day
+        )
+    compute("fresh_signals", "lifecycle/signals", day=day, zone=workspace.zone, on=rules.signals_on)
+    return written
 
 
 def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:

@@ -36,3 +36,30 @@ def did(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
         params |= {"did_property": key, "did_value": query.get("did_value", "")}
         having, text = HAVING, f"{text} ({key} = {query.get('did_value') or '—'})"
     return Part(DID.format(having=having), params, "", text, ("did", "did_from", "did_to", "did_property", "did_value"))
+
+
+CAME = (
+    "u.id in (select d.end_user_id from person_day d where d.workspace_id = %(workspace)s"
+    " and d.day between %(seen_from)s and %(seen_to)s and d.visits > 0)"
+)
+CAME_WITH = """u.id in (
+    select c.end_user_id from (
+        select distinct on (d.end_user_id) d.end_user_id, d.app_version from person_day d
+        where d.workspace_id = %(workspace)s and d.day between %(seen_from)s and %(seen_to)s and d.visits > 0
+        order by d.end_user_id, d.app_version = '', d.day desc
+    ) c where c.app_version = %(seen_version)s
+)"""
+
+
+def came_between(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People who came on one of the days; with `seen_version`, those whose last visit then told that app version ("—": none)."""
+    first, last = day_of(query.get("seen_from")), day_of(query.get("seen_to"))
+    params = {"seen_from": first, "seen_to": last}
+    words = {"first": numbers.day(first), "last": numbers.day(last)}
+    keys = ("seen_from", "seen_to", "seen_version")
+    version = query.get("seen_version")
+    if not version or "\0" in version:
+        return Part(CAME, params, "", _("came between %(first)s and %(last)s") % words, keys)
+    text = _("came between %(first)s and %(last)s, last with version %(version)s") % {**words, "version": version}
+    params_with: dict[str, object] = {**params, "seen_version": "" if version == numbers.UNKNOWN else version}
+    return Part(CAME_WITH, params_with, "", text, keys)

@@ -25,6 +25,7 @@ select
     n.idle_from,
     n.limit_days,
     n.limit_kind,
+    n.signals,
     n.value_at_risk_minor,
     n.due_on
 from fresh_flags n

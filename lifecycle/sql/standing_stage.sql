@@ -25,6 +25,7 @@ select
     s.idle_from,
     s.limit_days,
     s.limit_kind,
+    s.signals,
     s.value_at_risk_minor,
     s.due_on
 from fresh_stages n

@@ -29,7 +29,9 @@ from workspaces.leases import lease
 from workspaces.models import Lease, Workspace
 from workspaces.scoping import workspace_scope
 
-STEPS = ["identities", "facts", "attributes", "activity", "stages", "rfm", "value", "segments", "campaigns"]
+STEPS = [
+    "identities", "facts", "attributes", "activity", "stages", "rfm", "value", "segments", "campaigns", "snapshots",
+]  # fmt: skip
 
 
 @pytest.fixture
