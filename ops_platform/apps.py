@@ -8,6 +8,8 @@ class OpsPlatformConfig(AppConfig):
     name = "ops_platform"
 
     def ready(self) -> None:
-        from ops_platform import list_exports
+        from ops_platform import list_exports, models
+        from users.person_tables import register
 
         list_exports.register()
+        register("night", "goes", models.RulesMove)

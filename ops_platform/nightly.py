@@ -73,7 +73,7 @@ def run_night(workspace: Workspace, day: date, trigger: str = "command", only: s
             "unknown_step", _("There is no such step. Choose one of: %(names)s.") % {"names": names}, "step"
         )
     started = time.perf_counter()
-    with _alone(workspace):
+    with alone(workspace):
         workspace.refresh_from_db()
         if workspace.current_day is not None and day < workspace.current_day:
             later = {"day": workspace.current_day.isoformat()}
@@ -93,7 +93,7 @@ def run_night(workspace: Workspace, day: date, trigger: str = "command", only: s
 
 
 @contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
+def alone(workspace: Workspace) -> Iterator[None]:
     """Hold the workspace's lock, which the database lets go of when this process dies. Raises Conflict when it is taken."""
     key = {"key": NIGHT_LOCK.format(workspace.pk)}
     if not execute("select pg_try_advisory_lock(hashtextextended(%(key)s, 0)) as taken", key)[0]["taken"]:
@@ -133,10 +133,7 @@ def _run_step(workspace: Workspace, day: date, step: Step, *, whole: bool) -> di
         _record(workspace, day, step, state="running", started_at=timezone.now(), seconds=None, counts={}, error="")
     try:
         with workspace_scope(workspace):
-            # Steps work on whole sets. A workspace that the statistics have not met yet looks empty to the planner, which
-            # then loops over 20,000 people once for each of them: minutes, where a hash join takes half a second.
-            set_local("work_mem", "128MB")
-            set_local("enable_nestloop", "off")
+            work_on_sets()
             counts = step.run(workspace, day)
     except Exception as error:
         _tell_failure(workspace, day, step, str(error)[:500], time.perf_counter() - started, whole=whole)
@@ -145,6 +142,13 @@ def _run_step(workspace: Workspace, day: date, step: Step, *, whole: bool) -> di
     with workspace_scope(workspace):
         _record(workspace, day, step, state="done", seconds=seconds, counts=counts)
     return {"step": step.key, "seconds": seconds, "counts": counts}
+
+
+def work_on_sets() -> None:
+    """Have the planner expect whole sets until the transaction ends. A workspace that the statistics have not met yet looks
+    empty to it: it then loops over 20,000 people once for each of them, minutes where a hash join takes half a second."""
+    set_local("work_mem", "128MB")
+    set_local("enable_nestloop", "off")
 
 
 def _record(workspace: Workspace, day: date, step: Step, **values: Any) -> None:

@@ -17,10 +17,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from ops_platform import names, numbers
 from ops_platform.people_attributes import with_attribute
 from ops_platform.people_deeds import did
-from ops_platform.people_moves import flagged_on, moved, moved_between
+from ops_platform.people_moves import flagged_on, moved, moved_between, moved_by_rules
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
 from segmentation.conditions import get_condition
 from segmentation.models import Segment, TagRule
+from segmentation.rfm_gap import points_case
 from segmentation.vocabulary import Vocabulary
 from workspaces.models import Workspace
 
@@ -165,6 +166,15 @@ def idle_for(value: str, query: Mapping[str, str], workspace: Workspace) -> Part
     return Part(sql, params, "s", _("away for exactly %(days)s days") % {"days": days}, ("idle",))
 
 
+def points_from_target(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People so many points away from the target group; 0 is in it."""
+    points, best = whole(value, 0, 8), workspace.rules.rfm_best_group
+    target = names.label("bits" if best in names.VALUE_CLASSES else "rfm", best)
+    text = ngettext("%(n)s point from “%(target)s”", "%(n)s points from “%(target)s”", points)
+    sql = f"({points_case(best)}) = %(gap)s"
+    return Part(sql, {"gap": points}, "r", text % {"n": points, "target": target}, ("gap",))
+
+
 def flag(parameter: str, sql: str, needs: str, words: Any) -> Build:
     def part(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
         if value != "1":
@@ -202,6 +212,7 @@ CONDITIONS: dict[str, Build] = {
     "rfm_from": moved_between("rfm", "rfm_change", "from_group", "to_group", ("rfm_from", "rfm_to")),
     "rfm_to": moved_between("rfm", "rfm_change", "from_group", "to_group", ("rfm_from", "rfm_to")),
     "moved": moved,
+    "rules": moved_by_rules,
     "flag": flagged_on,
     "orders": ordered_times,
     "first_order_from": first_ordered,
@@ -210,6 +221,7 @@ CONDITIONS: dict[str, Build] = {
     "ordered_on": on_day("ordered_on", ORDERED, "", gettext_lazy("ordered on %(day)s")),
     "joined_on": on_day("joined_on", "f.first_seen_on = %(joined_on)s", "f", gettext_lazy("first seen on %(day)s")),
     "idle": idle_for,
+    "gap": points_from_target,
     "did": did,
     "returned": flag("returned", "s.returned", "s", gettext_lazy("came back from churned")),
     "buyers": flag("buyers", "f.orders > 0", "f", gettext_lazy("have ordered")),

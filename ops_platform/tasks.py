@@ -11,9 +11,12 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from ops_platform import nightly
+from ops_platform.rules_change import due_changes
+from ops_platform.rules_change import run_change as decide
 from ops_platform.schedule import JOBS, give_back, take_slot
 from workspaces.errors import Conflict
 from workspaces.models import Workspace
+from workspaces.scoping import workspace_scope
 from workspaces.task_base import WorkspaceTask
 
 logger = logging.getLogger(__name__)
@@ -48,3 +51,20 @@ def run_night(workspace: Workspace, day: str, trigger: str = "schedule", only: s
     except Conflict as conflict:
         logger.info("%s %s: %s", workspace.slug, day, conflict.message)
         return None
+
+
+@shared_task(base=WorkspaceTask, by_hand=True)
+def run_rules_changes(workspace: Workspace) -> dict[str, int]:
+    """Preview or apply every change of settings that waits. While a night runs they wait for the next tick."""
+    with workspace_scope(workspace):
+        due = due_changes()
+    done = 0
+    for pk in due:
+        try:
+            decide(workspace, pk)
+            done += 1
+        except Conflict as conflict:
+            logger.info("%s: %s", workspace.slug, conflict.message)
+        except Exception:
+            logger.exception("The change of settings %s failed", pk)
+    return {"changes": done}

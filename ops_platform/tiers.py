@@ -11,13 +11,16 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ops_platform import buyer_pictures, names, numbers, pictures, selectors, tier_reads
+from ops_platform import buyer_pictures, names, numbers, pictures, rfm_reads, selectors, tier_reads
 from ops_platform.links import builder_address, people_address
+from ops_platform.rfm_words import measure_words
+from segmentation.rfm_axes import axes_from, axes_of, of_orders
 from workspaces.models import Workspace
 from workspaces.permissions import action
 
 SPAN_DAYS = 7
 LINE_DAYS = 90
+LISTED_MOVES = 12
 
 
 def tabs(workspace: Workspace, active: str) -> list[dict[str, Any]]:
@@ -101,20 +104,37 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
     address = people_address(workspace)
     groups = tier_reads.rfm_table("rfm_group")
     buyers, money = sum(row["people"] for row in groups), sum(row["money_minor"] for row in groups)
-    since = day - timedelta(days=SPAN_DAYS)
+    first, last = rfm_reads.told_days()
+    first, last = first or day, last or day
+    until = day_from(request, "until", last, first, last)
+    since = day_from(request, "since", max(first, until - timedelta(days=1)), first, until)
+    moves = tier_reads.rfm_moves(since, until)
+    best, axes = workspace.rules.rfm_best_group, axes_of(workspace.rules)
     context = {
         "title": _("RFM"),
-        "summary": ngettext("%(n)s buyer with %(money)s", "%(n)s buyers with %(money)s", buyers)
+        "summary": (
+            ngettext("%(n)s buyer with %(money)s", "%(n)s buyers with %(money)s", buyers)
+            if of_orders(axes)
+            else ngettext("%(n)s person scored, with %(money)s", "%(n)s people scored, with %(money)s", buyers)
+        )
         % {"n": numbers.number(buyers), "money": numbers.short_money(money, workspace)},
         "tabs": tabs(workspace, "rfm"),
-        "board": buyer_pictures.board(selectors.rfm_cells(), address),
+        "board": buyer_pictures.board(selectors.rfm_cells(), address, axes, best),
         "groups": groups,
         "classes": tier_reads.rfm_table("rfm_bits"),
-        "moves": tier_reads.rfm_moves(since, day),
+        "moves": moves[:LISTED_MOVES],
+        "matrix": rfm_reads.group_matrix(moves, rfm_reads.group_sizes(until)) if moves else [],
+        "group_keys": [*names.GROUPS, ""],
+        "toward": rfm_reads.toward(moves, best),
+        "distances": rfm_reads.distances(best),
+        "best_name": names.label("bits" if best in names.VALUE_CLASSES else "rfm", best),
         "since": since,
-        "until": day,
+        "until": until,
+        "first": first,
+        "last": last,
+        "day": day,
         "cuts": explain_cuts(workspace, tier_reads.rfm_cuts(day)),
-        "best": workspace.rules.rfm_best_group,
+        "best": best,
         "build": {row["key"]: builder_address(workspace, rfm=row["key"]) for row in groups},
     }
     return render(request, "tiers/rfm.html", context)
@@ -124,14 +144,9 @@ def explain_cuts(workspace: Workspace, cuts: Any) -> list[dict[str, Any]]:
     """Per axis what each score means, from 5 to 1: "within 12 days", "13 to 30 days" …"""
     if cuts is None:
         return []
-    write = {
-        "r": lambda value: _("%(n)s d") % {"n": f"{round(value, 1):g}"},
-        "f": lambda value: f"{round(value, 1):g}",
-        "m": lambda value: numbers.money(round(value), workspace),
-    }
-    axes = []
-    for axis in ("r", "f", "m"):
-        points = [write[axis](float(point)) for point in cuts.cuts.get(axis) or []]
+    explained = []
+    for axis in axes_from(cuts.axes):
+        points = [measure_words(axis, float(point), workspace) for point in cuts.cuts.get(axis.letter) or []]
         if len(points) != 4:
             continue
         low, high = _("up to %(a)s"), _("above %(a)s")
@@ -141,12 +156,17 @@ def explain_cuts(workspace: Workspace, cuts: Any) -> list[dict[str, Any]]:
             # Equal values share a score: between two equal cut points there is nobody.
             between.append(_("nobody") if pair["a"] == pair["b"] else _("above %(a)s, up to %(b)s") % pair)
         between.append(high % {"a": points[3]})
-        scores = range(5, 0, -1) if axis == "r" else range(1, 6)
+        scores = range(5, 0, -1) if axis.is_day else range(1, 6)
         lines = sorted(zip(scores, between, strict=True), reverse=True)
-        axes.append(
-            {"axis": axis, "lines": lines, "mean": write[axis](float(cuts.means[axis])) if axis in cuts.means else ""}
+        mean = cuts.means.get(axis.letter)
+        explained.append(
+            {
+                "axis": axis,
+                "lines": lines,
+                "mean": "" if mean is None else measure_words(axis, float(mean), workspace),
+            }
         )
-    return axes
+    return explained
 
 
 @action("tiers.view")
