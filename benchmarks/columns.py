@@ -29,7 +29,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "idle_from": ("date", "s.idle_from"),
     "limit_days": ("numeric", "s.limit_days"),
     "value_at_risk_minor": ("bigint", "s.value_at_risk_minor"),
-    **{name: ("bigint", f"r.{name}") for name in "f_orders m_minor r_score f_score m_score".split()},
+    "f_orders": ("bigint", "r.f_value"),
+    "m_minor": ("bigint", "r.m_value"),
+    **{name: ("bigint", f"r.{name}") for name in "r_score f_score m_score".split()},
     "rfm_group": ("text", "r.rfm_group"),
     "rfm_bits": ("text", "r.rfm_bits"),
 }

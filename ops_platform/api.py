@@ -58,11 +58,11 @@ class StandingOut(serializers.ModelSerializer):
 
 
 class RfmOut(serializers.ModelSerializer):
-    """RFM scores 1–5, group and bits; null outside the population."""
+    """RFM scores 1–5, group and bits; null for whoever is not scored. What is scored are three of the facts: see settings."""
 
     class Meta:
         model = RfmScore
-        exclude = ["pk", "workspace", "end_user"]
+        fields = ["r_score", "f_score", "m_score", "group", "bits"]
 
 
 class ValueOut(serializers.ModelSerializer):

@@ -10,11 +10,14 @@ from django.utils.translation import gettext as _
 from ops_platform import names, numbers
 from ops_platform.pictures import Address, Picture, people_words
 from segmentation.rfm import BOARD
+from segmentation.rfm_axes import Axes
 from workspaces.models import Workspace
 
 
-def board(cells: dict[tuple[int, int], dict[str, Any]], address: Address, name: str = "rfm-board") -> Picture:
-    """The board: R against F, one cell per pair of scores, coloured by its group."""
+def board(
+    cells: dict[tuple[int, int], dict[str, Any]], address: Address, axes: Axes, best: str, name: str = "rfm-board"
+) -> Picture:
+    """The board: R against F, one cell per pair of scores, coloured by its group. `best`: the target group or class."""
     rows, urls, colors, captions = [], [], [], []
     for r in range(5, 0, -1):
         for f in range(1, 6):
@@ -25,13 +28,15 @@ def board(cells: dict[tuple[int, int], dict[str, Any]], address: Address, name: 
             colors.append(f"rfm-{group}")
             captions.append(label)
     total = sum(row[2] for row in rows)
-    best = sum(row[2] for row in rows if row[4] == str(names.label("rfm", "champions")))
-    sentence = _(
-        "%(people)s have bought; %(best)s of them are champions (%(share)s). Up is recent, right is often."
-    ) % {
+    target = best if best in names.GROUPS else "champions"
+    inside = sum(row[2] for row, color in zip(rows, colors, strict=True) if color == f"rfm-{target}")
+    sentence = _("%(people)s are scored; %(inside)s of them are %(target)s (%(share)s). Up: %(r)s, right: %(f)s.") % {
         "people": people_words(total),
-        "best": numbers.number(best),
-        "share": numbers.percent(best / total if total else None),
+        "inside": numbers.number(inside),
+        "target": names.label("rfm", target),
+        "share": numbers.percent(inside / total if total else None),
+        "r": axes[0].fact.label,
+        "f": axes[1].fact.label,
     }
     return {
         "kind": "heat",
@@ -51,16 +56,20 @@ def board(cells: dict[tuple[int, int], dict[str, Any]], address: Address, name: 
         "urls": urls,
         "colors": colors,
         "captions": captions,
-        "empty": {"title": _("Nobody has bought in the window"), "text": _("The board fills with the first orders.")},
+        "empty": {
+            "title": _("Nobody is scored"),
+            "text": _("The board fills with the first people of whom “%(f)s” is at least one.")
+            % {"f": axes[1].fact.label},
+        },
     }
 
 
-def past_board(counts: dict[str, Any], address: Address) -> Picture:
+def past_board(counts: dict[str, Any], address: Address, axes: Axes, best: str) -> Picture:
     """The board of a past day. Scores are not kept per person, so a cell opens everybody who was in its group that day."""
     cells = {
         (int(key[0]), int(key[1])): {"people": row.people, "money": row.money_minor} for key, row in counts.items()
     }
-    picture = board(cells, lambda r, f: address(rfm=BOARD[(r, f)]))
+    picture = board(cells, lambda r, f: address(rfm=BOARD[(r, f)]), axes, best)
     picture["sentence"] += " " + _("Of a past day, a cell opens everybody of its group.") if cells else ""
     return picture
 

@@ -45,9 +45,9 @@ PLACES = (
         "settings",
         pgettext_lazy("place", "Settings"),
         "settings",
-        "workspaces:thresholds",
+        "rules:thresholds",
         ",",
-        ("workspaces", "nights", "connect", "users:mapping", "users:attributes", "users:attribute"),
+        ("workspaces", "rules", "nights", "connect", "users:mapping", "users:attributes", "users:attribute"),
     ),
 )
 # On a phone: the first four, and a sheet with the rest.

@@ -1,4 +1,4 @@
-"""The ledger of the night, and the slots of the schedule."""
+"""The ledger of the night, the slots of the schedule, and changes of settings with the people they move."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
-from workspaces.models import TenantModel
+from users.models import PersonModel, to_person
+from workspaces.models import Operator, TenantModel
 
 
 class Night(TenantModel):
@@ -86,3 +87,56 @@ class Slot(TenantModel):
 
     class Meta(TenantModel.Meta):
         db_table = "slot"
+
+
+class RulesChange(TenantModel):
+    """A change of settings that moves people: previewed first, then applied or let go (改设置)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # {setting: value}; with an industry, its preset is taken before.
+    changes = models.JSONField(default=dict)
+    industry = models.CharField(max_length=20, blank=True)
+    # What the workspace had: {"industry": …, "settings": …, "day": the published day}. Only on top of this it is applied.
+    base = models.JSONField(default=dict)
+    # due → previewing → ready → wanted → applying → applied; failed from either.
+    state = models.CharField(max_length=10, default="due")
+    step = models.CharField(max_length=20, blank=True)
+    # {board: [[from, to, people], …]} for stage, activity, rfm and bits.
+    moves = models.JSONField(default=dict)
+    # {board: {key: people}} before the change.
+    sizes = models.JSONField(default=dict)
+    # Seconds that the last night took for the same steps, and what the preview and the apply took.
+    expected_seconds = models.FloatField(null=True)
+    preview_seconds = models.FloatField(null=True)
+    apply_seconds = models.FloatField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+    operator = models.ForeignKey(Operator, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        db_table = "rules_change"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["due", "previewing", "ready", "wanted", "applying", "applied", "failed"]),
+                name="rules_change_state",
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="rules_change_recent")]
+
+
+class RulesMove(PersonModel):
+    """Whom the newest change of settings moves: from one stage, flag, group or class to another. "" is none."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "change", "board")
+    end_user = to_person()
+    change = models.ForeignKey(
+        RulesChange, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    board = models.CharField(max_length=10)
+    from_key = models.CharField(max_length=20, blank=True)
+    to_key = models.CharField(max_length=20, blank=True)
+
+    class Meta(PersonModel.Meta):
+        db_table = "rules_move"
+        indexes = [models.Index(fields=["workspace", "change", "board"], name="rules_move_board")]

@@ -88,6 +88,15 @@ EXPORT_STATES: dict[str, Name] = {
     "cancelled": _("Cancelled"),
     "gone": pgettext_lazy("export", "Deleted"),
 }
+RULES_STATES: dict[str, Name] = {
+    "due": _("Queued"),
+    "previewing": _("Being previewed"),
+    "ready": _("Previewed"),
+    "wanted": _("Queued"),
+    "applying": _("Being applied"),
+    "applied": pgettext_lazy("settings", "Applied"),
+    "failed": _("Failed"),
+}
 ERASURE_STATES: dict[str, Name] = {
     "due": _("Queued"),
     "first": _("Being erased"),
@@ -194,6 +203,7 @@ KINDS: dict[str, dict[str, Name]] = {
     "job": JOB_STATES,
     "export": EXPORT_STATES,
     "erasure": ERASURE_STATES,
+    "rules": RULES_STATES,
     "role": ROLES,
     "step": STEPS,
     "audit": ACTIONS,
@@ -202,8 +212,21 @@ KINDS: dict[str, dict[str, Name]] = {
     "industry": INDUSTRIES,
 }
 MOODS = {
-    "good": {"sent", "done", "finished"},
-    "busy": {"running", "sending", "claimed", "scheduled", "due", "undoing", "first", "second", "settling"},
+    "good": {"sent", "done", "finished", "applied"},
+    "busy": {
+        "running",
+        "sending",
+        "claimed",
+        "scheduled",
+        "due",
+        "undoing",
+        "first",
+        "second",
+        "settling",
+        "previewing",
+        "wanted",
+        "applying",
+    },
     "bad": {"failed", "unknown"},
     "warn": {"paused", "deferred"},
 }

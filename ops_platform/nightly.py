@@ -10,7 +10,8 @@ after its worker was killed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -88,14 +89,21 @@ def run_night(
             "unknown_step", _("There is no such step. Choose one of: %(names)s.") % {"names": names}, "step"
         )
     watch = ledger.Watch(workspace, day)
+    with alone(workspace, watch.write) as held:
+        workspace.refresh_from_db()
+        if workspace.current_day is not None and day < workspace.current_day:
+            later = {"day": workspace.current_day.isoformat()}
+            raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % later, "day")
+        night = _Run(workspace, day, held, watch)
+        return night.one(only) if only else night.whole(trigger, asked_at)
+
+
+@contextmanager
+def alone(workspace: Workspace, on_beat: Callable[[], None] | None = None) -> Iterator[Lease]:
+    """Hold the lease under which everybody is decided. Raises Conflict when somebody else holds it, or takes it over."""
     try:
-        with lease(workspace, NIGHT_LEASE, watch.write) as held:
-            workspace.refresh_from_db()
-            if workspace.current_day is not None and day < workspace.current_day:
-                later = {"day": workspace.current_day.isoformat()}
-                raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % later, "day")
-            night = _Run(workspace, day, held, watch)
-            return night.one(only) if only else night.whole(trigger, asked_at)
+        with lease(workspace, NIGHT_LEASE, on_beat) as held:
+            yield held
     except LeaseTaken as taken:
         raise Conflict("night_running", _("A daily update of this project is running already.")) from taken
     except LeaseLost as lost:
@@ -123,7 +131,7 @@ class _Run:
         done = [self.prepare(step, whole=False)] if step.prepares else self.decide([step], None)
         if key == "facts" and self.day == self.workspace.current_day:
             with workspace_scope(self.workspace):
-                _set_limits()
+                work_on_sets()
                 publish_facts(self.workspace, self.day, alone=True)
                 self.held.make_sure()
         return self.summary(done, done[0]["seconds"])
@@ -154,7 +162,7 @@ class _Run:
         self.begin(step, whole=night is not None)
         try:
             with workspace_scope(self.workspace), listening(self.watch.hear):
-                _set_limits()
+                work_on_sets()
                 if night:
                     publish_facts(self.workspace, self.day)
                 else:
@@ -211,7 +219,7 @@ class GaveUp(Exception):
     """A step in which one worker after the other was killed."""
 
 
-def _set_limits() -> None:
+def work_on_sets() -> None:
     """How PostgreSQL works on whole sets, and when it stops working for nobody; for the open transaction."""
     # A workspace that the statistics have not met yet looks empty to the planner, which then loops over 20,000 people once
     # for each of them: minutes, where a hash join takes half a second.

@@ -37,7 +37,7 @@ def pages() -> list[tuple[str, str, str, str]]:
         ("id", _("Attributes"), "users:attributes", "users.view"),
         ("moon-stars", _("Daily update"), "nights:list", "nights.view"),
         ("plug", _("Connect"), "connect:show", "connect.view"),
-        ("settings", _("Settings"), "workspaces:thresholds", "settings.view"),
+        ("settings", _("Settings"), "rules:thresholds", "settings.view"),
         ("users-group", _("Members"), "workspaces:members", "settings.view"),
         ("key", _("Keys"), "workspaces:keys", "keys.manage"),
         ("history", _("Audit trail"), "workspaces:audit", "audit.view"),

@@ -17,13 +17,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from ops_platform import names, numbers
 from ops_platform.people_attributes import with_attribute
 from ops_platform.people_deeds import came_between, did
-from ops_platform.people_moves import flagged_on, moved, moved_between, recalled
+from ops_platform.people_moves import flagged_on, moved, moved_between, moved_by_rules, recalled
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
 from ops_platform.people_past import BOARDS, MEMBERS, past_day, stood_on
 from ops_platform.people_steps import stepped, took_step, walked
 from ops_platform.people_value import alive_between, brought_tested, registered_between, worth_between
 from segmentation.conditions import get_condition
 from segmentation.models import Segment, TagRule
+from segmentation.rfm_gap import points_case
 from segmentation.vocabulary import Vocabulary
 from workspaces.models import Workspace
 
@@ -181,6 +182,15 @@ def in_stage_for(value: str, query: Mapping[str, str], workspace: Workspace) -> 
     return Part(sql, params, "s", words % {"first": first, "last": last}, ("stayed",))
 
 
+def points_from_target(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People so many points away from the target group; 0 is in it."""
+    points, best = whole(value, 0, 8), workspace.rules.rfm_best_group
+    target = names.label("bits" if best in names.VALUE_CLASSES else "rfm", best)
+    text = ngettext("%(n)s point from “%(target)s”", "%(n)s points from “%(target)s”", points)
+    sql = f"({points_case(best)}) = %(gap)s"
+    return Part(sql, {"gap": points}, "r", text % {"n": points, "target": target}, ("gap",))
+
+
 def flag(parameter: str, sql: str, needs: str, words: Any) -> Build:
     def part(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
         if value != "1":
@@ -221,6 +231,7 @@ CONDITIONS: dict[str, Build] = {
     "flag_from": moved_between("activity", "activity_change", "from_activity", "to_activity", ("flag_from", "flag_to")),
     "flag_to": moved_between("activity", "activity_change", "from_activity", "to_activity", ("flag_from", "flag_to")),
     "moved": moved,
+    "rules": moved_by_rules,
     "flag": flagged_on,
     "orders": ordered_times,
     "first_order_from": first_ordered,
@@ -233,6 +244,7 @@ CONDITIONS: dict[str, Build] = {
     "seen_on": on_day("seen_on", SEEN, "", gettext_lazy("came on %(day)s")),
     "ordered_on": on_day("ordered_on", ORDERED, "", gettext_lazy("ordered on %(day)s")),
     "joined_on": on_day("joined_on", "f.first_seen_on = %(joined_on)s", "f", gettext_lazy("first seen on %(day)s")),
+    "gap": points_from_target,
     "recall": recalled,
     "stayed": in_stage_for,
     "path": walked,

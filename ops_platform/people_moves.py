@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ops_platform import names, numbers
+from ops_platform.models import RulesChange
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
 from ops_platform.people_past import on, stayed
 from workspaces.models import Workspace
@@ -124,3 +126,40 @@ def recalled(value: str, query: Mapping[str, str], workspace: Workspace) -> Part
     )
     params = {"rung": rung, "recall_since": since, "recall_on": day}
     return Part(sql, params, "", text, ("recall", "on", "since", "again"))
+
+
+def moved_by_rules(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People whom a change of settings moves (or moved): `<change>:<board>:<from>:<to>`, where "any" is any and "none" is
+    not there."""
+    pk, board, was, now = (value.split(":") + [""] * 4)[:4]
+    if board not in BOARDS or any(key not in names.KINDS[board] and key not in ("any", "none") for key in (was, now)):
+        raise BadValue(value)
+    try:
+        change = RulesChange.objects.filter(pk=uuid.UUID(pk)).first()
+    except ValueError as error:
+        raise BadValue(value) from error
+    if change is None:
+        raise BadValue(value)
+    params: dict[str, Any] = {"rules_change": change.pk, "rules_board": board}
+    sql = "u.id in (select c.end_user_id from rules_move c where c.workspace_id = %(workspace)s"
+    sql += " and c.change_id = %(rules_change)s and c.board = %(rules_board)s"
+    for side, key in (("from", was), ("to", now)):
+        if key != "any":
+            sql += f" and c.{side}_key = %(rules_{side})s"
+            params[f"rules_{side}"] = "" if key == "none" else key
+    return Part(f"{sql})", params, "", rules_words(change, board, was, now), ("rules",))
+
+
+BOARDS = ("stage", "activity", "rfm", "bits")
+
+
+def rules_words(change: RulesChange, board: str, was: str, now: str) -> str:
+    if was == now == "any":
+        return _("moved by a change of settings") if change.state == "applied" else _("would be moved by new settings")
+    ends = {
+        side: {"any": _("anything"), "none": _("nothing")}.get(key) or str(names.label(board, key))
+        for side, key in (("from", was), ("to", now))
+    }
+    if change.state == "applied":
+        return _("moved from %(from)s to %(to)s by a change of settings") % ends
+    return _("would move from %(from)s to %(to)s by new settings") % ends

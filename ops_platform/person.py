@@ -18,8 +18,8 @@ from lifecycle.models import PersonValue, StageChange, Standing
 from lifecycle.stages import all_stages
 from ops_platform import numbers
 from ops_platform.person_ids import read_ids
-from segmentation.models import RfmChange, RfmCuts, RfmScore, SegmentMember
-from segmentation.rfm_gap import gap_sentence, gap_to_best
+from ops_platform.rfm_words import score_words
+from segmentation.models import RfmChange, RfmScore, SegmentMember
 from segmentation.tagging import ruled_tags
 from users.consent import CHANNELS, list_topics
 from users.devices import TRAITS, list_devices
@@ -79,8 +79,7 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         "reason": activity_reason(standing, facts, day),
         "score": score,
         "value": PersonValue.objects.filter(end_user=person.pk).first(),
-        "recency": (day - score.last_order_on).days if score else None,
-        "gap": gap_words(workspace, score, day),
+        "rfm": score_words(workspace, score, day),
         "groups": fact_groups(workspace, facts),
         "history": read_history(person.pk),
         "timeline": read_timeline(workspace, person.pk),
@@ -138,15 +137,6 @@ def activity_reason(standing: Standing | None, facts: Facts | None, day: date) -
         gap_median=facts.gap_median if facts else None,
         signals=standing.signals,
     )
-
-
-def gap_words(workspace: Workspace, score: RfmScore | None, day: date) -> str:
-    """还差一步: what brings a buyer a point nearer to the workspace's target group; "" where nothing does."""
-    cuts = RfmCuts.objects.filter(day=day).first() if score else None
-    if score is None or cuts is None:
-        return ""
-    gap = gap_to_best(score, cuts, workspace.rules.rfm_best_group, day)
-    return gap_sentence(gap, numbers.money(gap.need, workspace))
 
 
 def fact_groups(workspace: Workspace, facts: Facts | None) -> list[list[dict[str, Any]]]:

@@ -141,6 +141,7 @@ JOBS: tuple[Job, ...] = (
     Job("retention", "04:00 in the workspace's zone", "users.tasks.tidy_events", once_a_day, timedelta(days=2)),
     Job("imports", "every minute", "users.tasks.run_imports", always, EVERY_MINUTE),
     Job("exports", "every minute", "users.tasks.run_exports", always, EVERY_MINUTE),
+    Job("rules", "every minute", "ops_platform.tasks.run_rules_changes", always, EVERY_MINUTE),
     Job("erasures", "every minute", "users.tasks.run_erasures", always, EVERY_MINUTE),
 )
 

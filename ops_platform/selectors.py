@@ -13,7 +13,7 @@ from campaigns.models import Campaign, Run
 from campaigns.selectors import progress_of
 from lifecycle.models import DayCount
 from ops_platform.models import Alert, Night
-from segmentation.models import RfmScore, Segment
+from segmentation.models import Segment
 from users.models import EventName, Facts
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
@@ -105,8 +105,7 @@ def risk_by_group() -> list[dict[str, Any]]:
 
 def rfm_cells() -> dict[tuple[int, int], dict[str, Any]]:
     """{(R score, F score): {people, money}} of everybody on the board."""
-    rows = RfmScore.objects.values("r_score", "f_score").annotate(people=Count("end_user_id"), money=Sum("m_minor"))
-    return {(row["r_score"], row["f_score"]): row for row in rows}
+    return {(row["r_score"], row["f_score"]): row for row in run_sql("ops_platform/rfm_cells")}
 
 
 def newcomers_without_second(day: date) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from kombu.exceptions import OperationalError
 
 from ops_platform import nightly
 from ops_platform.alerts import mail_alerts, note_jumps, note_late
+from ops_platform.rules_change import due_changes
+from ops_platform.rules_change import run_change as decide
 from ops_platform.schedule import JOBS, NIGHT, Bell, Job, give_back, take_due
 from users.night import NIGHT_LEASE
 from workspaces.errors import Conflict
@@ -104,3 +106,20 @@ def tell_late(workspace: Workspace, day: str) -> None:
     with workspace_scope(workspace):
         note_late(workspace, date.fromisoformat(day))
     mail_alerts(workspace)
+
+
+@shared_task(base=WorkspaceTask, by_hand=True)
+def run_rules_changes(workspace: Workspace) -> dict[str, int]:
+    """Preview or apply every change of settings that waits. While a night runs they wait for the next tick."""
+    with workspace_scope(workspace):
+        due = due_changes()
+    done = 0
+    for pk in due:
+        try:
+            decide(workspace, pk)
+            done += 1
+        except Conflict as conflict:
+            logger.info("%s: %s", workspace.slug, conflict.message)
+        except Exception:
+            logger.exception("The change of settings %s failed", pk)
+    return {"changes": done}

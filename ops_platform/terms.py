@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from ops_platform import names
+from segmentation.rfm_axes import axes_of
 from workspaces.rules import Rules
 
 
@@ -26,6 +27,12 @@ def limit_sentence(rules: Rules) -> str:
 
 def window(rules: Rules) -> str:
     return _("the last %(days)s days") % {"days": rules.rfm_window} if rules.rfm_window else _("all of history")
+
+
+def axis_sentence(rules: Rules, place: int) -> str:
+    axis = axes_of(rules)[place]
+    better = _("The more recent, the higher the score.") if axis.is_day else _("The more, the higher the score.")
+    return f"{axis.fact.label}: {axis.fact.sentence} {better}"
 
 
 SENTENCES: dict[str, Callable[[Rules], str]] = {
@@ -71,12 +78,14 @@ SENTENCES: dict[str, Callable[[Rules], str]] = {
         % {"percent": r.margin_percent}
     ),
     "rfm": lambda r: (
-        _("R days since the last order, F orders, M revenue; 1–5 by fifths of the buyers, over %(window)s.")
-        % {"window": window(r)}
+        _("R %(r)s, F %(f)s, M %(m)s; scored 1–5, by fifths of everybody who is scored or by fixed cut points.")
+        % {axis.letter: axis.fact.label for axis in axes_of(r)}
+        + " "
+        + _("Window: %(window)s.") % {"window": window(r)}
     ),
-    "r": lambda r: _("Recency: days since the last order; 5 is the most recent fifth."),
-    "f": lambda r: _("Frequency: number of orders over %(window)s.") % {"window": window(r)},
-    "m": lambda r: _("Money: revenue after refunds over %(window)s.") % {"window": window(r)},
+    "r": lambda r: axis_sentence(r, 0),
+    "f": lambda r: axis_sentence(r, 1),
+    "m": lambda r: axis_sentence(r, 2),
     "bits": lambda r: _("R, F and M each high (1) or low (0) against the average buyer: eight classes."),
     "return_rate": lambda r: _("Of everyone who stayed away N days (at least 30 days ago), the share who came back."),
     "false_churn": lambda r: _("Of the people newly dormant 30 days ago, the share who came back by themselves."),

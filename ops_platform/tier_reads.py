@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -21,18 +22,22 @@ def stage_series(first: date, last: date) -> tuple[list[str], dict[str, list[int
     return [day.isoformat() for day in days], {key: [counts[day].get(key) for day in days] for key in names.STAGES}
 
 
-def flow_matrix(moves: list[dict[str, Any]], after: dict[str, int]) -> list[dict[str, Any]]:
+def flow_matrix(
+    moves: list[dict[str, Any]],
+    after: dict[str, int],
+    keys: Sequence[str] = tuple(names.STAGES),
+    ends: tuple[str, str] = ("from_stage", "to_stage"),
+) -> list[dict[str, Any]]:
     """Rows (from, joiners last) of cells (to, leavers last): {key, cells: [{key, people, stayed}], total}.
 
-    `after`: people per stage on the later day; who did not move in is who stayed.
+    `after`: people per stage (or group) on the later day; who did not move in is who stayed.
     """
-    counts = {(move["from_stage"], move["to_stage"]): move["people"] for move in moves}
-    stages = list(names.STAGES)
-    arrived = {key: sum(people for (_before, to), people in counts.items() if to == key) for key in stages}
+    counts = {(move[ends[0]], move[ends[1]]): move["people"] for move in moves}
+    arrived = {key: sum(people for (_before, to), people in counts.items() if to == key) for key in keys}
     rows = []
-    for before in [*stages, ""]:
+    for before in [*keys, ""]:
         cells = []
-        for to in [*stages, ""]:
+        for to in [*keys, ""]:
             stayed = before == to and before != ""
             people = max(0, after.get(to, 0) - arrived[to]) if stayed else counts.get((before, to), 0)
             cells.append({"key": to, "people": people, "stayed": stayed, "blank": not before and not to})
@@ -76,9 +81,9 @@ def rfm_sizes(kind: str, counts: dict[str, DayCount]) -> list[dict[str, Any]]:
     ]
 
 
-def rfm_moves(first: date, last: date, most: int = 12) -> list[dict[str, Any]]:
-    """The largest net moves between groups between two days."""
-    return run_sql("ops_platform/rfm_moves", first_day=first, last_day=last)[:most]
+def rfm_moves(first: date, last: date) -> list[dict[str, Any]]:
+    """Net moves between groups between two days, the largest first."""
+    return run_sql("ops_platform/rfm_moves", first_day=first, last_day=last)
 
 
 def rfm_cuts(day: date) -> RfmCuts | None:

@@ -11,17 +11,19 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ops_platform import buyer_pictures, day_reads, numbers, selectors, tier_reads
+from ops_platform import buyer_pictures, day_reads, names, numbers, rfm_reads, selectors, tier_reads
 from ops_platform.links import builder_address
+from ops_platform.rfm_words import measure_words
 from ops_platform.tier_churn import show_churn, show_churn_by
 from ops_platform.tier_days import show_day
 from ops_platform.tier_lifecycle import show_lifecycle
 from ops_platform.tier_parts import address_on, day_from, not_yet, tabs
 from ops_platform.tier_paths import show_before, show_paths
+from segmentation.rfm_axes import axes_from, axes_of, of_orders
 from workspaces.models import Workspace
 from workspaces.permissions import action
 
-SPAN_DAYS = 7
+LISTED_MOVES = 12
 
 
 @action("tiers.view")
@@ -36,28 +38,40 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
     # Of a past day the sizes and the groups' people are kept; reach, orders and single scores are of today only.
     groups = tier_reads.rfm_table("rfm_group") if is_today else tier_reads.rfm_sizes("rfm", boards["rfm"])
     buyers, money = sum(row["people"] for row in groups), sum(row["money_minor"] for row in groups)
-    since = day - timedelta(days=SPAN_DAYS)
+    before = max(first or day, day - timedelta(days=1))
+    since = day_reads.told_on(day_from(request, "since", before, first or day, day))
+    moves, cuts = tier_reads.rfm_moves(since, day), tier_reads.rfm_cuts(day)
+    best, axes = workspace.rules.rfm_best_group, axes_from(cuts.axes) if cuts else axes_of(workspace.rules)
     context = {
         "title": _("RFM"),
-        "summary": ngettext("%(n)s buyer with %(money)s", "%(n)s buyers with %(money)s", buyers)
+        "summary": (
+            ngettext("%(n)s buyer with %(money)s", "%(n)s buyers with %(money)s", buyers)
+            if of_orders(axes)
+            else ngettext("%(n)s person scored, with %(money)s", "%(n)s people scored, with %(money)s", buyers)
+        )
         % {"n": numbers.number(buyers), "money": numbers.short_money(money, workspace)},
         "tabs": tabs(workspace, "rfm"),
-        "board": buyer_pictures.board(selectors.rfm_cells(), address)
+        "board": buyer_pictures.board(selectors.rfm_cells(), address, axes, best)
         if is_today
-        else buyer_pictures.past_board(boards.get("cells", {}), address),
+        else buyer_pictures.past_board(boards.get("cells", {}), address, axes, best),
         "groups": groups,
         "classes": tier_reads.rfm_table("rfm_bits")
         if is_today
         else tier_reads.rfm_sizes("bits", boards.get("bits", {})),
-        "moves": tier_reads.rfm_moves(since, day),
+        "moves": moves[:LISTED_MOVES],
+        "matrix": rfm_reads.group_matrix(moves, rfm_reads.group_sizes(day)) if moves else [],
+        "group_keys": [*names.GROUPS, ""],
+        "toward": rfm_reads.toward(moves, best),
+        "distances": rfm_reads.distances(best) if is_today else [],
+        "best_name": names.label("bits" if best in names.VALUE_CLASSES else "rfm", best),
         "since": since,
         "until": day,
         "first": first or today,
         "last": last or today,
         "is_today": is_today,
-        "people_urls": {row["key"]: address(rfm=row["key"]) for row in groups},
-        "cuts": explain_cuts(workspace, tier_reads.rfm_cuts(day)),
-        "best": workspace.rules.rfm_best_group,
+        "people_urls": {key: address(rfm=key) for key in names.GROUPS},
+        "cuts": explain_cuts(workspace, cuts),
+        "best": best,
         "build": {row["key"]: builder_address(workspace, rfm=row["key"]) for row in groups},
     }
     return render(request, "tiers/rfm.html", context)
@@ -67,14 +81,9 @@ def explain_cuts(workspace: Workspace, cuts: Any) -> list[dict[str, Any]]:
     """Per axis what each score means, from 5 to 1: "within 12 days", "13 to 30 days" …"""
     if cuts is None:
         return []
-    write = {
-        "r": lambda value: _("%(n)s d") % {"n": f"{round(value, 1):g}"},
-        "f": lambda value: f"{round(value, 1):g}",
-        "m": lambda value: numbers.money(round(value), workspace),
-    }
-    axes = []
-    for axis in ("r", "f", "m"):
-        points = [write[axis](float(point)) for point in cuts.cuts.get(axis) or []]
+    explained = []
+    for axis in axes_from(cuts.axes):
+        points = [measure_words(axis, float(point), workspace) for point in cuts.cuts.get(axis.letter) or []]
         if len(points) != 4:
             continue
         low, high = _("up to %(a)s"), _("above %(a)s")
@@ -84,12 +93,17 @@ def explain_cuts(workspace: Workspace, cuts: Any) -> list[dict[str, Any]]:
             # Equal values share a score: between two equal cut points there is nobody.
             between.append(_("nobody") if pair["a"] == pair["b"] else _("above %(a)s, up to %(b)s") % pair)
         between.append(high % {"a": points[3]})
-        scores = range(5, 0, -1) if axis == "r" else range(1, 6)
+        scores = range(5, 0, -1) if axis.is_day else range(1, 6)
         lines = sorted(zip(scores, between, strict=True), reverse=True)
-        axes.append(
-            {"axis": axis, "lines": lines, "mean": write[axis](float(cuts.means[axis])) if axis in cuts.means else ""}
+        mean = cuts.means.get(axis.letter)
+        explained.append(
+            {
+                "axis": axis,
+                "lines": lines,
+                "mean": "" if mean is None else measure_words(axis, float(mean), workspace),
+            }
         )
-    return axes
+    return explained
 
 
 app_name = "tiers"

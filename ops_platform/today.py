@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from ops_platform import buyer_pictures, names, numbers, pictures, selectors
 from ops_platform.alerts import say_alerts
 from ops_platform.links import builder_address, people_address
+from segmentation.rfm_axes import axes_of
 from workspaces.models import Workspace
 
 # Up to so many people a product is still being tried out: single people say more than money.
@@ -38,7 +39,9 @@ def read_today(workspace: Workspace) -> dict[str, Any]:
         "moved": moved_lines(moved, address, day),
         "campaigns": selectors.latest_campaigns(),
         "flow": pictures.flow(moves, stages, lambda **k: address(**k, on=day.isoformat()), "last-night", on_day(day)),
-        "board": buyer_pictures.board(selectors.rfm_cells(), address),
+        "board": buyer_pictures.board(
+            selectors.rfm_cells(), address, axes_of(workspace.rules), workspace.rules.rfm_best_group
+        ),
         "risk": buyer_pictures.risk(risk, address, workspace),
     }
 

@@ -12,13 +12,14 @@ from workspaces.models import TenantModel
 
 
 class RfmScore(PersonModel):
-    """One buyer's place on the board as of the current day. R is a date: days since are computed when shown."""
+    """One person's place on the board as of the current day. A value that is a day is kept as its number since 1970, so
+    that whoever did nothing keeps the same row (segmentation/rfm_axes.py)."""
 
     pk = models.CompositePrimaryKey("end_user", "workspace")
     end_user = to_person()
-    last_order_on = models.DateField()
-    f_orders = models.IntegerField()
-    m_minor = models.BigIntegerField()
+    r_value = models.BigIntegerField()
+    f_value = models.BigIntegerField()
+    m_value = models.BigIntegerField()
     r_score = models.SmallIntegerField()
     f_score = models.SmallIntegerField()
     m_score = models.SmallIntegerField()
@@ -51,9 +52,11 @@ class RfmCuts(TenantModel):
     pk = models.CompositePrimaryKey("workspace", "day")
     day = models.DateField()
     population = models.IntegerField()
-    # {"r": [4 numbers], "f": […], "m": […]}, in days, orders and minor units; means likewise.
+    # {"r": [4 numbers], "f": […], "m": […]}, in days ago or the unit of the axis; means likewise.
     cuts = models.JSONField(default=dict)
     means = models.JSONField(default=dict)
+    # The facts that R, F and M were (segmentation/rfm_axes.py).
+    axes = models.JSONField(default=list)
 
     class Meta(TenantModel.Meta):
         db_table = "rfm_cuts"

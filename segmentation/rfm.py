@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext_lazy
 
 from segmentation.models import RfmCuts
+from segmentation.rfm_axes import LETTERS, axes_of, axis_columns
 from users.differences import compute, refresh_statistics, write_differences
-from users.night import goes_on
+from users.night import digest, goes_on
 from workspaces.models import Workspace
+from workspaces.names import named
 
-AXES = ("r", "f", "m")
 # Of whose group the night says that they left it: people who left the numbers; of all who ever had one, when it looks at all.
 LEFT = "select end_user_id from changed_people where gone"
 EVER = "select end_user_id from rfm_change where workspace_id = %(workspace)s"
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def _cells(r_scores: str, f_scores: str) -> tuple[tuple[int, int], ...]:
 
 
 GROUPS: dict[str, Group] = {
-    group.key: group
+    group.key: replace(group, label=named("rfm", group.key, group.label))
     for group in (
         Group("champions", gettext_lazy("Champions"), gettext_lazy("Bought lately and often."), _cells("5", "45")),
         Group(
@@ -85,7 +86,7 @@ GROUPS: dict[str, Group] = {
 BOARD: dict[tuple[int, int], str] = {cell: group.key for group in GROUPS.values() for cell in group.cells}
 
 # R, F and M high or low: 111 … 000.
-VALUE_CLASSES: dict[str, Any] = {
+_CLASSES = {
     "111": gettext_lazy("Key value"),
     "011": gettext_lazy("Key, keep"),
     "101": gettext_lazy("Key, develop"),
@@ -95,13 +96,19 @@ VALUE_CLASSES: dict[str, Any] = {
     "100": gettext_lazy("Ordinary, develop"),
     "000": gettext_lazy("Ordinary, win back"),
 }
+VALUE_CLASSES: dict[str, Any] = {bits: named("bits", bits, label) for bits, label in _CLASSES.items()}
 
 
 def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
-    """Score every buyer of the window ending on the day, and record who moved. Returns population and changes."""
+    """Score everybody whose F is at least one on the day, and record who moved. Returns population and changes."""
     rules = workspace.rules
-    compute("fresh_population", "segmentation/rfm_population", day=day)
-    compute("fresh_cuts", "segmentation/rfm_cuts", day=day, **_fixed_cuts(rules.rfm_method, rules.rfm_cuts))
+    axes = axes_of(rules)
+    days = {f"{axis.letter}_day": axis.is_day for axis in axes}
+    by_orders = axes[1].fact.key == "window_orders"
+    columns = axis_columns(axes)
+    compute("fresh_population", "segmentation/rfm_population", code=columns, day=day, by_orders=by_orders, **days)
+    fixed = _fixed_cuts(rules.rfm_method, rules.rfm_cuts)
+    compute("fresh_cuts", "segmentation/rfm_cuts", day=day, axes=[axis.fact.key for axis in axes], **fixed)
     compute(
         "fresh_rfm",
         "segmentation/rfm_scores",
@@ -109,8 +116,10 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
         day=day,
         window=rules.rfm_window,
         by_scores=rules.value_class_by == "scores",
+        **days,
     )
-    compute("regrouped", "segmentation/rfm_regrouped", LEFT if goes_on(workspace, "rfm", VERSION) else EVER, day=day)
+    basis = digest(VERSION, [axis.fact.key for axis in axes], rules.rfm_window, rules.value_class_by, fixed)
+    compute("regrouped", "segmentation/rfm_regrouped", LEFT if goes_on(workspace, "rfm", basis) else EVER, day=day)
     compute("fresh_rfm_change", "segmentation/rfm_changes", day=day)
     compute("fresh_rfm_count", "segmentation/rfm_counts", day=day, groups=list(GROUPS))
     changes = write_differences(
@@ -129,7 +138,7 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
 def _fixed_cuts(method: str, cuts: dict[str, list[int]]) -> dict[str, Any]:
     """Cut points the workspace has fixed, by axis; None where the quantiles of the population decide."""
     chosen = cuts if method == "fixed" else {}
-    return {f"{axis}_fixed": chosen[axis] if len(chosen.get(axis) or ()) == 4 else None for axis in AXES}
+    return {f"{axis}_fixed": chosen[axis] if len(chosen.get(axis) or ()) == 4 else None for axis in LETTERS}
 
 
 def _group_case() -> str:

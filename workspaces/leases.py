@@ -78,8 +78,11 @@ _held: ContextVar[Lease | None] = ContextVar("lease", default=None)
 
 
 def make_sure() -> None:
-    """As `Lease.make_sure` of the lease that is held, if any: for work in several transactions under one lease."""
-    if held := _held.get():
+    """As `Lease.make_sure` of the lease that is held, if any: for work in several transactions under one lease.
+
+    Inside of another transaction that one does it, at its end: until then nobody could renew the lease.
+    """
+    if (held := _held.get()) and not connection.savepoint_ids:
         held.make_sure()
 
 

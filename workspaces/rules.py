@@ -10,6 +10,35 @@ LEAST_MONTHS = 3
 MOST_MONTHS = 240
 MOST_EXPORT_DAYS = 90
 ROLES = ("core", "habit", "order", "refund", "pay", "passive")
+# The axes of buyers: days since the last order, orders and revenue of the window.
+ORDER_AXES = ("last_order_on", "window_orders", "window_revenue_minor")
+# The first step of the night that reads a setting; whatever comes after it follows. What is missing here moves nobody.
+FIRST_STEP = {
+    "habit_days": "facts",
+    "habit_window": "facts",
+    "recommendation_days": "facts",
+    "subsidy_percent": "facts",
+    "effective_days": "facts",
+    "rfm_window": "facts",
+    "limit_rule": "activity",
+    "limit_days": "activity",
+    "limit_min": "activity",
+    "limit_max": "activity",
+    "balance_attribute": "activity",
+    "balance_floor": "activity",
+    "slipping_percent": "activity",
+    "warn_halved": "activity",
+    "warn_complaint": "activity",
+    "warn_failed": "activity",
+    "warn_balance": "activity",
+    "pay_stage": "stages",
+    "rfm_axes": "rfm",
+    "rfm_method": "rfm",
+    "rfm_cuts": "rfm",
+    "value_class_by": "rfm",
+    "value_buyers": "value",
+    "value_repeaters": "value",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +72,10 @@ class Rules:
     rfm_cuts: dict[str, list[int]] = field(default_factory=dict)
     value_class_by: str = "mean"
     rfm_best_group: str = "champions"
+    # What R, F and M are: three facts, of which the first two make the board.
+    rfm_axes: tuple[str, str, str] = ORDER_AXES
+    # What this workspace calls stages, groups and classes: {"rfm.champions": "铁粉"}.
+    names: dict[str, str] = field(default_factory=dict)
     # 价值预测: fewer buyers, or fewer who came again, tell nothing; 毛利率, for the days until a cost is earned back.
     value_buyers: int = 500
     value_repeaters: int = 100
@@ -64,7 +97,9 @@ class Rules:
     def of(cls, industry: str, overrides: dict[str, Any]) -> Rules:
         """The preset of the industry with overrides; unknown keys are ignored so that old settings never break a night."""
         known = {f.name for f in fields(cls)}
-        return replace(PRESETS.get(industry, NONE).rules, **{k: v for k, v in overrides.items() if k in known})
+        # JSON has no tuples.
+        own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in overrides.items() if k in known}
+        return replace(PRESETS.get(industry, NONE).rules, **own)
 
     @property
     def signals_on(self) -> list[str]:
@@ -105,12 +140,17 @@ PASSIVE = (
 
 
 def _preset(
-    core: tuple[str, ...], habit: tuple[str, ...] | None = None, pay: tuple[str, ...] = (), **rules: Any
+    core: tuple[str, ...],
+    habit: tuple[str, ...] | None = None,
+    pay: tuple[str, ...] = (),
+    money: tuple[str, ...] = (),
+    **rules: Any,
 ) -> Preset:
+    """`money`: what is paid beside orders; like whatever pays, it is revenue, which M of the preset counts."""
     roles = {
         "core": core,
         "habit": habit or core,
-        "order": ("Order Completed",),
+        "order": ("Order Completed", *money, *pay),
         "refund": ("Order Refunded",),
         "pay": pay,
         "passive": PASSIVE,
@@ -134,6 +174,8 @@ def _window(
 
 PAY = ("Membership Purchased",)
 ORDERS = {"order": ("Order Completed",), "refund": ("Order Refunded",), "passive": PASSIVE}
+# Where people come rather than buy: days since the last visit, habit days, money of the window.
+VISIT_AXES = ("last_seen_on", "habit_days", "window_revenue_minor")
 NONE = Preset(Rules(), dict.fromkeys(ROLES, ()) | ORDERS)
 PRESETS: dict[str, Preset] = {
     "none": NONE,
@@ -142,13 +184,33 @@ PRESETS: dict[str, Preset] = {
         ("User Followed", "Content Published"),
         ("Content Viewed",),
         PAY,
+        rfm_axes=("last_seen_on", "habit_days", "core_days"),
         **_window((4, 14), (30, 7, 60), pay_stage=True),
     ),
-    "finance": _preset(("Investment Made",), **_window((2, 60), (90, 30, 180), "with_balance"), effective_days=30),
-    "live": _preset(
-        ("Room Entered", "Tip Sent"), ("Room Entered",), PAY, **_window((4, 14), (21, 7, 60), pay_stage=True)
+    "finance": _preset(
+        ("Investment Made",),
+        money=("Investment Made",),
+        rfm_axes=("last_order_on", "window_orders", "average_order_minor"),
+        effective_days=30,
+        **_window((2, 60), (90, 30, 180), "with_balance"),
     ),
-    "social": _preset(("Chat Started",), ("Chat Sent",), PAY, **_window((4, 7), (14, 5, 45), pay_stage=True)),
-    "game": _preset(("Round Played",), None, PAY, **_window((5, 7), (30, 7, 30), "fixed", True)),
-    "tool": _preset(("Tool Run",), None, PAY, **_window((4, 28), (30, 10, 90), pay_stage=True)),
+    "live": _preset(
+        ("Room Entered", "Tip Sent"),
+        ("Room Entered",),
+        PAY,
+        money=("Tip Sent",),
+        rfm_axes=VISIT_AXES,
+        **_window((4, 14), (21, 7, 60), pay_stage=True),
+    ),
+    "social": _preset(
+        ("Chat Started",), ("Chat Sent",), PAY, rfm_axes=VISIT_AXES, **_window((4, 7), (14, 5, 45), pay_stage=True)
+    ),
+    "game": _preset(("Round Played",), None, PAY, rfm_axes=VISIT_AXES, **_window((5, 7), (30, 7, 30), "fixed", True)),
+    "tool": _preset(("Tool Run",), None, PAY, rfm_axes=VISIT_AXES, **_window((4, 28), (30, 10, 90), pay_stage=True)),
 }
+# What choosing an industry sets anew, beside the roles of events. Everything else stays as the workspace has it.
+PRESET_SETS = frozenset(
+    name
+    for name in (f.name for f in fields(Rules))
+    if len({repr(getattr(preset.rules, name)) for preset in PRESETS.values()}) > 1
+)

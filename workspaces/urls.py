@@ -4,8 +4,6 @@ from workspaces import views
 
 app_name = "workspaces"
 urlpatterns = [
-    path("settings/", views.show_thresholds, name="thresholds"),
-    path("settings/change/", views.change_thresholds, name="change_thresholds"),
     path("settings/members/", views.list_members, name="members"),
     path("settings/members/invite/", views.invite_member, name="invite"),
     path("settings/members/<uuid:pk>/", views.change_member, name="change_member"),

@@ -1,4 +1,4 @@
-"""设置: thresholds, members and invitations, keys, the audit trail."""
+"""设置: members and invitations, keys, the audit trail."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from workspaces import services
 from workspaces.errors import DomainError
-from workspaces.forms import ROLE_CHOICES, InviteForm, KeyForm, LimitForm, RulesForm
+from workspaces.forms import ROLE_CHOICES, InviteForm, KeyForm, LimitForm
 from workspaces.models import AccessKey, AuditEntry, Membership
 from workspaces.permissions import action
 
@@ -26,45 +26,6 @@ AUDIT_PAGE = 50
 
 def back(request: HttpRequest, view: str) -> HttpResponse:
     return redirect(f"workspaces:{view}", request.workspace.slug)
-
-
-@require_http_methods(["GET", "HEAD"])
-@action("settings.view")
-def show_thresholds(request: HttpRequest) -> HttpResponse:
-    """Every threshold with its definition; read only for those who may not change them."""
-    return thresholds_page(request, RulesForm(workspace=request.workspace))
-
-
-def thresholds_page(request: HttpRequest, form: RulesForm, status: int = 200) -> HttpResponse:
-    changed = len(request.workspace.settings)
-    summary = ngettext(
-        "%(n)s setting differs from the preset of the industry",
-        "%(n)s settings differ from the preset of the industry",
-        changed,
-    )
-    context = {"title": _("Settings"), "summary": summary % {"n": changed}, "form": form}
-    return render(request, "workspaces/thresholds.html", context, status=status)
-
-
-@require_POST
-@action("settings.edit")
-def change_thresholds(request: HttpRequest) -> HttpResponse:
-    """Store what differs. The numbers follow with the next night."""
-    form = RulesForm(request.POST, workspace=request.workspace)
-    if not form.is_valid():
-        return thresholds_page(request, form, 422)
-    try:
-        changes = form.changes()
-        if changes:
-            services.change_settings(changes, request.user)
-    except DomainError as error:
-        form.add_error(error.path if error.path in form.fields else None, error.message)
-        return thresholds_page(request, form, 422)
-    if changes:
-        messages.success(request, _("Saved. The numbers follow with the next daily update."))
-    else:
-        messages.info(request, _("Nothing was different."))
-    return back(request, "thresholds")
 
 
 @action("settings.view")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
+
+from workspaces.names import named
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def _load(name: str) -> Stage:
     stage = getattr(importlib.import_module(f"{__name__}.{name}"), "STAGE", None)
     if not isinstance(stage, Stage) or stage.key != name:
         raise TypeError(f"{__name__}.{name} must hold STAGE, a Stage with key {name!r}.")
-    return stage
+    return replace(stage, label=named("stage", name, stage.label))
 
 
 def upward() -> list[Stage]:

@@ -5,14 +5,15 @@
 select
     r.{key} as key,
     count(*)::integer as people,
-    coalesce(sum(r.m_minor), 0)::bigint as money_minor,
-    coalesce(sum(r.f_orders), 0)::bigint as orders,
+    coalesce(sum(f.window_revenue_minor), 0)::bigint as money_minor,
+    coalesce(sum(f.window_orders), 0)::bigint as orders,
     coalesce(sum(s.value_at_risk_minor), 0)::bigint as risk_minor,
     count(*) filter (where u.email <> '' and coalesce(c.email, not %(consent_required)s) and x_email.address is null)::integer as email,
     count(*) filter (where u.phone <> '' and coalesce(c.sms, not %(consent_required)s) and x_sms.address is null)::integer as sms,
     count(*) filter (where u.push_token <> '' and coalesce(c.push, not %(consent_required)s) and x_push.address is null)::integer as push
 from rfm_score r
 join end_user u on u.id = r.end_user_id and u.workspace_id = %(workspace)s
+left join facts f on f.end_user_id = r.end_user_id and f.workspace_id = %(workspace)s
 left join standing s on s.end_user_id = r.end_user_id and s.workspace_id = %(workspace)s
 left join (
     select

@@ -1,9 +1,18 @@
--- The buyers of the RFM window and the three numbers they are scored by.
--- Parameters: workspace, day. Index: facts_workspace. Not the ORM: kept as a temporary table for the next files.
+-- Who is scored, and by what: everybody whose F is at least one, or known where it is a day, and whose days are known.
+-- Parameters: workspace, day; r_day, f_day, m_day (whether the axis is a day, scored by how long ago it is), by_orders.
+-- The hole `code` takes the axes as columns r_value, f_value, m_value (segmentation/rfm_axes.py). Index: facts_workspace.
+-- Not the ORM: kept as a temporary table for the next files. `begun_on` is the first order where F counts orders.
 select
-    end_user_id, first_order_on, last_order_on,
-    %(day)s::date - last_order_on as r_days,
-    window_orders as f_orders,
-    window_revenue_minor as m_minor
-from facts
-where workspace_id = %(workspace)s and window_orders > 0
+    a.*,
+    case when %(r_day)s then %(day)s::date - date '1970-01-01' - r_value else r_value end as r,
+    case when %(f_day)s then %(day)s::date - date '1970-01-01' - f_value else f_value end as f,
+    case when %(m_day)s then %(day)s::date - date '1970-01-01' - m_value else m_value end as m
+from (
+    select
+        end_user_id,
+        case when %(by_orders)s then first_order_on end as begun_on,
+        {code}
+    from facts
+    where workspace_id = %(workspace)s
+) a
+where r_value is not null and m_value is not null and case when %(f_day)s then f_value is not null else f_value >= 1 end

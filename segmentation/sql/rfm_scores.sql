@@ -1,7 +1,8 @@
--- Scores, group and value class of every buyer on a day.
--- Parameters: workspace, day, window (days, null = all), by_scores (bits against mean scores instead of mean values).
+-- Scores, group and value class of everybody who is scored on a day.
+-- Parameters: workspace, day, window (days, null = all), by_scores (bits against mean scores instead of mean values);
+-- r_day, f_day, m_day: whether the axis is a day, of which little is good, as it is scored by how long ago it is.
 -- The hole `code` takes the board as a CASE over r_score and f_score. Reads the temporary tables fresh_population and fresh_cuts.
--- Not the ORM: everybody against the whole. A score is one plus the cut points strictly below the value, for R five
+-- Not the ORM: everybody against the whole. A score is one plus the cut points strictly below the value, for a day five
 -- minus those; comparisons with a mean are multiplied out, so nothing is rounded.
 with cut as (
     select
@@ -10,18 +11,26 @@ with cut as (
         array(select v::numeric from jsonb_array_elements(cuts -> 'm') v) as m
     from fresh_cuts
 ),
-scored as (
+below as (
     select
         p.*,
-        5 - (select count(*) from unnest(c.r) v where v < p.r_days)::integer as r_score,
-        1 + (select count(*) from unnest(c.f) v where v < p.f_orders)::integer as f_score,
-        1 + (select count(*) from unnest(c.m) v where v < p.m_minor)::integer as m_score
+        (select count(*) from unnest(c.r) v where v < p.r)::integer as r_below,
+        (select count(*) from unnest(c.f) v where v < p.f)::integer as f_below,
+        (select count(*) from unnest(c.m) v where v < p.m)::integer as m_below
     from fresh_population p
     cross join cut c
 ),
+scored as (
+    select
+        b.*,
+        case when %(r_day)s then 5 - r_below else 1 + r_below end as r_score,
+        case when %(f_day)s then 5 - f_below else 1 + f_below end as f_score,
+        case when %(m_day)s then 5 - m_below else 1 + m_below end as m_score
+    from below b
+),
 whole as (
     select
-        count(*) as n, sum(r_days) as r_days, sum(f_orders) as f_orders, sum(m_minor) as m_minor,
+        count(*) as n, sum(r) as r, sum(f) as f, sum(m) as m,
         sum(r_score) as r_score, sum(f_score) as f_score, sum(m_score) as m_score
     from scored
 ),
@@ -29,18 +38,27 @@ judged as (
     select
         s.*,
         {code} as place,
-        case when %(by_scores)s then s.r_score * w.n >= w.r_score else s.r_days * w.n <= w.r_days end as r_high,
-        case when %(by_scores)s then s.f_score * w.n > w.f_score else s.f_orders * w.n > w.f_orders end as f_high,
-        case when %(by_scores)s then s.m_score * w.n > w.m_score else s.m_minor::numeric * w.n > w.m_minor end as m_high
+        case
+            when %(by_scores)s then case when %(r_day)s then s.r_score * w.n >= w.r_score else s.r_score * w.n > w.r_score end
+            else case when %(r_day)s then s.r * w.n <= w.r else s.r::numeric * w.n > w.r end
+        end as r_high,
+        case
+            when %(by_scores)s then case when %(f_day)s then s.f_score * w.n >= w.f_score else s.f_score * w.n > w.f_score end
+            else case when %(f_day)s then s.f * w.n <= w.f else s.f::numeric * w.n > w.f end
+        end as f_high,
+        case
+            when %(by_scores)s then case when %(m_day)s then s.m_score * w.n >= w.m_score else s.m_score * w.n > w.m_score end
+            else case when %(m_day)s then s.m * w.n <= w.m else s.m::numeric * w.n > w.m end
+        end as m_high
     from scored s
     cross join whole w
 )
 select
     %(workspace)s::uuid as workspace_id,
-    end_user_id, last_order_on, f_orders, m_minor,
+    end_user_id, r_value, f_value, m_value,
     r_score::smallint as r_score, f_score::smallint as f_score, m_score::smallint as m_score,
     case
-        when place in ('new', 'promising') and first_order_on <= %(day)s::date - %(window)s::integer then 'returned'
+        when place in ('new', 'promising') and begun_on <= %(day)s::date - %(window)s::integer then 'returned'
         else place
     end as rfm_group,
     r_high::integer::text || f_high::integer::text || m_high::integer::text as rfm_bits

@@ -21,6 +21,7 @@ if __name__ == "__main__":
 
 from lifecycle.models import Standing
 from segmentation.models import RfmScore
+from segmentation.rfm_axes import axes_of
 from tests.oracle.compare import differences
 from tests.oracle.definitions import compute
 from users.models import EndUser, Event, EventName, Facts
@@ -35,8 +36,10 @@ FACT_COLUMNS = (
     " visits_90 visits_all active_days_7 active_days_30 active_days_90 active_days_all core_days gap_median gap_p90"
     " recommendations favourite_hour favourite_weekday favourite_category app_version average_order_minor"
 ).split()
+# What is scored, whatever the axes are.
+MEASURES = ("r_days", "f_orders", "m_minor")
 RFM_COLUMNS = {
-    **{column: column for column in ("f_orders", "m_minor", "r_score", "f_score", "m_score")},
+    **{column: column for column in ("r_score", "f_score", "m_score")},
     "rfm_group": "group",
     "rfm_bits": "bits",
 }
@@ -109,6 +112,7 @@ def settings_of(workspace: Workspace) -> dict[str, Any]:
             "balance_floor": rules.balance_floor,
         },
         "rfm_window": rules.rfm_window,
+        "rfm_axes": [{ours: theirs for theirs, ours in RENAMED.items()}.get(key, key) for key in rules.rfm_axes],
         "pay_stage": rules.pay_stage,
         "recommendation_days": rules.recommendation_days,
         "subsidy": {"share": f"{rules.subsidy_percent}/100"},
@@ -129,7 +133,9 @@ def told(workspace: Workspace, day: date) -> pd.DataFrame:
             row |= {"stage": place.stage, "churn": place.activity, "limit_days": place.limit_days}
             row["idle_days"] = max((day - place.idle_from).days, 0)
             score = scores.get(facts.end_user_id)
-            row["r_days"] = (day - score.last_order_on).days if score else None
+            values = (score.r_value, score.f_value, score.m_value) if score else (None, None, None)
+            for axis, column, value in zip(axes_of(workspace.rules), MEASURES, values, strict=True):
+                row[column] = None if value is None else axis.measure(value, day)
             row |= {column: getattr(score, attribute, None) for column, attribute in RFM_COLUMNS.items()}
             rows.append(
                 {"external_id": ids[facts.end_user_id], **{k: "" if v is None else str(v) for k, v in row.items()}}

@@ -63,9 +63,14 @@ def gap_quantiles(days: pd.DataFrame, day: int, size: int) -> tuple[np.ndarray, 
     return twice_median, ten_p90
 
 
+def habit_days(days: pd.DataFrame, rules: Rules, day: int, size: int) -> np.ndarray:
+    """Habit days within the window ending on the day: whole numbers per person."""
+    return per_person(in_window(days[days["habit"]], day, rules.habit_window), size)
+
+
 def habit_now(days: pd.DataFrame, rules: Rules, day: int, size: int) -> np.ndarray:
     """Who has the habit days within the window ending on the day: bool per person."""
-    return per_person(in_window(days[days["habit"]], day, rules.habit_window), size) >= rules.habit_days
+    return habit_days(days, rules, day, size) >= rules.habit_days
 
 
 def first_habit_days(days: pd.DataFrame, rules: Rules, size: int) -> np.ndarray:

@@ -156,7 +156,8 @@ class Computation:
         facts |= self._activity(facts, d)
         facts["stage"] = self._stage(facts, books, d)
         frame = pd.DataFrame(facts, index=self.ids)
-        rfm = scores.rfm_on(books, facts["first_order_on"], self.rules, d, self.size)
+        habit_days = behaviour.habit_days(self.days, self.rules, d, self.size)
+        rfm = scores.rfm_on(books, facts, habit_days, self.rules, d, self.size)
         return _presentable(frame, rfm)[self.known_from <= d]
 
     def _first_day(self, frame: pd.DataFrame) -> np.ndarray:

@@ -57,6 +57,7 @@ class Rules:
     balance_attribute: str
     balance_floor: Decimal
     rfm_window: int | None
+    rfm_axes: tuple[str, str, str]
     pay_stage: bool
     recommendation_days: int
     subsidy_orders: int
@@ -87,6 +88,7 @@ def read_rules(settings: Mapping[str, Any]) -> Rules:
         balance_attribute=churn.get("balance_attribute", "balance"),
         balance_floor=Decimal(str(churn.get("balance_floor", 0))),
         rfm_window=None if window in (None, "all") else int(window),
+        rfm_axes=tuple(settings.get("rfm_axes") or ("last_order_on", "window_orders", "window_revenue_minor")),
         pay_stage=bool(settings.get("pay_stage", False)),
         recommendation_days=int(settings.get("recommendation_days", 365)),
         subsidy_orders=int(subsidy.get("orders", 4)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -45,36 +47,61 @@ def group_names(r_score: np.ndarray, f_score: np.ndarray, bought_before: np.ndar
     return np.where(np.isin(names, ["promising", "new"]) & bought_before, "returned", names)
 
 
-def value_bits(r: np.ndarray, f: np.ndarray, m: np.ndarray) -> list[str]:
-    """R, F, M against their means as `111` … `000`: R high at or below its mean, F and M high above theirs."""
-    n = len(r)
-    high = [r * n <= r.sum(), f * n > f.sum(), m * n > m.sum()]
+def value_bits(axes: list[np.ndarray], days: list[bool]) -> list[str]:
+    """R, F, M against their means as `111` … `000`: days ago high at or below the mean, numbers above theirs."""
+    n = len(axes[0])
+    high = [axis * n <= axis.sum() if ago else axis * n > axis.sum() for axis, ago in zip(axes, days, strict=True)]
     return ["".join("1" if axis[i] else "0" for axis in high) for i in range(n)]
 
 
-def rfm_on(books: Books, first_order: np.ndarray, rules: Rules, day: int, size: int) -> pd.DataFrame:
-    """The RFM columns for the people with an order in the window ending on the day, indexed by position."""
+def measures(
+    books: Books, facts: Mapping[str, np.ndarray], habit_days: np.ndarray, rules: Rules, day: int, size: int
+) -> list[np.ndarray]:
+    """What is scored, per axis and person: days ago (-1 where the day is not known), else whole numbers."""
     orders = in_window(books.orders, day, rules.rfm_window)
     refunds = in_window(books.refunds, day, rules.rfm_window)
-    frequency = per_person(orders, size)
-    who = np.flatnonzero(frequency)
+    windowed = {
+        "window_orders": per_person(orders, size),
+        "window_revenue_minor": per_person(orders, size, "amount") - per_person(refunds, size, "amount"),
+        "habit_days": habit_days,
+        "average_order_minor": np.where(facts["orders"] > 0, facts["average_order_minor"], 0),
+    }
+    found = []
+    for name in rules.rfm_axes:
+        values = np.asarray(windowed.get(name, facts.get(name)))
+        found.append(np.where(values < 0, -1, day - values) if name.endswith("_on") else values.astype(np.int64))
+    return found
+
+
+def rfm_on(
+    books: Books, facts: Mapping[str, np.ndarray], habit_days: np.ndarray, rules: Rules, day: int, size: int
+) -> pd.DataFrame:
+    """The RFM columns for the people whose F is at least one and whose days are known, indexed by position."""
+    days = [name.endswith("_on") for name in rules.rfm_axes]
+    every = measures(books, facts, habit_days, rules, day, size)
+    scored = every[1] >= (0 if days[1] else 1)
+    for axis, ago in zip(every, days, strict=True):
+        scored &= (axis >= 0) if ago else True
+    who = np.flatnonzero(scored)
     if not len(who):
         return pd.DataFrame()
-    money = per_person(orders, size, "amount") - per_person(refunds, size, "amount")
-    last = orders.groupby("person")["day"].max()
-    r, f, m = day - last.loc[who].to_numpy(dtype=np.int64), frequency[who], money[who]
-    r_score, f_score, m_score = 5 - cuts_below(r), 1 + cuts_below(f), 1 + cuts_below(m)
-    before = np.zeros(len(who), bool) if rules.rfm_window is None else first_order[who] <= day - rules.rfm_window
+    axes = [axis[who] for axis in every]
+    r_score, f_score, m_score = (
+        5 - cuts_below(axis) if ago else 1 + cuts_below(axis) for axis, ago in zip(axes, days, strict=True)
+    )
+    before = np.zeros(len(who), bool)
+    if rules.rfm_window is not None and rules.rfm_axes[1] == "window_orders":
+        before = facts["first_order_on"][who] <= day - rules.rfm_window
     return pd.DataFrame(
         {
-            "r_days": r,
-            "f_orders": f,
-            "m_minor": m,
+            "r_days": axes[0],
+            "f_orders": axes[1],
+            "m_minor": axes[2],
             "r_score": r_score,
             "f_score": f_score,
             "m_score": m_score,
             "rfm_group": group_names(r_score, f_score, before),
-            "rfm_bits": value_bits(r, f, m),
+            "rfm_bits": value_bits(axes, days),
         },
         index=who,
     )

@@ -10,6 +10,7 @@ from django.utils import translation
 from ops_platform.selectors import board_counts
 from segmentation.models import RfmChange, RfmCuts, RfmScore
 from segmentation.rfm import BOARD, GROUPS, VALUE_CLASSES
+from segmentation.rfm_axes import axes_of
 from segmentation.rfm_gap import Gap, gap_sentence, gap_to_best
 from tests import builders
 from tests.night.reading import night, one
@@ -111,7 +112,7 @@ def test_the_window_decides_who_is_in_and_who_has_returned(acme):
     for number in range(4):
         bought(acme, f"p{number}", 9, 10)
     night(acme, TODAY.isoformat())
-    assert one(RfmScore, acme, "out") is None and one(RfmScore, acme, "in").f_orders == 1
+    assert one(RfmScore, acme, "out") is None and one(RfmScore, acme, "in").f_value == 1
     assert [one(RfmScore, acme, who).group for who in ("back", "fresh")] == ["returned", "new"]
 
 
@@ -120,7 +121,7 @@ def test_money_of_the_window_takes_refunds_of_the_window(acme):
     builders.event(acme, "ann", "Order Refunded", TODAY - timedelta(days=10), order_id="old", total=80)
     bought(acme, "ann", 5, 30)
     night(acme, TODAY.isoformat())
-    assert one(RfmScore, acme, "ann").m_minor == -5000
+    assert one(RfmScore, acme, "ann").m_value == -5000
 
 
 def test_moves_between_groups_are_told_with_joiners_and_leavers(six):
@@ -164,4 +165,4 @@ def test_the_gap_to_the_best_quadrant(six, who, best, expected, words):
     night(six, TODAY.isoformat())
     with workspace_scope(six), translation.override("en"):
         gap = gap_to_best(one(RfmScore, six, who), RfmCuts.objects.get(), best, TODAY)
-        assert (gap, gap_sentence(gap, f"¥{gap.need / 100}")) == (expected, words)
+        assert (gap, gap_sentence(gap, axes_of(six.rules), f"¥{gap.need / 100}")) == (expected, words)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from campaigns.models import Suppression
 from lifecycle.models import PersonValue, Standing
 from segmentation.models import RfmScore, Segment, SegmentMember
+from segmentation.rfm_axes import EPOCH
 from users.models import Consent, EndUser, Event, EventName, Facts, person_id
 from workspaces.models import Workspace
 
@@ -130,7 +131,7 @@ def settle(workspace: Workspace) -> Segment:
         values = {**ZERO, "stage": stage, "stage_since": since, "activity": activity, "activity_since": active_since}
         Standing.objects.create(end_user_id=pk(workspace, name), **values)
     for name, (group, bits) in SCORES.items():
-        scores = {"r_score": 3, "f_score": 3, "m_score": 3, "f_orders": 1, "m_minor": 1, "last_order_on": TODAY}
+        scores = {"r_score": 3, "f_score": 3, "m_score": 3, "f_value": 1, "m_value": 1, "r_value": (TODAY - EPOCH).days}
         RfmScore.objects.create(end_user_id=pk(workspace, name), group=group, bits=bits, **scores)
     value = {"expected_orders": "2.50", "expected_revenue_minor": 30000, "alive_percent": 80}
     PersonValue.objects.create(end_user_id=pk(workspace, "An"), **value)

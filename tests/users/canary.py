@@ -120,7 +120,7 @@ def value_for(field: models.Field, table: str, run: Run, segment: Segment) -> An
     if field.name in WORDS:
         return KINDS.get(table, "alias") if field.name == "kind" else WORDS[field.name]
     if isinstance(field, models.ForeignKey):
-        return {"run": run.pk, "segment": segment.pk, "name": 1}[field.name]
+        return {"run": run.pk, "segment": segment.pk, "name": 1, "change": run.pk}[field.name]
     if isinstance(field, models.CharField | models.TextField):
         return CANARY[: field.max_length] if field.max_length else CANARY
     kinds: list[tuple[type[models.Field], Any]] = [

@@ -1,0 +1,51 @@
+"""Reads for the RFM page: who moved between groups from one day to another, and how far everybody is from the target."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from lifecycle.models import DayCount
+from ops_platform import names
+from ops_platform.tier_reads import flow_matrix
+from segmentation.rfm import GROUPS
+from segmentation.rfm_gap import points_case
+from workspaces.scoping import current_workspace
+from workspaces.sql import execute, read_sql
+
+
+def group_sizes(day: date) -> dict[str, int]:
+    """People per group at the end of a day."""
+    return dict(DayCount.objects.filter(board="rfm", day=day).values_list("key", "people"))
+
+
+def group_matrix(moves: list[dict[str, Any]], after: dict[str, int]) -> list[dict[str, Any]]:
+    """The matrix of moves from group to group, as tier_reads.flow_matrix tells it."""
+    return flow_matrix(moves, after, tuple(names.GROUPS), ("from_group", "to_group"))
+
+
+def toward(moves: list[dict[str, Any]], best: str) -> dict[str, int] | None:
+    """{nearer, farther}: people whose group came nearer to the target group, or went away from it; None without a group."""
+    if best not in GROUPS or not GROUPS[best].cells:
+        return None
+    sums = {"nearer": 0, "farther": 0}
+    for move in moves:
+        was, now = (_steps(move[end], best) for end in ("from_group", "to_group"))
+        if was is not None and now is not None and was != now:
+            sums["nearer" if now < was else "farther"] += move["people"]
+    return sums
+
+
+def _steps(group: str, best: str) -> int | None:
+    """Points from the nearest cell of a group to the nearest one of the target; None for a group without cells."""
+    cells = GROUPS[group].cells if group in GROUPS else ()
+    ways = [abs(r - to_r) + abs(f - to_f) for r, f in cells for to_r, to_f in GROUPS[best].cells]
+    return min(ways, default=None)
+
+
+def distances(best: str) -> list[dict[str, Any]]:
+    """{points, people, share, money_minor} from the target outwards; empty where the target has no place."""
+    sql = read_sql("ops_platform/rfm_distances").replace("{points}", points_case(best))
+    rows = execute(sql, {"workspace": current_workspace().id})
+    total = sum(row["people"] for row in rows)
+    return [{**row, "share": row["people"] / total} for row in rows if row["points"] is not None]
