@@ -3,7 +3,7 @@
 -- The hole `code` takes the board as a CASE over r_score and f_score. Reads the temporary tables fresh_population and fresh_cuts.
 -- Not the ORM: everybody against the whole. A score is one plus the cut points strictly below the value, for R five
 -- minus those; comparisons with a mean are multiplied out, so nothing is rounded.
-with cut as (
+with cut as materialized (
     select
         array(select v::numeric from jsonb_array_elements(cuts -> 'r') v) as r,
         array(select v::numeric from jsonb_array_elements(cuts -> 'f') v) as f,
@@ -13,9 +13,18 @@ with cut as (
 scored as (
     select
         p.*,
-        5 - (select count(*) from unnest(c.r) v where v < p.r_days)::integer as r_score,
-        1 + (select count(*) from unnest(c.f) v where v < p.f_orders)::integer as f_score,
-        1 + (select count(*) from unnest(c.m) v where v < p.m_minor)::integer as m_score
+        5 - (
+            (p.r_days > c.r[1])::integer + (p.r_days > c.r[2])::integer
+            + (p.r_days > c.r[3])::integer + (p.r_days > c.r[4])::integer
+        ) as r_score,
+        1 + (
+            (p.f_orders > c.f[1])::integer + (p.f_orders > c.f[2])::integer
+            + (p.f_orders > c.f[3])::integer + (p.f_orders > c.f[4])::integer
+        ) as f_score,
+        1 + (
+            (p.m_minor > c.m[1])::integer + (p.m_minor > c.m[2])::integer
+            + (p.m_minor > c.m[3])::integer + (p.m_minor > c.m[4])::integer
+        ) as m_score
     from fresh_population p
     cross join cut c
 ),
