@@ -2,7 +2,7 @@
 everybody to whom something happened, or of whom a day leaves a window.
 
 What is found is kept beside the published rows (`facts_next`, `facts_state_next`), chunk by chunk; `publish_facts` puts
-it in their place in one transaction. Why so: docs/decisions/009-the-night-costs-what-changed.md.
+it in their place in one transaction. Why so: docs/decisions/011-the-night-costs-what-changed.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a night goes on from, so that it costs what changed: see docs/decisions/009-the-night-costs-what-changed.md.
+"""What a night goes on from, so that it costs what changed: see docs/decisions/011-the-night-costs-what-changed.md.
 
 Who somebody is changes in many places. Triggers tell the night of it, by statement and not by row: whole files of people
 are written at once.
