@@ -15,18 +15,25 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from django.db import connection
+
 from benchmarks.ingest import pss_of, superuser
 from benchmarks.load import EVENTS, PEOPLE
+from users.import_run import run_import
+from users.imports import undo_import
 from users.ingest.write import ensure_months
+from users.models import Import
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
+from workspaces.selectors import workspace_named
 from workspaces.services import create_workspace
 
 ROWS, ROWS_PER_COMMIT = 1_000_000, 400_000
@@ -37,7 +44,7 @@ MAPPED = ("--map", "external_id=user_id", "--map", "event=event", "--map", "time
 
 
 def run() -> None:
-    """Print rows a second of COPY and of the import, their ratio, and what the import's process held at most."""
+    """Print rows a second of COPY, of the import, of the same file again and of taking it back, and the memory of each."""
     workspace = create_workspace(f"bench-{secrets.token_hex(3)}", "Bench", zone="UTC")
     end = datetime.now(UTC).replace(microsecond=0)
     with workspace_scope(workspace):
@@ -55,10 +62,17 @@ def run() -> None:
             f"import of a CSV file     {rate:,.0f} rows/s = {rate / base:.2f} x COPY; {told['accepted']:,} events,"
             f" {told['new_people']:,} new people, {path.stat().st_size / 1e6:.0f} MB"
         )
-        print(f"memory of the import     {' '.join(f'{mb:.0f}' for mb in peak)} MB (PSS by tenths of the way)")
+        print(f"memory of the import     {megabytes(peak)}")
         again = import_file(workspace, path)[1]
         rate = again["rows"] / again["seconds"]
         print(f"the same file again      {rate:,.0f} rows/s; {again['accepted']:,} events")
+        began = time.perf_counter()
+        peak, file = undo_first(workspace)
+        rate = file.undone / (time.perf_counter() - began)
+        print(
+            f"taking it back           {rate:,.0f} rows/s; {file.state}: {file.undone:,} events, {file.undone_people:,} people"
+        )
+        print(f"memory of that           {megabytes(peak)}")
 
 
 def rows(end: datetime) -> Iterator[tuple[object, ...]]:
@@ -79,15 +93,15 @@ def rows(end: datetime) -> Iterator[tuple[object, ...]]:
 
 def copy_rate(workspace: Workspace, end: datetime) -> float:
     """Rows a second by COPY as a superuser. What is timed has its lines made already."""
-    connection, seconds, left = superuser(), 0.0, rows(end)
+    session, seconds, left = superuser(), 0.0, rows(end)
     rng = Random(13)
     while chunk := list(islice(left, ROWS_PER_COMMIT)):
         lines = io.StringIO("".join(copy_line(workspace, rng, row) for row in chunk))
         began = time.perf_counter()
-        with connection, connection.cursor() as cursor:
+        with session, session.cursor() as cursor:
             cursor.copy_expert("copy event from stdin", lines)
         seconds += time.perf_counter() - began
-    connection.close()
+    session.close()
     return ROWS / seconds
 
 
@@ -108,12 +122,38 @@ def import_file(workspace: Workspace, path: Path) -> tuple[list[float], dict]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    seen: list[float] = []
-    while child.poll() is None:
-        with contextlib.suppress(OSError, StopIteration):
-            seen.append(pss_of(child.pid) / 1024)
-        time.sleep(0.25)
+    peak = tenths(child.pid, lambda: child.poll() is None)
     assert child.stdout is not None
-    told = json.loads(child.stdout.read())
+    return peak, json.loads(child.stdout.read())
+
+
+def undo_first(workspace: Workspace) -> tuple[list[float], Import]:
+    """(the most memory in each tenth of the way, the workspace's first import, taken back by a process of its own)."""
+    with workspace_scope(workspace):
+        file = Import.objects.order_by("created_at")[0]
+        undo_import(file)
+    child = get_context("fork").Process(target=work, args=(workspace.slug, str(file.pk)))
+    connection.close()  # one session is not for two processes
+    child.start()
+    peak = tenths(child.pid or 0, child.is_alive)
+    with workspace_scope(workspace):
+        return peak, Import.objects.get(pk=file.pk)
+
+
+def work(slug: str, pk: str) -> None:
+    run_import(workspace_named(slug), uuid.UUID(pk))
+
+
+def tenths(pid: int, alive: Callable[[], bool]) -> list[float]:
+    """The most memory (PSS, MB) of a process in each tenth of its life."""
+    seen: list[float] = []
+    while alive():
+        with contextlib.suppress(OSError, StopIteration):
+            seen.append(pss_of(pid) / 1024)
+        time.sleep(0.25)
     size = max(1, len(seen) // 10)
-    return [max(seen[n : n + size]) for n in range(0, len(seen), size)][:11], told
+    return [max(seen[n : n + size]) for n in range(0, len(seen), size)][:11]
+
+
+def megabytes(peak: list[float]) -> str:
+    return f"{' '.join(f'{mb:.0f}' for mb in peak)} MB (PSS by tenths of the way)"

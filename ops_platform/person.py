@@ -22,7 +22,6 @@ from segmentation.models import RfmChange, RfmCuts, RfmScore, SegmentMember
 from segmentation.rfm_gap import gap_sentence, gap_to_best
 from segmentation.tagging import ruled_tags
 from users.consent import CHANNELS, list_topics
-from users.device_models import shorten
 from users.devices import TRAITS, list_devices
 from users.facts import FACTS
 from users.models import Attribute, Consent, EndUser, Event, Facts, Topic
@@ -95,8 +94,7 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         ),
         "attributes": read_attributes(person),
         "addresses": [(channel, value) for channel, value in (("email", person.email), ("sms", person.phone)) if value],
-        "devices": (devices := list_devices(one.pk for one in ids if one.ended_at is None)),
-        "word": "" if any(one.token == person.push_token for one in devices) else shorten(person.push_token),
+        "devices": list_devices(one.pk for one in ids if one.ended_at is None),
     }
 
 

@@ -82,9 +82,10 @@ def guess_layout(
         raise BadFile("too_many_columns")
     if len(set(named)) < len(named):
         raise BadFile("duplicate_column")
-    if header and len(rows) == 1:
+    layout = Layout(encoding, delimiter, header, tuple(named))
+    if header and next(read_rows(path, layout, SAMPLE_LINES), None) is None:  # one that cannot be read is told as such
         raise BadFile("no_rows")
-    return Layout(encoding, delimiter, header, tuple(named))
+    return layout
 
 
 def guess_encoding(path: Path) -> str:
@@ -145,29 +146,37 @@ def open_text(path: Path, encoding: str) -> IO[str]:
     return path.open(encoding=encoding, newline="")
 
 
-def read_rows(path: Path, layout: Layout, lines: int | None = None) -> Iterator[tuple[int, int, list[str] | Refused]]:
+FileRow = tuple[int, int, list[str] | Refused]
+
+
+def read_rows(path: Path, layout: Layout, lines: int | None = None) -> Iterator[FileRow]:
     """(line number, bytes read so far, cells) of every row below the header, or of those in the first `lines` lines.
 
     Raises BadFile for an open quote.
     """
+    return chain.from_iterable(read_blocks(path, layout, lines))
+
+
+def read_blocks(path: Path, layout: Layout, lines: int | None = None) -> Iterator[list[FileRow]]:
+    """The same, BLOCK rows at a time."""
     width, header = len(layout.columns), layout.header
     if layout.encoding == XLSX:
-        for line, done, found in islice(sheet_rows(path), int(header), lines):
-            yield line, done, fit(found + [""] * (width - len(found)), width)
+        rows = islice(sheet_rows(path), int(header), lines)
+        while block := list(islice(rows, BLOCK)):
+            yield [(line, done, fit(cells + [""] * (width - len(cells)), width)) for line, done, cells in block]
         return
     with open_text(path, layout.encoding) as text:
         try:
-            for rows in split_rows(islice(text, lines), layout.delimiter):
+            for told in split_rows(islice(text, lines), layout.delimiter):
                 done = text.buffer.tell()  # type: ignore[attr-defined]
-                for line, cells in rows[1:] if header else rows:
-                    yield line, done, fit(cells, width) if isinstance(cells, list) else cells
-                header = header and not rows
+                yield [(line, done, fit(cells, width)) for line, cells in (told[1:] if header else told)]
+                header = header and not told
         except UnicodeDecodeError as error:
             raise BadFile("invalid_encoding") from error
 
 
-def fit(cells: list[str], width: int) -> list[str] | Refused:
-    if len(cells) == width:
+def fit(cells: list[str] | Refused, width: int) -> list[str] | Refused:
+    if isinstance(cells, Refused) or len(cells) == width:
         return cells
     return Refused("wrong_columns", f"{len(cells)} cells instead of {width}.")
 

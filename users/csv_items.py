@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
 
+from users.csv_files import FileRow
 from users.csv_mapping import Mapping, read_amount
 from users.ingest.normal import Refused
-
-FileRow = tuple[int, int, list[str] | Refused]
 
 
 def sum_items(rows: Iterable[FileRow], mapping: Mapping, columns: Sequence[str]) -> Iterator[FileRow]:

@@ -3,8 +3,9 @@
 A device is a token of an app, as events tell it in passing, and belongs to the id that used it last: of two people who share
 a phone only one is written to. A person gets one message, at `EndUser.push_token`: the newest living device of all their
 ids, and when it dies the next one. The column stays because segments, reach and the freeze read addresses from the
-person; users/sql/settle_push.sql is all that writes it. A token told as a trait (identify, imports) is a word about the person
-and no device: it counts while no device does.
+person; users/sql/settle_push.sql is all that writes it. A token told as a trait (identify, profile_set, imports) is a device
+as well, of an app that is called like the trait; it counts for as long as the trait says so, thus not after a logout that
+takes it away.
 
 What is repeated is written once a day, so `seen_at` may be a day behind. Of two people whose messages about one token lie
 within that day and come in the wrong order, the one who spoke last is known at their next message.
@@ -13,21 +14,22 @@ within that day and come in the wrong order, the one who spoke last is known at 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 from django.utils import timezone
 
-from users.ingest.normal import NormalProfile
+from users.ingest.normal import Device, NormalProfile
 from users.ingest.people import array
 from users.models import EndUser, PushDevice
 from workspaces.scoping import current_workspace
 from workspaces.sql import run_sql
 
 REPEATED = timedelta(days=1)
-# Traits that name a token; "forget" drops whatever was told before.
-TRAITS = ("push_token", "pushToken")
+# Traits that name a token: plain ones, and those of 神策 for 极光, 个推, 小米 and 友盟.
+TRAITS = ("push_token", "pushToken", "jgId", "getui_id", "xmId", "umeng_id")
+MAX_TOKEN = 400
 # An app and its token.
 Key = tuple[str, str]
 
@@ -52,12 +54,25 @@ def devices_told(news: Mapping[uuid.UUID, Sequence[NormalProfile]]) -> dict[Key,
     told: dict[Key, Seen] = {}
     for pk, profiles in news.items():
         for profile in profiles:
-            if (device := profile.device) is None:
-                continue
-            seen, key = Seen(device.app, device.token, pk, profile.at, device.platform), (device.app, device.token)
-            if key not in told or told[key].rank < seen.rank:
-                told[key] = seen
+            for device in devices_of(profile):
+                seen, key = Seen(device.app, device.token, pk, profile.at, device.platform), (device.app, device.token)
+                if key not in told or told[key].rank < seen.rank:
+                    told[key] = seen
     return told
+
+
+def devices_of(profile: NormalProfile) -> Iterator[Device]:
+    """What a message was told from, and what its traits name."""
+    if profile.device:
+        yield profile.device
+    for name in TRAITS:
+        value = profile.traits.get(name, profile.firsts.get(name))
+        if (
+            isinstance(value, (str, int))
+            and not isinstance(value, bool)
+            and 0 < len(token := str(value).strip()) <= MAX_TOKEN
+        ):
+            yield Device(name, token)
 
 
 def find_news(told: Mapping[Key, Seen]) -> tuple[dict[Key, Seen], set[uuid.UUID]]:
@@ -122,7 +137,7 @@ def names_token(profile: NormalProfile) -> bool:
 def settle_push(people: Iterable[uuid.UUID]) -> None:
     """Bring `push_token` up to the devices, for these ids and whoever they are merged into."""
     if ids := sorted(set(people)):
-        run_sql("users/settle_push", people=array(ids))
+        run_sql("users/settle_push", people=array(ids), traits=list(TRAITS))
 
 
 def bury(addresses: Collection[tuple[uuid.UUID, str]]) -> None:

@@ -20,14 +20,16 @@ from users.ingest.write import copy_text
 from workspaces.models import Workspace
 
 REMEMBERED_CHARS = 4_000_000
+# Of ids: some 200,000 people.
+REMEMBERED_IDS = 24_000_000
 
 
 class Cells(dict[str, Any]):
     """What texts of a column were read as, None for those that are refused. Forgets all when it grows too large."""
 
-    def __init__(self, read: Callable[[str], Any]) -> None:
+    def __init__(self, read: Callable[[str], Any], room: int = REMEMBERED_CHARS) -> None:
         super().__init__()
-        self.read, self.chars = read, 0
+        self.read, self.room, self.chars = read, room, 0
 
     def __missing__(self, text: str) -> Any:
         try:
@@ -35,7 +37,7 @@ class Cells(dict[str, Any]):
         except Refused:
             value = None
         self.chars += len(text) + 100
-        if self.chars > REMEMBERED_CHARS:
+        if self.chars > self.room:
             self.clear()
             self.chars = 0
         self[text] = value
@@ -106,7 +108,7 @@ class ColumnReader:
         self.possible = plain and len(set(names)) == len(names) <= 250 and not told & set(names)
         self.hashed = hashed(workspace)
         self.currency = reader.currency
-        self.people = Cells(lambda text: self.person_hex(reader.read_person(text).external_id))
+        self.people = Cells(lambda text: self.person_hex(reader.read_person(text).external_id), REMEMBERED_IDS)
         self.times = Times(lambda text: reader.read_at(text).isoformat())
         self.names = Cells(reader.name)
         self.properties = {name: Cells(self.property_reader(name)) for name in names}
@@ -168,17 +170,18 @@ class ColumnReader:
         order = [pair and pair[1] for pair in orders] if orders else repeat("\\N", size)
         messages = self.message_ids(columns, names, joined, counts)
         texts = [",".join(filter(None, told)) for told in zip(*pieces, strict=True)] if pieces else [""] * size
+        told = map(copy_text, (message or "" for message in messages)) if "message_id" in self.place else messages
         rest = [
-            f"{copy_text(message or '')}\t{{{text}}}\t{amount}\t{number}"
-            for message, text, amount, number in zip(messages, texts, money, order, strict=True)
+            f"{message}\t{{{text}}}\t{amount}\t{number}"
+            for message, text, amount, number in zip(told, texts, money, order, strict=True)
         ]
-        times = self.times.of(columns[self.place["time"]])
+        times, find = self.times.of(columns[self.place["time"]]), self.hashed
         return Columns(
             people,
             columns[self.place["external_id"]],
             times,
             names,
-            [self.event_hex(message or "") for message in messages],
+            [find(f"message:{message}") for message in messages],
             rest,
             self.refused(size, people, times, names, messages, *pieces),
         )

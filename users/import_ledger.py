@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
+from users.devices import Key, devices_of
 from users.identity_profiles import read_before, words_of
-from users.models import EndUser
+from users.ingest.normal import NormalProfile
+from users.models import EndUser, PushDevice
 from users.words import EPOCH, MICROSECOND, Own, Told
 
 
@@ -28,6 +30,8 @@ class Change(msgspec.Struct, omit_defaults=True):
     # source, its time].
     tags: list[str] = []
     words: dict[str, tuple[datetime, bool | None, str, datetime | None]] = {}
+    # Devices that the person was told to have: app, token, since when, and whose they were (or null) when last seen before.
+    devices: list[tuple[str, str, datetime, uuid.UUID | None, datetime | None]] = []
 
 
 def own_profiles(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Own]:
@@ -46,6 +50,40 @@ def note_profiles(before: dict[uuid.UUID, Own], changes: dict[uuid.UUID, Change]
         }
         if keys:
             changes.setdefault(pk, Change(pk)).keys = keys
+
+
+def known_devices(profiles: Iterable[NormalProfile]) -> dict[Key, tuple[uuid.UUID, datetime]]:
+    """(app, token) → whose it is and when it was seen last, of the tokens that some profiles name."""
+    tokens = {device.token for profile in profiles for device in devices_of(profile)}
+    rows = PushDevice.objects.filter(token__in=tokens) if tokens else []
+    return {(row.app, row.token): (row.end_user_id, row.seen_at) for row in rows}
+
+
+def note_devices(
+    before: dict[Key, tuple[uuid.UUID, datetime]],
+    now: dict[Key, tuple[uuid.UUID, datetime]],
+    changes: dict[uuid.UUID, Change],
+) -> None:
+    """Add to `changes` the devices that are another's, or seen later, than before."""
+    for (app, token), (pk, at) in now.items():
+        if (was := before.get((app, token))) != (pk, at):
+            owner, seen_at = was or (None, None)
+            changes.setdefault(pk, Change(pk)).devices.append((app, token, at, owner, seen_at))
+
+
+def take_back_devices(changes: Iterable[Change]) -> set[uuid.UUID]:
+    """Give devices back to whom they were before, where nobody used them since; returns everybody it is about."""
+    people: set[uuid.UUID] = set()
+    for change in changes:
+        for app, token, at, owner, seen_at in change.devices:
+            row = PushDevice.objects.filter(app=app, token=token, end_user=change.id, seen_at=at)
+            if owner is None or not EndUser.objects.filter(pk=owner).exists():
+                row.delete()
+            else:
+                row.update(end_user=owner, seen_at=seen_at)
+                people.add(owner)
+            people.add(change.id)
+    return people
 
 
 def put_back(own: Told, change: Change) -> None:

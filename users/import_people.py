@@ -15,7 +15,7 @@ from users.csv_mapping import RowReader
 from users.identity_consent import settle_words
 from users.import_ledger import Change
 from users.import_rows import Chunk
-from users.import_store import Stored, batch_of, store_people, store_profiles
+from users.import_store import Met, Stored, batch_of, store_people, store_profiles
 from users.ingest.people import array
 from users.models import Consent, ConsentWord, EndUser, Import
 from users.services import set_consent
@@ -25,9 +25,9 @@ from workspaces.sql import run_sql
 Key = tuple[uuid.UUID, str]
 
 
-def store_told(workspace: Workspace, file: Import, chunk: Chunk, reader: RowReader) -> Stored:
+def store_told(workspace: Workspace, file: Import, chunk: Chunk, reader: RowReader, met: Met) -> Stored:
     """Write a chunk of rows about people in the open scope. A row that changes nothing counts as a duplicate."""
-    people, new, changes = store_people(workspace, chunk, reader)
+    people, new, changes = store_people(workspace, chunk, reader, met)
     store_profiles(workspace, chunk, people, changes)
     add_tags(chunk, changes)
     kept, loosening = say(chunk, source_of(file), changes, loosen=reader.mapping.loosen)

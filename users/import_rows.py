@@ -5,14 +5,15 @@ A thread prepares the next chunk while the database stores the one before: half 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from users.csv_files import BadFile, Layout, Occurrences, fingerprints, read_rows
+from users.csv_files import BadFile, FileRow, Layout, Occurrences, fingerprints, read_blocks
 from users.csv_items import sum_items
 from users.csv_mapping import RowReader
 from users.csv_people import Tagged, Word
@@ -26,7 +27,6 @@ from workspaces.models import Workspace
 MAX_ROWS = 2_000_000
 CHUNK_BYTES = 12 * 1024 * 1024
 ERASED = Refused("erased", "This user was erased: what is told of them is not kept.")
-FileRow = tuple[int, int, list[str] | Refused]
 Item = TypeVar("Item")
 
 
@@ -96,17 +96,22 @@ class ChunkReader:
         """The rows of the file in lists of bounded size. Their ends do not depend on where a run began."""
         batch: list[FileRow] = []
         began = 0
-        for row in self.file_rows():
-            batch.append(row)
-            if len(batch) >= self.rows or row[1] - began > CHUNK_BYTES:
+        for block in self.blocks():
+            batch += block
+            while len(batch) >= self.rows:
+                yield batch[: self.rows]
+                batch, began = batch[self.rows :], batch[self.rows - 1][1]
+            if batch and batch[-1][1] - began > CHUNK_BYTES:
                 yield batch
-                batch, began = [], row[1]
+                batch, began = [], batch[-1][1]
         if batch:
             yield batch
 
-    def file_rows(self) -> Iterator[FileRow]:
-        rows, mapping = read_rows(self.path, self.layout), self.reader.mapping
-        return sum_items(rows, mapping, self.layout.columns) if mapping.sum_items else rows
+    def blocks(self) -> Iterable[list[FileRow]]:
+        blocks, mapping = read_blocks(self.path, self.layout), self.reader.mapping
+        if not mapping.sum_items:
+            return blocks
+        return ([row] for row in sum_items(chain.from_iterable(blocks), mapping, self.layout.columns))
 
     def read(self, position: int, batch: list[FileRow], joined: list[str], counts: list[int]) -> Chunk:
         chunk = Chunk(position, len(batch), batch[-1][1])
@@ -130,8 +135,9 @@ class ChunkReader:
         if not batch:
             return []
         told = self.columns.read([cells for _line, _done, cells in batch], joined, counts)  # type: ignore[misc]
-        bad = told.bad | {n for n, text in enumerate(told.rests) if len(text) > normal.MAX_ITEM_BYTES // 4}
-        names, first, numbers = chunk.names, chunk.people, []
+        most = normal.MAX_ITEM_BYTES // 4
+        bad = told.bad | {n for n, text in enumerate(told.rests) if len(text) > most}
+        names, numbers = chunk.names, []
         for name in told.names:
             numbers.append(0 if name is None else names.setdefault(name, len(names) + 1))
         columns = ([row[0] for row in batch], told.people, told.times, told.events, numbers, told.rests)
@@ -143,8 +149,9 @@ class ChunkReader:
         own = (chunk.who, chunk.times, chunk.events, chunk.numbers, chunk.rests, chunk.lines)
         for mine, column in zip(own, zip(*in_order, strict=True), strict=False):
             mine += column  # type: ignore[operator]
-        for row in reversed(in_order):  # of each person the earliest comes last
-            first[row[0]] = row[1]
+        chunk.people.update(
+            zip(reversed(chunk.who), reversed(chunk.times), strict=True)
+        )  # of each the earliest comes last
         chunk.external.update(zip(told.people, told.ids, strict=True))
         return [places[n] for n in bad]
 

@@ -23,7 +23,7 @@ from users.differences import refresh_statistics
 from users.import_kinds import ABOUT_PEOPLE
 from users.import_people import store_told
 from users.import_rows import Chunk, ChunkReader, one_ahead
-from users.import_store import Stored, store_chunk
+from users.import_store import Met, Stored, store_chunk
 from users.import_undo import undo_import
 from users.imports import ACTIVE, layout_of, mapping_of
 from users.ingest import write
@@ -114,6 +114,7 @@ class Run:
         self.counted: set[str] = set()
         # Whether the chunk before was all news: repeats come in crowds.
         self.news = True
+        self.met = Met()
 
     def work(self) -> None:
         """Chunk by chunk to the end, or until the row says that somebody stopped it or took over."""
@@ -160,9 +161,9 @@ class Run:
         """Write the chunk; a dry run does the same and takes it back, so that it counts what a run would."""
         with transaction.atomic():
             if self.reader.mapping.kind in ABOUT_PEOPLE:
-                stored = store_told(self.workspace, self.file, chunk, self.reader)
+                stored = store_told(self.workspace, self.file, chunk, self.reader, self.met)
             else:
-                stored = store_chunk(self.workspace, self.file, chunk, self.reader, news=self.news)
+                stored = store_chunk(self.workspace, self.file, chunk, self.reader, self.met, news=self.news)
             if self.file.dry_run:
                 transaction.set_rollback(True)
         self.news = not stored.duplicates

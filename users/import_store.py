@@ -12,14 +12,14 @@ from io import StringIO
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.db import connection, transaction
 
 from users.csv_mapping import RowReader
 from users.erasure_marks import erased_among
-from users.import_ledger import Change, note_profiles, own_profiles
+from users.import_ledger import Change, known_devices, note_devices, note_profiles, own_profiles
 from users.import_rows import Chunk
 from users.ingest.normal import NormalProfile
-from users.ingest.people import People, add_people, array, touch
+from users.ingest.people import MAX_REMEMBERED, People, add_people, array, touch
 from users.ingest.write import COLUMNS, copy_rows, ensure_months, find_names
 from users.models import Import, person_id
 from users.traits import region_of, save_profiles
@@ -47,12 +47,30 @@ class Stored(msgspec.Struct):
     loosening: list[int] = []
 
 
-def store_chunk(workspace: Workspace, file: Import, chunk: Chunk, reader: RowReader, *, news: bool = True) -> Stored:
+class Met(msgspec.Struct):
+    """Ids in hex that a run need not look up again → since when they are known, in ISO. They are people of their own, and
+    stay so for as long as the workspace's version of its people stands still (users.ingest.people.Memory)."""
+
+    version: int = -1
+    since: dict[str, str] = {}
+
+    def strangers(self, told: dict[str, str]) -> list[str]:
+        """Whom of those told of (id → since when) the database has to be asked for."""
+        version, since = run_sql("users/people_version")[0]["version"], self.since
+        if version != self.version or len(since) > MAX_REMEMBERED:
+            self.version = version
+            since.clear()
+        return [pk for pk, at in told.items() if pk not in since or since[pk] > at]
+
+
+def store_chunk(
+    workspace: Workspace, file: Import, chunk: Chunk, reader: RowReader, met: Met, *, news: bool = True
+) -> Stored:
     """Write a chunk in the open scope. Repeats within the chunk or with what is there count as duplicates.
 
     `news`: nothing of it is likely to be there already, so it is first tried to copy it straight into its partitions.
     """
-    people, new, changes = store_people(workspace, chunk, reader)
+    people, new, changes = store_people(workspace, chunk, reader, met)
     store_profiles(workspace, chunk, people, changes)
     names = find_names(workspace, set(chunk.names))
     ids = [None, *(names.get(name) for name in chunk.names)]
@@ -73,8 +91,10 @@ def store_chunk(workspace: Workspace, file: Import, chunk: Chunk, reader: RowRea
 def store_profiles(workspace: Workspace, chunk: Chunk, people: People, changes: dict[uuid.UUID, Change]) -> None:
     if chunk.profiles:
         before = own_profiles(uuid.UUID(people.ids[item.person]) for item in chunk.profiles)
+        devices = known_devices(chunk.profiles)
         save_profiles(chunk.profiles, people, region_of(workspace.currency))
         note_profiles(before, changes)
+        note_devices(devices, known_devices(chunk.profiles), changes)
 
 
 def batch_of(
@@ -132,24 +152,25 @@ def insert_news(lines: list[str], batch: dict[str, Any]) -> int:
 
 
 def store_people(
-    workspace: Workspace, chunk: Chunk, reader: RowReader
+    workspace: Workspace, chunk: Chunk, reader: RowReader, met: Met
 ) -> tuple[People, list[str], dict[uuid.UUID, Change]]:
     """Make the people who are new; (who they are, the ids of the new ones in hex, whose creation moved back)."""
-    ids = list(chunk.people)
-    execute("set local enable_nestloop = off", {})
-    found = run_sql("users/import_people", ids=array(ids), times=array(chunk.people.values()))
-    execute("set local enable_nestloop = on", {})
+    ids = met.strangers(chunk.people)
+    found = look_up(ids, [chunk.people[pk] for pk in ids]) if ids else []
     people = People({})
     new = [ids[row["n"] - 1] for row in found if not row["known"]]
     if new:
         if erased := erased_among(new):
             chunk.leave_out(erased)
-            return store_people(workspace, chunk, reader)
+            return store_people(workspace, chunk, reader, met)
         named = [reader.person(chunk.external[pk]).external_id for pk in new]
         times = array(chunk.people[pk] for pk in new)
         run_sql("users/add_people", ids=array(new), external_ids=named, identified=[True] * len(new), times=times)
     # Whoever is merged, or known to be created later, is looked at by the code that does so for every kind of message.
     special = [(ids[row["n"] - 1], row["created_at"]) for row in found if row["known"]]
+    looked_at = {pk for pk, _created in special}
+    fresh = {pk: chunk.people[pk] for pk in ids if pk not in looked_at}
+    transaction.on_commit(lambda: met.since.update(fresh))
     told = [NormalProfile(reader.person(chunk.external[pk]), at_of(chunk, pk)) for pk, _created in special]
     if told:
         people = add_people(workspace, told)
@@ -162,6 +183,14 @@ def store_people(
         if created > at_of(chunk, pk)
     }
     return people, new, changes
+
+
+def look_up(ids: list[str], times: list[str]) -> list[dict[str, Any]]:
+    """Those of the people who need more than a look; see users/sql/import_people.sql."""
+    execute("set local enable_nestloop = off", {})
+    found = run_sql("users/import_people", ids=array(ids), times=array(times))
+    execute("set local enable_nestloop = on", {})
+    return found
 
 
 def at_of(chunk: Chunk, pk: str) -> datetime:

@@ -12,23 +12,24 @@ from datetime import datetime
 from functools import partial
 
 import msgspec
-from django.db.models import F, Q
+from django.db.models import F, Model, Q
 from django.utils import timezone
 
 from users.changes import lay_on, read_changes
 from users.devices import settle_push
 from users.identity import lock
 from users.identity_profiles import SETTLED, settle_profiles
-from users.import_ledger import Change, earliest, put_back
+from users.import_ledger import Change, earliest, put_back, take_back_devices
 from users.import_people import take_back_tags, take_back_words
 from users.ingest.people import array, touch
-from users.models import EndUser, Import, ImportBatch, Touched
+from users.models import EndUser, Event, Import, ImportBatch, Touched
 from users.person_tables import registered
 from users.services import in_scope
 from users.traits import fill_columns, region_of
 from users.words import Own, bare
 from workspaces.models import Workspace
-from workspaces.sql import run_sql
+from workspaces.scoping import current_workspace
+from workspaces.sql import execute, run_sql
 
 
 def undo_import(workspace: Workspace, pk: uuid.UUID) -> None:
@@ -53,8 +54,11 @@ def undo_newest(workspace: Workspace, pk: uuid.UUID) -> bool:
         mine.update(state=ended, finished_at=file.finished_at or timezone.now())
         return False
     gone = run_sql("users/undo_events", batch=batch.pk)[0]["gone"]
-    take_back_words(file, msgspec.convert(batch.changes, list[Change]))
+    changes = msgspec.convert(batch.changes, list[Change])
+    take_back_words(file, changes)
+    holders = take_back_devices(changes)
     people = undo_people(workspace, batch)
+    settle_push(holders)
     batch.delete()
     mine.update(
         undone=F("undone") + gone + batch.rows, undone_people=F("undone_people") + people, heartbeat_at=timezone.now()
@@ -118,18 +122,23 @@ def is_bare(person: EndUser) -> bool:
 
 
 def referred_to(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the people whom something knows that the night does not make by itself, and that is no mere history."""
-    wanted = list(ids)
-    found = set(EndUser.objects.filter(merged_into__in=wanted).values_list("merged_into", flat=True))
+    """Those of the people whom something knows that the night does not make by itself, and that is no mere history.
+
+    Events that came under these ids were looked for before.
+    """
+    told = {"workspace": current_workspace().pk, "ids": array(ids)}
+    places: list[tuple[type[Model], str]] = [(EndUser, "merged_into")]
     for model, table in registered().items():
-        if table.on_merge in ("moves", "own") and model is not EndUser:
-            told = Q(end_user__in=wanted)
-            found |= set(model.objects.filter(told).values_list("end_user_id", flat=True))
-            for name in ("known_id", "into_id", "origin_id"):
-                if name in {field.attname for field in model._meta.fields}:
-                    others = model.objects.filter(**{f"{name}__in": wanted})
-                    found |= set(others.values_list(name, flat=True))
-    return found
+        if table.on_merge in ("moves", "own") and model not in (EndUser, Event):
+            names = {field.attname for field in model._meta.fields}
+            places += [(model, name) for name in ("end_user_id", "known_id", "into_id", "origin_id") if name in names]
+    rows = [row for model, name in places for row in execute(f"select {name} as id from {among(model, name)}", told)]
+    return {row["id"] for row in rows}
+
+
+def among(model: type[Model], name: str) -> str:
+    """The rows of a table in which a column names one of many people: as one array, not as tens of thousands of values."""
+    return f"{model._meta.db_table} where workspace_id = %(workspace)s and {name} = any (%(ids)s::uuid[])"
 
 
 def settle_families(workspace: Workspace, people: list[EndUser]) -> None:
@@ -145,8 +154,8 @@ def settle_families(workspace: Workspace, people: list[EndUser]) -> None:
 
 def remove(ids: set[uuid.UUID]) -> None:
     """Delete people with everything that was ever computed about them."""
-    wanted = list(ids)
+    told = {"workspace": current_workspace().pk, "ids": array(ids)}
     for model, table in registered().items():
         if table.on_merge in ("night", "stays") and model is not Touched:  # the night passes over those who are gone
-            model.objects.filter(end_user__in=wanted)._raw_delete("default")
-    EndUser.objects.filter(pk__in=wanted)._raw_delete("default")
+            execute(f"delete from {among(model, 'end_user_id')}", told)
+    execute(f"delete from {among(EndUser, 'id')}", told)

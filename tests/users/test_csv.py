@@ -364,3 +364,9 @@ def test_rows_read_by_columns_are_what_they_are_one_by_one(extra, rows):
         return events, errors, people
 
     assert read(True) == read(False)
+
+
+def test_a_file_whose_only_row_cannot_be_read_is_opened_and_the_row_is_told(file):
+    path = file('email,name\na@b.com,=HYPERLINK("http://evil","x")\n')
+    [(line, _done, cells)] = read_rows(path, guess_layout(path))
+    assert line == 2 and isinstance(cells, Refused) and cells.code == "malformed_csv"

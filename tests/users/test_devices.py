@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.users.conftest import track
 from users.devices import bury
@@ -109,16 +112,54 @@ def test_a_dead_device_gives_way_to_the_next_one_and_stays_dead(acme):
     assert (token_of(acme, "u1"), token_of(acme, "u2")) == ("", "t3")
 
 
-def test_a_token_told_as_a_trait_counts_while_no_device_does(acme):
-    upsert_people(acme, [NormalProfile(PersonKey("u1"), DAY, {"push_token": "word"})])
-    assert token_of(acme, "u1") == "word"
+def trait(who: str, token: str | None, day: float, name: str = "push_token") -> NormalProfile:
+    return NormalProfile(PersonKey(who), DAY + timedelta(days=day), {name: token})
+
+
+def test_a_token_told_as_a_trait_is_a_device(acme):
+    upsert_people(acme, [trait("u1", "word", 0)])
+    assert token_of(acme, "u1") == "word" and table(acme)[0][:2] == ("push_token", "word")
     with workspace_scope(acme):
         bury({(person_id(acme.pk, "u1"), "word")})
     assert token_of(acme, "u1") == ""
-    upsert_people(acme, [NormalProfile(PersonKey("u1"), DAY + timedelta(1), {"push_token": "other"})])
+    upsert_people(acme, [trait("u1", "other", 1)])
+    upsert_people(acme, [told("u1", "older", 0)])
     assert token_of(acme, "u1") == "other"
-    upsert_people(acme, [told("u1", "t1", 0)])
-    assert token_of(acme, "u1") == "t1"
+    upsert_people(acme, [told("u1", "newer", 2)])
+    assert token_of(acme, "u1") == "newer"
+
+
+def test_of_two_people_whose_traits_name_one_phone_the_last_one_is_written_to(acme):
+    upsert_people(acme, [trait("u1", "phone", 0, "jgId"), trait("u2", "phone", 1, "jgId")])
+    assert (token_of(acme, "u1"), token_of(acme, "u2")) == ("", "phone")
+
+
+def test_a_token_taken_away_at_logout_gets_no_push_whatever_the_order(world):
+    news = [trait("u1", "phone", 0, "jgId"), trait("u1", None, 1, "jgId"), told("u1", "tablet", -1)]
+    for order in itertools.permutations(news):
+        for one in order:
+            upsert_people(world.acme, [one])
+        assert token_of(world.acme, "u1") == "tablet"
+        with workspace_scope(world.acme):
+            PushDevice.objects.all()._raw_delete("default")
+            EndUser.objects.all()._raw_delete("default")
+
+
+def test_every_protocol_may_tell_a_token_as_a_trait(client, world, acme, send):
+    send("identify", {"type": "identify", "userId": "u1", "messageId": "i", "traits": {"pushToken": "one"}})
+    record = {"type": "profile_set", "distinct_id": "u2", "time": 1785542400000, "properties": {"jgId": "two"}}
+    record["properties"] |= {"$is_login_id": True}
+    data = base64.b64encode(json.dumps(record).encode()).decode()
+    form = "application/x-www-form-urlencoded"
+    client.post(f"/sa?token={world.acme_write_key}", data=urlencode({"data": data}), content_type=form)
+    event = {"event": "$set", "distinct_id": "u3", "properties": {"$set": {"push_token": "three"}}}
+    event |= {"timestamp": "2026-08-01T00:00:00Z", "uuid": "0190f0a0-0000-7000-8000-000000000001"}
+    event["properties"] |= {"$is_identified": True}
+    body = json.dumps({"api_key": world.acme_write_key, "batch": [event]})
+    client.post("/batch/", data=body, content_type="application/json")
+    with workspace_scope(acme):
+        told = dict(EndUser.objects.values_list("external_id", "push_token"))
+    assert [told[who] for who in ("u1", "u2", "u3")] == ["one", "two", "three"]
 
 
 def test_page_api_and_export_show_devices(world, as_role, client):

@@ -1,6 +1,6 @@
--- Where people get pushes: the newest living device of all their ids; without one the token that was told as a trait, if it
--- is neither dead nor a device of somebody else's; else nowhere. What was told before somebody was forgotten is not looked at.
--- Parameters: workspace, people (array text of ids; those whom they are merged into are settled with them).
+-- Where people get pushes: the newest living device of all their ids, else nowhere. A device that was told as a trait counts
+-- while the trait names it. What was told before somebody was forgotten is not looked at.
+-- Parameters: workspace, traits (names), people (array text of ids; those whom they are merged into are settled with them).
 -- Indexes: the key of end_user, end_user_merged, push_device_person, the key of push_device.
 -- Not the ORM: it compares whole sets, and whoever is right already is not written.
 with chosen as materialized (
@@ -10,7 +10,7 @@ with chosen as materialized (
     where u.workspace_id = %(workspace)s and u.id = any (%(people)s::uuid[]) and u.merged_into is not null
 ),
 found as (
-    select p.id, coalesce(device.token, word.token, '') as token
+    select p.id, coalesce(device.token, '') as token
     from chosen c
     join end_user p on p.id = c.id and p.workspace_id = %(workspace)s
     left join lateral (
@@ -21,6 +21,7 @@ found as (
         ) as own (id)
         join push_device d on d.workspace_id = %(workspace)s and d.end_user_id = own.id
         where d.seen_at >= coalesce(p.forgotten_at, '-infinity')
+          and (d.app <> all (%(traits)s) or btrim(p.attributes ->> d.app) = d.token)
           and not exists (
               select from push_device o
               where o.workspace_id = %(workspace)s and o.token = d.token
@@ -29,17 +30,6 @@ found as (
         order by d.seen_at desc, d.token
         limit 1
     ) device on true
-    left join lateral (
-        select t.token
-        from (
-            values (1, 'push_token'), (2, 'pushToken')
-        ) as k (n, name)
-        cross join lateral (select btrim(p.attributes ->> k.name) as token) t
-        where jsonb_typeof(p.attributes -> k.name) in ('string', 'number') and length(t.token) between 1 and 400
-          and not exists (select from push_device o where o.workspace_id = %(workspace)s and o.token = t.token)
-        order by k.n
-        limit 1
-    ) word on true
 )
 update end_user u
 set push_token = f.token
