@@ -13,11 +13,12 @@ SERVE ?= 1
 TIER ?= all
 PYTEST_ARGS ?=
 PART ?=
+SIZE ?=
 
-.PHONY: help setup demo serve test check bench faults sdks lock clean
+.PHONY: help setup demo serve test check bench bench-heavy faults sdks lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## .venv, web assets, translations; nothing to do the second time
 	@scripts/bootstrap.sh
@@ -41,8 +42,11 @@ check: setup  ## format, lint, types, import direction, migrations, settings, tr
 	scripts/check_production_settings.sh
 	$(PY) scripts/check_translations.py
 
-bench: setup  ## the figures the README claims, each as a ratio within one run; PART=ingest, import or night
-	@DATA_DIR=$(CURDIR)/.data/bench $(WITH_SERVERS) -- $(PY) -m benchmarks $(PART)
+bench: setup  ## the figures the README claims, each as a ratio within one run; PART=ingest, import or night (with SIZE="--users …")
+	@DATA_DIR=$(CURDIR)/.data/bench $(WITH_SERVERS) -- $(PY) -u -m benchmarks $(PART) $(SIZE)
+
+bench-heavy: setup  ## by hand: the night beside three times the history, and beside a tenth of the people (an hour, 40 GB)
+	@DATA_DIR=$(CURDIR)/.data/bench $(WITH_SERVERS) -- $(PY) -u -m benchmarks heavy $(SIZE)
 
 faults: setup  ## kill things and count what was lost; TIER=all or one of the tiers in tests/faults
 	@TIER=$(TIER) $(TEST_SERVERS) -- $(PY) -m pytest tests/faults -q $(PYTEST_ARGS)

@@ -1,12 +1,23 @@
-"""What the product holds about a workspace, brought into the shape of the oracle: rows in, numbers out."""
+"""What the product holds about a workspace, brought into the shape of the oracle: rows in, numbers out.
+
+`python -m tests.night.against_oracle SLUG` holds every number of everybody in a workspace that is there against the oracle,
+as of its published day, and says where they differ.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from datetime import UTC, date
 from typing import Any
 
+import django
 import pandas as pd
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_platform.settings")
+    django.setup()
 
 from lifecycle.models import Standing
 from segmentation.models import RfmScore
@@ -137,3 +148,18 @@ def departures(workspace: Workspace, day: date) -> pd.DataFrame:
     off = (shares - expected["coupon_share"]).abs().gt(0.00005001) | (shares.isna() != expected["coupon_share"].isna())
     more = pd.DataFrame({"external_id": expected.index[off], "column": "coupon_share"})
     return pd.concat([found, more], ignore_index=True)
+
+
+def main() -> None:
+    workspace = Workspace.objects.get(slug=sys.argv[1])
+    assert workspace.current_day, "It has had no night yet."
+    found = departures(workspace, workspace.current_day)
+    with workspace_scope(workspace):
+        people = Facts.objects.count()
+    print(f"{workspace.slug} {workspace.current_day}: {people:,} people, {len(found)} numbers differ")
+    if len(found):
+        sys.exit(found.to_string(max_rows=40))
+
+
+if __name__ == "__main__":
+    main()

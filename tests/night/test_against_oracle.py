@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, date, datetime
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
+from django.db.models import Count, Sum
 
 from ops_platform.nightly import run_night
 from tests import builders
@@ -14,7 +17,8 @@ from tests.night.random_world import make_people, make_rows
 from tests.oracle import cdnow
 from users.identity import merge_pending, undo_merge
 from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey
-from users.models import EndUser, Event
+from users.mapping import apply_preset
+from users.models import EndUser, Event, Facts
 from users.services import record_events
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -112,3 +116,32 @@ def test_cdnow_is_the_oracles_for_every_customer(db):
         agree(workspace, day)
     assert summary["steps"][1]["counts"]["people"] == 2357
     assert run_night(workspace, cdnow.LAST_DAY)["changes"] == 0
+
+
+def test_cdnow_master_is_the_oracles_for_every_customer(db):
+    """All 23,570 customers, taken in by the import of files."""
+    workspace = create_workspace("master", "CDNOW", zone="UTC", currency="USD", industry="ecommerce")
+    with workspace_scope(workspace):
+        apply_preset(workspace.industry)
+    columns = {
+        "external_id": "customer_id:int",
+        "time": "date:%Y%m%d",
+        "cds": "number_of_cds",
+        "amount": "dollar_value",
+    }
+    call_command(
+        "import_events",
+        str(cdnow.path_of("CDNOW_master.txt")),
+        workspace=workspace.slug,
+        map=[f"{role}={column}" for role, column in columns.items()],
+        event="Order Completed",
+        delimiter="whitespace",
+        header=True,
+        stdout=StringIO(),
+    )
+    run_night(workspace, cdnow.LAST_DAY)
+    agree(workspace, cdnow.LAST_DAY)
+    with workspace_scope(workspace):
+        whole = Facts.objects.aggregate(Count("pk"), Sum("orders"), Sum("revenue_minor"), Sum("active_days"))
+    # As published: customers, orders, dollars, days on which a customer bought.
+    assert list(whole.values()) == [23_570, 69_659, 250_031_563, 67_591]

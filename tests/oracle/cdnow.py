@@ -16,12 +16,12 @@ import pandas as pd
 LAST_DAY = date(1998, 6, 30)
 
 
-def sample_path() -> Path:
-    """Where CDNOW_sample.txt lies. Raises FileNotFoundError when `lifetimes` is not installed."""
+def path_of(name: str) -> Path:
+    """Where CDNOW_sample.txt or CDNOW_master.txt lies. Raises FileNotFoundError when `lifetimes` is not installed."""
     spec = importlib.util.find_spec("lifetimes")
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError("the distribution lifetimes (requirements/data.txt) is not installed")
-    return Path(spec.submodule_search_locations[0]) / "datasets" / "CDNOW_sample.txt"
+    return Path(spec.submodule_search_locations[0]) / "datasets" / name
 
 
 def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -30,7 +30,7 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
     The file's columns are: id in the full set, id in the sample (ours), day as yyyymmdd, CDs, dollars.
     """
     names = ["master_id", "sample_id", "day", "cds", "dollars"]
-    sample = pd.read_csv(sample_path(), sep=r"\s+", header=None, names=names, dtype=str)
+    sample = pd.read_csv(path_of("CDNOW_sample.txt"), sep=r"\s+", header=None, names=names, dtype=str)
     ids = sample["sample_id"].astype(int).astype(str)
     at = sample["day"].str.replace(r"(\d{4})(\d\d)(\d\d)", r"\1-\2-\3T12:00:00.000000+00:00", regex=True)
     properties = [
