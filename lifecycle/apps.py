@@ -9,4 +9,5 @@ class LifecycleConfig(AppConfig):
         from users.person_tables import register
 
         register("night", "nobody", models.Standing)
+        register("night", "goes", models.PersonValue)
         register("stays", "nobody", models.StageChange, models.ActivityChange, blank={"why": {}})

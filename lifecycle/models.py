@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from django.db import models
 
+from lifecycle.value_models import PersonValue, SourceCost, SourceMonth, ValueModel
 from users.models import PersonModel, to_person
 from workspaces.models import TenantModel
+
+__all__ = [
+    "ActivityChange",
+    "DayCount",
+    "PersonValue",
+    "ReturnRate",
+    "SourceCost",
+    "SourceMonth",
+    "StageChange",
+    "Standing",
+    "ValueModel",
+]
 
 
 class Standing(PersonModel):

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lifecycle.churn import ACTIVITIES
-from lifecycle.models import Standing
+from lifecycle.models import PersonValue, Standing
 from lifecycle.stages import all_stages
 from ops_platform.models import Night, NightStep
 from segmentation.models import RfmScore
@@ -61,6 +61,14 @@ class RfmOut(serializers.ModelSerializer):
         exclude = ["pk", "workspace", "end_user"]
 
 
+class ValueOut(serializers.ModelSerializer):
+    """What is expected of a buyer in the next 52 weeks; `alive_percent` is null for people who ordered on one day only."""
+
+    class Meta:
+        model = PersonValue
+        fields = ["expected_orders", "expected_revenue_minor", "alive_percent"]
+
+
 class IdOut(serializers.Serializer):
     """One of the ids that a person goes by."""
 
@@ -97,6 +105,7 @@ class UserOut(serializers.Serializer):
     facts = FactsOut(allow_null=True)
     standing = StandingOut(allow_null=True)
     rfm = RfmOut(allow_null=True)
+    value = ValueOut(allow_null=True, help_text="Null where nothing is predicted.")
 
 
 class UserPage(serializers.Serializer):
@@ -105,14 +114,14 @@ class UserPage(serializers.Serializer):
 
 
 def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
-    """People with their ids, tags, facts, standing and RFM, in seven queries whatever their number."""
+    """People with their ids, tags, facts, standing and RFM, in eight queries whatever their number."""
     ids = [person.pk for person in people]
     merged: dict[uuid.UUID | None, list[EndUser]] = {}
     for one in EndUser.objects.filter(merged_into__in=ids).order_by("-identified", "external_id"):
         merged.setdefault(one.merged_into, []).append(one)
     found = [
         {row.end_user_id: row for row in model.objects.filter(end_user_id__in=ids)}
-        for model in (Facts, Standing, RfmScore)
+        for model in (Facts, Standing, RfmScore, PersonValue)
     ]
     plain = ("id", "external_id", "name", "email", "phone", "city", "source", "attributes", "created_at")
     ruled = ruled_tags(ids)
@@ -130,7 +139,7 @@ def with_numbers(people: list[EndUser]) -> list[dict[str, Any]]:
             ]
         }
         | {"devices": devices.get(person.pk, [])}
-        | dict(zip(("facts", "standing", "rfm"), (rows.get(person.pk) for rows in found), strict=True))
+        | dict(zip(("facts", "standing", "rfm", "value"), (rows.get(person.pk) for rows in found), strict=True))
         for person in people
     ]
 

@@ -37,7 +37,7 @@ PLACES = (
     Place(
         "segments", pgettext_lazy("place", "Segments"), "chart-grid-dots", "segmentation:list", "s", ("segmentation",)
     ),
-    Place("tiers", pgettext_lazy("place", "Tiers"), "stack-2", "tiers:lifecycle", "t", ("tiers",)),
+    Place("tiers", pgettext_lazy("place", "Tiers"), "stack-2", "tiers:lifecycle", "t", ("tiers", "value")),
     Place("messaging", pgettext_lazy("place", "Messaging"), "send", "campaigns:list", "m", ("campaigns",)),
     Place("analysis", pgettext_lazy("place", "Analysis"), "chart-bar", "events:show", "a", ("events",)),
     Place("data", pgettext_lazy("place", "Data"), "database-import", "users:imports", "d", ("users",)),

@@ -122,6 +122,8 @@ ACTIONS: dict[str, Name] = {
     "channel.save": pgettext_lazy("audit", "Changed a channel"),
     "channel.test": pgettext_lazy("audit", "Tested a channel"),
     "events.expire": pgettext_lazy("audit", "Deleted events that are kept no longer"),
+    "cost.remove": pgettext_lazy("audit", "Removed the cost of a source"),
+    "cost.save": pgettext_lazy("audit", "Entered the cost of a source"),
     "import.cancel": pgettext_lazy("audit", "Cancelled an import"),
     "import.loosen": pgettext_lazy("audit", "Let an import take in opt-ins"),
     "import.pause": pgettext_lazy("audit", "Paused an import"),

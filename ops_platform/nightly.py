@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from campaigns.services import settle_night
 from lifecycle.services import assign_stages, flag_activity
+from lifecycle.value import predict_value
 from ops_platform.models import Night, NightStep
 from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
@@ -55,6 +56,7 @@ STEPS: tuple[Step, ...] = (
     Step("activity", gettext_lazy("Activity flags"), flag_activity),
     Step("stages", gettext_lazy("Lifecycle stages"), assign_stages),
     Step("rfm", gettext_lazy("RFM"), score_rfm),
+    Step("value", gettext_lazy("Expected value"), predict_value),
     Step("segments", gettext_lazy("Segments"), refresh_segments),
     Step("campaigns", gettext_lazy("Campaigns"), settle_night),
 )

@@ -1,7 +1,7 @@
 """The conditions of the people list: one parameter of the address each.
 
-A condition is a WHERE fragment over fixed aliases (u end_user, f facts, s standing, r rfm_score), the tables it needs,
-and the words that describe it. Values are always bound, never written into SQL.
+A condition is a WHERE fragment over fixed aliases (u end_user, f facts, s standing, r rfm_score, v person_value), the
+tables it needs, and the words that describe it. Values are always bound, never written into SQL.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ops_platform.people_attributes import with_attribute
 from ops_platform.people_deeds import did
 from ops_platform.people_moves import flagged_on, moved, moved_between
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
+from ops_platform.people_value import alive_between, brought_tested, registered_between, worth_between
 from segmentation.conditions import get_condition
 from segmentation.models import Segment, TagRule
 from segmentation.vocabulary import Vocabulary
@@ -206,6 +207,11 @@ CONDITIONS: dict[str, Build] = {
     "orders": ordered_times,
     "first_order_from": first_ordered,
     "first_order_to": first_ordered,
+    **dict.fromkeys(("registered_from", "registered_to"), registered_between),
+    **dict.fromkeys(("value_from", "value_to"), worth_between),
+    **dict.fromkeys(("alive_from", "alive_to"), alive_between),
+    "tested": brought_tested,
+    "effective": flag("effective", "f.effective", "f", gettext_lazy("became effective newcomers")),
     "seen_on": on_day("seen_on", SEEN, "", gettext_lazy("came on %(day)s")),
     "ordered_on": on_day("ordered_on", ORDERED, "", gettext_lazy("ordered on %(day)s")),
     "joined_on": on_day("joined_on", "f.first_seen_on = %(joined_on)s", "f", gettext_lazy("first seen on %(day)s")),

@@ -26,6 +26,7 @@ JOINS = {
     "f": "left join facts f on f.end_user_id = u.id and f.workspace_id = %(workspace)s",
     "s": "left join standing s on s.end_user_id = u.id and s.workspace_id = %(workspace)s",
     "r": "left join rfm_score r on r.end_user_id = u.id and r.workspace_id = %(workspace)s",
+    "v": "left join person_value v on v.end_user_id = u.id and v.workspace_id = %(workspace)s",
 }
 
 
@@ -42,6 +43,7 @@ class Sort:
 SORTS = {
     "seen": Sort(gettext_lazy("Last visit"), "coalesce(f.last_seen_on, '-infinity'::date)", "date", "f"),
     "spend": Sort(gettext_lazy("Spend to date"), "coalesce(f.revenue_minor, 0)", "bigint", "f"),
+    "value": Sort(gettext_lazy("Expected spend, 12 months"), "coalesce(v.expected_revenue_minor, -1)", "bigint", "v"),
     "orders": Sort(gettext_lazy("Orders"), "coalesce(f.orders, 0)", "integer", "f"),
     "risk": Sort(gettext_lazy("Value at risk"), "coalesce(s.value_at_risk_minor, 0)", "bigint", "s"),
     "since": Sort(gettext_lazy("Stage since"), "coalesce(s.stage_since, '-infinity'::date)", "date", "s"),

@@ -14,7 +14,7 @@ from django.utils.translation import pgettext
 
 from campaigns.selectors import deliveries_to
 from lifecycle import churn
-from lifecycle.models import StageChange, Standing
+from lifecycle.models import PersonValue, StageChange, Standing
 from lifecycle.stages import all_stages
 from ops_platform import numbers
 from ops_platform.person_ids import read_ids
@@ -78,6 +78,7 @@ def read_person(workspace: Workspace, person: EndUser) -> dict[str, Any]:
         "standing": standing,
         "reason": activity_reason(standing, facts, day),
         "score": score,
+        "value": PersonValue.objects.filter(end_user=person.pk).first(),
         "recency": (day - score.last_order_on).days if score else None,
         "gap": gap_words(workspace, score, day),
         "groups": fact_groups(workspace, facts),
@@ -176,6 +177,8 @@ def write_fact(workspace: Workspace, key: str, value: Any) -> str:
         return numbers.day(value)
     if unit == "percent":
         return numbers.percent(value / 100)
+    if unit == "expected":
+        return numbers.number(value, 2)
     if unit == "yes_no":
         return _("yes") if value else _("no")
     if unit == "weekday":

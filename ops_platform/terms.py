@@ -57,6 +57,19 @@ SENTENCES: dict[str, Callable[[Rules], str]] = {
         "Of slipping people only: their daily revenue over the last year × 90 days"
         " × (1 − the share of people that long away who come back)."
     ),
+    "expected_value": lambda r: _(
+        "Orders expected in the next 52 weeks × what one is expected to come to, by models fitted on all buyers each night."
+    ),
+    "alive": lambda r: _("How likely it is that somebody who ordered more than once has not left for good."),
+    "back_test": lambda r: _(
+        "The models fitted without the last quarter of the history, held against what happened in it."
+    ),
+    "ltv": lambda r: _("What one person of a source brought in their first days, non-payers counted in."),
+    "cac": lambda r: _("Spend and cash rewards of a month ÷ people who registered from the source in it."),
+    "payback": lambda r: (
+        _("The first day on which what one person brought × %(percent)s %% margin reaches what they cost.")
+        % {"percent": r.margin_percent}
+    ),
     "rfm": lambda r: (
         _("R days since the last order, F orders, M revenue; 1–5 by fifths of the buyers, over %(window)s.")
         % {"window": window(r)}
@@ -99,6 +112,12 @@ SENTENCES: dict[str, Callable[[Rules], str]] = {
 }
 LABELS: dict[str, names.Name] = {
     "value_at_risk": gettext_lazy("Value at risk"),
+    "expected_value": gettext_lazy("Expected spend, 12 months"),
+    "alive": gettext_lazy("Chance to buy again"),
+    "back_test": gettext_lazy("Back-test"),
+    "ltv": "LTV",
+    "cac": gettext_lazy("Cost per person"),
+    "payback": gettext_lazy("Earned back"),
     "return_rate": gettext_lazy("Return rate"),
     "false_churn": gettext_lazy("False-churn rate"),
     "returned": gettext_lazy("Returned"),

@@ -21,9 +21,15 @@ LINE_DAYS = 90
 
 
 def tabs(workspace: Workspace, active: str) -> list[dict[str, Any]]:
-    labels = {"lifecycle": _("Lifecycle"), "rfm": _("RFM"), "churn": _("Churn")}
+    labels = {
+        "tiers:lifecycle": _("Lifecycle"),
+        "tiers:rfm": _("RFM"),
+        "tiers:churn": _("Churn"),
+        "value:prediction": _("Expected value"),
+        "value:sources": _("Sources and cost"),
+    }
     return [
-        {"label": label, "url": reverse(f"tiers:{key}", args=[workspace.slug]), "active": key == active}
+        {"label": label, "url": reverse(key, args=[workspace.slug]), "active": key.partition(":")[2] == active}
         for key, label in labels.items()
     ]
 

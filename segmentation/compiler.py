@@ -19,7 +19,7 @@ from workspaces.models import Workspace
 Sql = tuple[str, list[Any]]
 
 # One row per person each; scanned only when a condition asks for them.
-TABLES = {"f": "facts", "s": "standing", "r": "rfm_score"}
+TABLES = {"f": "facts", "s": "standing", "r": "rfm_score", "v": "person_value"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,10 @@ class Query:
     def rfm(self) -> str:
         """Alias of the person's RFM scores; null columns outside the RFM population."""
         return self._table("r")
+
+    def value(self) -> str:
+        """Alias of what is expected of the person; null columns for people of whom nothing is."""
+        return self._table("v")
 
     def _table(self, alias: str) -> str:
         self._tables[alias] = TABLES[alias]

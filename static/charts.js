@@ -2,7 +2,7 @@
 //   series    how many of the columns after the first are drawn (the rest is for the table); default all
 //   kind      bars | columns | lines | heat | sankey | dots
 //   name      file name of the downloads; title, sentence: for people and screen readers
-//   columns   [{label, unit: people|number|money|percent|day|text, color?: "stage-habit"}], the first is the category
+//   columns   [{label, unit: people|number|mean|money|percent|day|text, color?: "stage-habit"}], the first is the category
 //   rows      [[…], …] in the columns' order: also the table twin and the CSV
 //   urls      one address per row, or a list per row (one per value column): where a click goes
 //   colors    per row, for bars, columns and dots; marks: [{at, label, axis: "x"|"y"}] lines drawn across

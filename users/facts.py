@@ -18,6 +18,7 @@ UNITS = {
     "times": "number",
     "minor": "number",
     "percent": "number",
+    "expected": "number",
     "hour": "number",
     "weekday": "number",
     "text": "text",
@@ -27,7 +28,8 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact. `unit` is a key of UNITS; `minor` is money in minor units, `weekday` counts from Monday = 0."""
+    """One fact. `unit` is a key of UNITS; `minor` is money in minor units, `weekday` counts from Monday = 0,
+    `expected` is a count that may be a fraction."""
 
     key: str
     unit: str

@@ -10,9 +10,10 @@ from workspaces.scoping import current_workspace
 from workspaces.sql import read_sql
 
 
-def copy_csv(path: str, out: IO[str], **params: Any) -> None:
-    """Write the rows of "app/name".sql to `out` as CSV with a header. Parameters are quoted by the driver."""
+def copy_csv(path: str, out: IO[str], code: str = "", **params: Any) -> None:
+    """Write the rows of "app/name".sql to `out` as CSV with a header. Parameters are quoted by the driver; `code` replaces
+    `{code}` in the file, as in `users.differences.compute`."""
     with connection.cursor() as cursor:
-        bound = cursor.mogrify(read_sql(path), {**params, "workspace": current_workspace().id})
+        bound = cursor.mogrify(read_sql(path).replace("{code}", code), {**params, "workspace": current_workspace().id})
         text = bound.decode() if isinstance(bound, bytes) else bound
         cursor.copy_expert("copy (" + text + ") to stdout with (format csv, header)", out)

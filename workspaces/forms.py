@@ -153,6 +153,20 @@ class RulesForm(forms.Form):
         help_text=_("Otherwise to everybody who has not opted out."),
     )
 
+    value_buyers = forms.IntegerField(
+        label=_("Expected value: buyers"),
+        min_value=1,
+        max_value=1_000_000,
+        help_text=_("With fewer buyers nothing is predicted."),
+    )
+    value_repeaters = forms.IntegerField(
+        label=_("Expected value: repeat buyers"),
+        min_value=1,
+        max_value=1_000_000,
+        help_text=_("With fewer who ordered on two days or more nothing is predicted."),
+    )
+    margin_percent = share(_("Margin"), _("Percent of what people spend that is left to earn back what they cost."))
+
     keep_events_months = forms.IntegerField(
         label=_("Keep events, in months"),
         min_value=LEAST_MONTHS,

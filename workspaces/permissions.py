@@ -23,6 +23,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "connect.view": _from[ANALYST],
     # an operator's work
     "users.edit": _from[OPERATOR],
+    "costs.edit": _from[OPERATOR],
     "segments.edit": _from[OPERATOR],
     "campaigns.edit": _from[OPERATOR],
     "campaigns.send": _from[OPERATOR],

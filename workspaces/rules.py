@@ -38,6 +38,10 @@ class Rules:
     rfm_cuts: dict[str, list[int]] = field(default_factory=dict)
     value_class_by: str = "mean"
     rfm_best_group: str = "champions"
+    # 价值预测: fewer buyers, or fewer who came again, tell nothing; 毛利率, for the days until a cost is earned back.
+    value_buyers: int = 500
+    value_repeaters: int = 100
+    margin_percent: int = 100
     # 有效新客, 召回阶梯, 转化窗口
     effective_days: int = 7
     recall_days: tuple[int, ...] = (7, 15, 30)

@@ -215,8 +215,12 @@ CHOICES = {
 def check_setting(key: str, value: Any) -> None:
     if key in POSITIVE and not (isinstance(value, int) and 1 <= value <= 3650):
         raise DomainError("invalid", _("A whole number from 1 to 3650."), key)
-    if key in ("slipping_percent", "subsidy_percent") and not (isinstance(value, int) and 1 <= value <= 100):
+    if key in ("slipping_percent", "subsidy_percent", "margin_percent") and not (
+        isinstance(value, int) and 1 <= value <= 100
+    ):
         raise DomainError("invalid", _("A percentage from 1 to 100."), key)
+    if key in ("value_buyers", "value_repeaters") and not (isinstance(value, int) and 1 <= value <= 1_000_000):
+        raise DomainError("invalid", _("A whole number from 1 to 1,000,000."), key)
     if key == "conversion_days" and not (isinstance(value, int) and 1 <= value <= 30):
         raise DomainError("invalid", _("A whole number from 1 to 30."), key)
     if key == "keep_exports_days" and not (isinstance(value, int) and 1 <= value <= MOST_EXPORT_DAYS):

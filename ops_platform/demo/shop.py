@@ -10,6 +10,7 @@ import pandas as pd
 
 from campaigns.local_servers import LocalInbox
 from campaigns.services import settle_night
+from lifecycle.sources import save_costs
 from ops_platform.demo import touches
 from ops_platform.demo.replay import send
 from ops_platform.demo.steps import Steps
@@ -42,6 +43,7 @@ def build(steps: Steps, address: str, inbox: LocalInbox) -> Workspace:
     with steps(f"load {len(bulk):,} events in bulk"):
         loaded = bulk_load(workspace, bulk)
         assert loaded["accepted"] == len(bulk), f"{loaded} of {len(bulk)} events"
+    load_costs(workspace, story)
     touches.connect(workspace, inbox)
     for past in story.past_campaigns:
         touches.record_past(workspace, past)
@@ -104,6 +106,22 @@ def load_people(workspace: Workspace, story: Story) -> None:
 
 def ids_of(workspace: Workspace, rows: pd.DataFrame) -> list[uuid.UUID]:
     return [person_id(workspace.pk, external_id) for external_id in rows["external_id"]]
+
+
+def load_costs(workspace: Workspace, story: Story) -> None:
+    """What each source cost, month by month, as an operator would have entered it."""
+    costs = [
+        {
+            "source": row["source"],
+            "month": date.fromisoformat(f"{row['month']}-01"),
+            "spend_minor": round(row["spend"] * 100),
+            "rewards_minor": round(row["reward"] * 100),
+        }
+        for row in story.spend.to_dict("records")
+        if row["spend"] or row["reward"]
+    ]
+    with workspace_scope(workspace):
+        save_costs(costs)
 
 
 TRAITS = (

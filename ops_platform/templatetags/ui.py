@@ -133,6 +133,7 @@ def term(parser: Parser, token: Token) -> TermNode:
 FORMATS: dict[str, Callable[[Any], Any]] = {
     "people": numbers.number,
     "number": numbers.number,
+    "mean": lambda value: numbers.number(value, 2),
     "percent": numbers.percent,
     "day": numbers.day,
 }
@@ -146,7 +147,7 @@ def write_cell(value: Any, unit: str, currency: Any) -> Any:
 
 @register.simple_tag(takes_context=True)
 def cell(context: template.Context, value: Any, unit: str) -> Any:
-    """One value of a table, by its unit: people, number, money, percent, day or text."""
+    """One value of a table, by its unit: people, number, mean, money, percent, day or text."""
     return write_cell(value, unit, context.get("workspace"))
 
 
@@ -203,7 +204,7 @@ def at(items: Any, key: Any) -> Any:
 
 @register.filter
 def is_numeric(unit: str) -> bool:
-    return unit in ("people", "number", "money", "percent")
+    return unit in ("people", "number", "mean", "money", "percent")
 
 
 @register.filter

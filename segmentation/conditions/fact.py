@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
+from lifecycle.value_facts import VALUE_FACTS
 from segmentation.conditions import Condition, Example, Field, Option, Sql, Values, listed
 from segmentation.conditions._compare import describe, text_sql
-from users.facts import FACTS
+from users.facts import FACTS as DAILY_FACTS
 from workspaces.currencies import decimals_of, symbol_of
 
 if TYPE_CHECKING:
     from segmentation.compiler import Query
     from segmentation.vocabulary import Vocabulary
 
+# What is counted of people, and what is expected of buyers.
+FACTS = DAILY_FACTS | VALUE_FACTS
 WEEK = tuple(Option(str(number), name) for number, name in WEEKDAYS.items())
 SIGNS = {"at_least": ">=", "at_most": "<=", "exactly": "="}
 
@@ -87,6 +90,8 @@ class Fact(Condition):
         Example.of("An", fact="favourite_category", compare="is", text="美妆"),
         Example.of("An", "Bo", fact="favourite_category", compare="one_of", texts=["美妆", "零食"]),
         Example.of("An", "Chen", fact="favourite_weekday", compare="on", weekdays=["0", "6"]),
+        Example.of("An", fact="expected_revenue_minor", compare="at_least", number=300),
+        Example.of("An", fact="expected_orders", compare="at_most", number=2.5),
         Example.of("Bo", fact="subsidy_dependent", compare="yes"),
         Example.of("An", fact="subsidy_dependent", compare="no"),
         Example.of("Chen", "Di", "Fang", "Guo", fact="subsidy_dependent", compare="unknown"),
@@ -94,7 +99,8 @@ class Fact(Condition):
 
     def compile(self, values: Values, query: Query) -> Sql:
         fact, compare = FACTS[values["fact"]], values["compare"]
-        column = f"{query.facts()}.{fact.key}"  # the key of the catalogue, not what somebody sent
+        table = query.value() if fact.key in VALUE_FACTS else query.facts()
+        column = f"{table}.{fact.key}"  # the key of the catalogue, not what somebody sent
         if compare in ("yes", "no"):
             return f"{column} is {'true' if compare == 'yes' else 'false'}", []
         if compare in SIGNS:

@@ -44,7 +44,7 @@ def test_every_extension_is_named_in_its_how_to(document: str, keys: list[str]) 
 
 
 def test_every_fact_is_defined() -> None:
-    from users.facts import FACTS
+    from segmentation.conditions.fact import FACTS
 
     page = read("definitions.md")
     assert [key for key in FACTS if f"`{key}`" not in page] == []

@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from campaigns.models import Suppression
-from lifecycle.models import Standing
+from lifecycle.models import PersonValue, Standing
 from segmentation.models import RfmScore, Segment, SegmentMember
 from users.models import Consent, EndUser, Event, EventName, Facts, person_id
 from workspaces.models import Workspace
@@ -132,6 +132,8 @@ def settle(workspace: Workspace) -> Segment:
     for name, (group, bits) in SCORES.items():
         scores = {"r_score": 3, "f_score": 3, "m_score": 3, "f_orders": 1, "m_minor": 1, "last_order_on": TODAY}
         RfmScore.objects.create(end_user_id=pk(workspace, name), group=group, bits=bits, **scores)
+    value = {"expected_orders": "2.50", "expected_revenue_minor": 30000, "alive_percent": 80}
+    PersonValue.objects.create(end_user_id=pk(workspace, "An"), **value)
     Consent.objects.create(end_user_id=pk(workspace, "Bo"), channel="email", opted_in=False, source="form")
     Consent.objects.create(end_user_id=pk(workspace, "An"), channel="email", opted_in=True, source="form")
     Suppression.objects.create(channel="email", address="d_i@acme.test", reason="bounce")
