@@ -11,3 +11,5 @@ class LifecycleConfig(AppConfig):
         register("night", "nobody", models.Standing)
         register("night", "goes", models.PersonValue)
         register("stays", "nobody", models.StageChange, models.ActivityChange, blank={"why": {}})
+        register("stays", "nobody", models.RecallEntry)
+        register("night", "goes", models.BalanceMark)

@@ -6,12 +6,16 @@ The flag itself is decided in lifecycle/sql/flags.sql, from the limit that appli
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+
+from lifecycle.signals import words
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ ACTIVITIES: dict[str, Activity] = {
 def sentence(why: Mapping[str, Any]) -> str:
     """The numbers kept with a flag as a sentence in the current language; "" for somebody who left.
 
-    `why`: seen (ever visited), idle (days), kind (fixed, personal, default, balance), limit and median (days).
+    `why`: seen (ever visited), idle (days), kind (fixed, personal, default, balance), limit and median (days), and
+    signals (keys) where further ones hold.
     """
     if "idle" not in why:
         return ""
@@ -58,7 +63,32 @@ def sentence(why: Mapping[str, Any]) -> str:
         }
     if why["kind"] == "balance":
         text = _("%(reason)s; not dormant while there is a balance") % {"reason": text}
+    if told := words(why.get("signals") or ()):
+        text = _("%(reason)s; %(signals)s") % {"reason": text, "signals": told}
     return text
+
+
+def reason(
+    day: date,
+    *,
+    seen: bool,
+    idle_from: date,
+    limit_kind: str,
+    limit_days: Decimal,
+    gap_median: Decimal | None,
+    signals: Iterable[str] = (),
+) -> str:
+    """Why somebody stands where they stand on a day, from the columns of their standing and facts."""
+    return sentence(
+        {
+            "seen": seen,
+            "idle": max(0, (day - idle_from).days),
+            "kind": limit_kind,
+            "limit": float(limit_days),
+            "median": None if gap_median is None else float(gap_median),
+            "signals": list(signals),
+        }
+    )
 
 
 def _away(why: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from lifecycle.value_models import PersonValue, SourceCost, SourceMonth, ValueModel
@@ -37,11 +38,21 @@ class Standing(PersonModel):
     limit_days = models.DecimalField(max_digits=8, decimal_places=2)
     # fixed, personal, default (too few active days for a rhythm) or balance.
     limit_kind = models.CharField(max_length=10)
+    # Further warning signals that hold (lifecycle/signals.py), of those that the workspace switched on.
+    signals = ArrayField(models.CharField(max_length=20), default=list)
     value_at_risk_minor = models.BigIntegerField(null=True)
 
     class Meta(PersonModel.Meta):
         db_table = "standing"
-        indexes = [models.Index(fields=["workspace", "stage"], name="standing_stage")]
+        indexes = [
+            models.Index(fields=["workspace", "stage", "stage_since"], name="standing_stage"),
+            # Few are slipping at a time, and they are listed by what would be lost.
+            models.Index(
+                fields=["workspace", "-value_at_risk_minor", "end_user"],
+                condition=models.Q(activity="slipping"),
+                name="standing_at_risk",
+            ),
+        ]
 
 
 class StageChange(PersonModel):
@@ -75,8 +86,23 @@ class ActivityChange(PersonModel):
         indexes = [models.Index(fields=["workspace", "day"], name="activity_change_day")]
 
 
+class BalanceMark(PersonModel):
+    """Somebody's balance since a day, a row where it changed: attributes have no history, and a halved balance needs one."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "day")
+    end_user = to_person()
+    day = models.DateField()
+    balance = models.DecimalField(max_digits=40, decimal_places=6, null=True)
+
+    class Meta(PersonModel.Meta):
+        db_table = "balance_mark"
+
+
 class DayCount(TenantModel):
-    """How many people stood where at the end of a day: board is stage, activity or rfm; kept for good."""
+    """How many people stood where at the end of a day, kept for good; money is what docs/definitions.md says per board.
+
+    board: stage, activity, rfm (groups), cells (R and F scores, "53") or bits (value classes).
+    """
 
     pk = models.CompositePrimaryKey("workspace", "day", "board", "key")
     day = models.DateField()
@@ -100,3 +126,46 @@ class ReturnRate(TenantModel):
 
     class Meta(TenantModel.Meta):
         db_table = "return_rate"
+
+
+class DayFlow(TenantModel):
+    """How many people went from where to where on a day, on a board of DayCount; an empty key is "joined" or "left"."""
+
+    pk = models.CompositePrimaryKey("workspace", "day", "board", "from_key", "to_key")
+    day = models.DateField()
+    board = models.CharField(max_length=10)
+    from_key = models.CharField(max_length=30, blank=True)
+    to_key = models.CharField(max_length=30, blank=True)
+    people = models.IntegerField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "day_flow"
+
+
+class FlagAudit(TenantModel):
+    """What became of a warning: of the people who got a flag `after_days` before a day, how many were seen since."""
+
+    pk = models.CompositePrimaryKey("workspace", "day", "activity", "after_days")
+    day = models.DateField()
+    activity = models.CharField(max_length=10)
+    after_days = models.SmallIntegerField()
+    flagged = models.IntegerField()
+    seen_again = models.IntegerField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "flag_audit"
+
+
+class RecallEntry(PersonModel):
+    """Somebody reached a rung of the recall ladder: so many days away, counted from `idle_from`, told on `day`."""
+
+    pk = models.CompositePrimaryKey("end_user", "workspace", "idle_from", "rung")
+    end_user = to_person()
+    # The absence this belongs to: each rung is reached once in it.
+    idle_from = models.DateField()
+    rung = models.SmallIntegerField()
+    day = models.DateField()
+
+    class Meta(PersonModel.Meta):
+        db_table = "recall_entry"
+        indexes = [models.Index(fields=["workspace", "day"], name="recall_entry_day")]

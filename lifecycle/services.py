@@ -19,6 +19,7 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     rules = workspace.rules
     compute("fresh_return_rates", "lifecycle/return_rates", day=day)
     changes = write_differences("return_rate", "fresh_return_rates", "day, idle_days", "old.day = %(day)s", day=day)
+    changes += _tell_signals(workspace, day)
     compute(
         "fresh_flags",
         "lifecycle/flags",
@@ -41,6 +42,18 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     changes += write_differences("standing", "fresh_standing", "end_user_id", "false")
     changes += _count("activity", list(ACTIVITIES), day)
     return {"moved": moved, "changes": moved + changes}
+
+
+def _tell_signals(workspace: Workspace, day: date) -> int:
+    """Keep balances where their halving is a signal, and the signals that hold in fresh_signals; returns rows written."""
+    rules, written = workspace.rules, 0
+    if rules.warn_balance:
+        compute("fresh_balances", "lifecycle/balances", day=day, attribute=rules.balance_attribute)
+        written = write_differences(
+            "balance_mark", "fresh_balances", "end_user_id, day", "old.day = %(day)s", few=True, day=day
+        )
+    compute("fresh_signals", "lifecycle/signals", day=day, zone=workspace.zone, on=rules.signals_on)
+    return written
 
 
 def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:

@@ -8,6 +8,7 @@ class OpsPlatformConfig(AppConfig):
     name = "ops_platform"
 
     def ready(self) -> None:
-        from ops_platform import list_exports
+        from ops_platform import list_exports, tier_exports
 
         list_exports.register()
+        tier_exports.register()

@@ -55,6 +55,16 @@ def board(cells: dict[tuple[int, int], dict[str, Any]], address: Address, name: 
     }
 
 
+def past_board(counts: dict[str, Any], address: Address) -> Picture:
+    """The board of a past day. Scores are not kept per person, so a cell opens everybody who was in its group that day."""
+    cells = {
+        (int(key[0]), int(key[1])): {"people": row.people, "money": row.money_minor} for key, row in counts.items()
+    }
+    picture = board(cells, lambda r, f: address(rfm=BOARD[(r, f)]))
+    picture["sentence"] += " " + _("Of a past day, a cell opens everybody of its group.") if cells else ""
+    return picture
+
+
 def risk(rows: Iterable[dict[str, Any]], address: Address, workspace: Workspace) -> Picture:
     """Value at risk by RFM group: whose money it is."""
     shown = [row for row in rows if row["money_minor"] > 0]

@@ -22,6 +22,7 @@ from campaigns.services import settle_night
 from lifecycle.services import assign_stages, flag_activity
 from lifecycle.value import predict_value
 from ops_platform.models import Night, NightStep
+from ops_platform.snapshots import keep_snapshot
 from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
 from users.attributes import count_attributes
@@ -59,6 +60,7 @@ STEPS: tuple[Step, ...] = (
     Step("value", gettext_lazy("Expected value"), predict_value),
     Step("segments", gettext_lazy("Segments"), refresh_segments),
     Step("campaigns", gettext_lazy("Campaigns"), settle_night),
+    Step("snapshots", gettext_lazy("Snapshots"), keep_snapshot),
 )
 
 

@@ -85,12 +85,14 @@ def kept(request: HttpRequest, *without: str) -> list[tuple[str, str]]:
 
 
 def segment_address(request: HttpRequest) -> str:
-    """The builder, begun with those conditions of the list that segments know too; empty when there are none."""
+    """The builder, begun with those conditions of the list that segments know too; empty when there are none, or of a past day,
+    which no segment is."""
     kept = {
         key: request.GET[key] for key in ("stage", "activity", "rfm", "bits", "source", "tag") if request.GET.get(key)
     }
     try:
-        return f"{reverse('segmentation:new', args=[request.workspace.slug])}?{urlencode(kept)}" if kept else ""
+        page = reverse("segmentation:new", args=[request.workspace.slug])
+        return f"{page}?{urlencode(kept)}" if kept and not request.GET.get("as_of") else ""
     except NoReverseMatch:
         return ""
 

@@ -36,3 +36,35 @@ def did(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
         params |= {"did_property": key, "did_value": query.get("did_value", "")}
         having, text = HAVING, f"{text} ({key} = {query.get('did_value') or '—'})"
     return Part(DID.format(having=having), params, "", text, ("did", "did_from", "did_to", "did_property", "did_value"))
+
+
+# One of their days each, as ops_platform/sql/churn_by.sql picks it.
+CAME = """u.id in (
+    select c.end_user_id from (
+        select distinct on (d.end_user_id) d.end_user_id, d.day, d.app_version from person_day d
+        where d.workspace_id = %(workspace)s and d.day between %(seen_from)s and %(seen_to)s and d.visits > 0
+        order by d.end_user_id, hashtext(d.end_user_id::text || d.day::text)
+    ) c where true{narrowed}
+)"""
+WITH_VERSION = " and c.app_version = %(seen_version)s"
+LOST = """ and not exists (
+        select from person_day n where n.end_user_id = c.end_user_id and n.workspace_id = %(workspace)s
+            and n.day > c.day and n.day <= c.day + 30 and n.visits > 0
+    )"""
+
+
+def came_between(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People who came on one of the days. Of one of those days each: with `seen_version`, who told that app version ("—":
+    none) on it; with `lost`, who did not come again within 30 days of it."""
+    first, last = day_of(query.get("seen_from")), day_of(query.get("seen_to"))
+    params: dict[str, object] = {"seen_from": first, "seen_to": last}
+    text = _("came between %(first)s and %(last)s") % {"first": numbers.day(first), "last": numbers.day(last)}
+    narrowed, version = "", query.get("seen_version", "")
+    if version and "\0" not in version:
+        narrowed += WITH_VERSION
+        params["seen_version"] = "" if version == numbers.UNKNOWN else version
+        text = _("%(came)s with version %(version)s") % {"came": text, "version": version}
+    if query.get("lost") == "1":
+        narrowed += LOST
+        text = _("%(came)s and not again within 30 days") % {"came": text}
+    return Part(CAME.format(narrowed=narrowed), params, "", text, ("seen_from", "seen_to", "seen_version", "lost"))

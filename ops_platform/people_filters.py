@@ -16,9 +16,11 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ops_platform import names, numbers
 from ops_platform.people_attributes import with_attribute
-from ops_platform.people_deeds import did
-from ops_platform.people_moves import flagged_on, moved, moved_between
+from ops_platform.people_deeds import came_between, did
+from ops_platform.people_moves import flagged_on, moved, moved_between, recalled
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
+from ops_platform.people_past import BOARDS, MEMBERS, past_day, stood_on
+from ops_platform.people_steps import stepped, took_step, walked
 from ops_platform.people_value import alive_between, brought_tested, registered_between, worth_between
 from segmentation.conditions import get_condition
 from segmentation.models import Segment, TagRule
@@ -27,11 +29,13 @@ from workspaces.models import Workspace
 
 
 def one_of(kind: str, column: str, needs: str, condition: str, field: str) -> Build:
-    """A condition "is one of these keys", in the words that the same condition of a segment has."""
+    """A condition "is one of these keys", in the words that the same condition of a segment has; `as_of` asks for a past day."""
 
     def part(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
         keys = keys_of(value, names.KINDS[kind])
         text = get_condition(condition).describe({field: keys}, Vocabulary(workspace))
+        if kind in BOARDS and (day := past_day(query, workspace)):
+            return stood_on(kind, keys, day, text)
         return Part(f"{column} = any(%({kind}_keys)s)", {f"{kind}_keys": keys}, needs, text, (kind,))
 
     return part
@@ -59,6 +63,9 @@ def in_segment(value: str, query: Mapping[str, str], workspace: Workspace) -> Pa
         raise BadValue(value) from error
     if segment is None:
         raise BadValue(value)
+    if day := past_day(query, workspace):
+        text = _("in “%(name)s” on %(day)s") % {"name": segment.name, "day": numbers.day(day)}
+        return Part(MEMBERS, {"segment": segment.pk, "as_of": day}, "", text, ("segment", "as_of"))
     sql = (
         "exists (select from segment_member m where m.end_user_id = u.id"
         " and m.workspace_id = %(workspace)s and m.segment_id = %(segment)s)"
@@ -159,11 +166,19 @@ def on_day(parameter: str, sql: str, needs: str, words: Any) -> Build:
     return part
 
 
-def idle_for(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-    days, today = whole(value, 1, 3650), workspace.current_day or workspace.today()
-    sql = "s.idle_from = %(idle_today)s::date - %(idle)s and s.limit_days * %(idle_share)s <= %(idle)s"
-    params = {"idle": days, "idle_today": today, "idle_share": workspace.rules.slipping_percent / 100}
-    return Part(sql, params, "s", _("away for exactly %(days)s days") % {"days": days}, ("idle",))
+def in_stage_for(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """So many days in the stage they are in: "7-13", or "365-" without an end."""
+    least, dash, most = value.partition("-")
+    if not dash:
+        raise BadValue(value)
+    first, last = whole(least), whole(most) if most else 100_000
+    day = workspace.current_day or workspace.today()
+    sql = "s.stage_since between %(stayed_day)s::date - %(stayed_most)s and %(stayed_day)s::date - %(stayed_least)s"
+    params = {"stayed_day": day, "stayed_least": first, "stayed_most": last}
+    words = (
+        _("in their stage for %(first)s to %(last)s days") if most else _("in their stage for %(first)s days or more")
+    )
+    return Part(sql, params, "s", words % {"first": first, "last": last}, ("stayed",))
 
 
 def flag(parameter: str, sql: str, needs: str, words: Any) -> Build:
@@ -198,10 +213,13 @@ CONDITIONS: dict[str, Build] = {
     "tag": tagged,
     "attribute": with_attribute,
     "reach": reachable,
+    "preceded": stepped,
     "from": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),
     "to": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),
     "rfm_from": moved_between("rfm", "rfm_change", "from_group", "to_group", ("rfm_from", "rfm_to")),
     "rfm_to": moved_between("rfm", "rfm_change", "from_group", "to_group", ("rfm_from", "rfm_to")),
+    "flag_from": moved_between("activity", "activity_change", "from_activity", "to_activity", ("flag_from", "flag_to")),
+    "flag_to": moved_between("activity", "activity_change", "from_activity", "to_activity", ("flag_from", "flag_to")),
     "moved": moved,
     "flag": flagged_on,
     "orders": ordered_times,
@@ -215,8 +233,12 @@ CONDITIONS: dict[str, Build] = {
     "seen_on": on_day("seen_on", SEEN, "", gettext_lazy("came on %(day)s")),
     "ordered_on": on_day("ordered_on", ORDERED, "", gettext_lazy("ordered on %(day)s")),
     "joined_on": on_day("joined_on", "f.first_seen_on = %(joined_on)s", "f", gettext_lazy("first seen on %(day)s")),
-    "idle": idle_for,
+    "recall": recalled,
+    "stayed": in_stage_for,
+    "path": walked,
+    "step": took_step,
     "did": did,
+    "seen_from": came_between,
     "returned": flag("returned", "s.returned", "s", gettext_lazy("came back from churned")),
     "buyers": flag("buyers", "f.orders > 0", "f", gettext_lazy("have ordered")),
 }

@@ -22,6 +22,8 @@ from workspaces.sql import execute, read_sql
 PAGE = 50
 COUNTED_UP_TO = 100_000
 CHANGED_AT_ONCE = 10_000
+# Parameters that say something without a value: not there yet, or left.
+EMPTY_TOO = ("from", "to", "rfm_from", "rfm_to", "flag_from", "flag_to")
 JOINS = {
     "f": "left join facts f on f.end_user_id = u.id and f.workspace_id = %(workspace)s",
     "s": "left join standing s on s.end_user_id = u.id and s.workspace_id = %(workspace)s",
@@ -62,11 +64,7 @@ class PeopleQuery:
     def __post_init__(self) -> None:
         done: set[str] = set()
         for key, build in CONDITIONS.items():
-            if (
-                key in self.query
-                and key not in done
-                and (self.query[key] or key in ("from", "to", "rfm_from", "rfm_to"))
-            ):
+            if key in self.query and key not in done and (self.query[key] or key in EMPTY_TOO):
                 try:
                     part = build(self.query[key], self.query, self.workspace)
                 except BadValue:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ops_platform import names, numbers
-from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of
+from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
+from ops_platform.people_past import on, stayed
 from workspaces.models import Workspace
 
 
@@ -19,12 +20,14 @@ def moved_between(kind: str, table: str, first: str, last: str, parameters: tupl
     another. Without `since`: the changes of the day `on` alone. An empty key is "not there yet" or "left"."""
 
     def part(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-        on = day_of(query.get("on") or str(workspace.current_day or ""))
+        until = day_of(query.get("on") or str(workspace.current_day or ""))
         since = day_of(query["since"]) if query.get("since") else None
         ends = {side: query[name] for side, name in zip(("from", "to"), parameters, strict=True) if name in query}
         if any(key and key not in names.KINDS[kind] and key != "none" for key in ends.values()):
             raise BadValue(value)
-        params: dict[str, Any] = {f"{kind}_on": on, f"{kind}_since": since}
+        if len(ends) == 2 and ends["from"] == ends["to"] and ends["from"] not in ("", "none"):
+            return stayed(kind, ends["to"], since or until - timedelta(days=1), until, (*parameters, "on", "since"))
+        params: dict[str, Any] = {f"{kind}_on": until, f"{kind}_since": since}
         having = [f"(array_agg(c.{first} order by c.day))[1] <> (array_agg(c.{last} order by c.day desc))[1]"]
         for side, pick in (
             ("from", f"(array_agg(c.{first} order by c.day))[1]"),
@@ -38,15 +41,15 @@ def moved_between(kind: str, table: str, first: str, last: str, parameters: tupl
             f" and c.day <= %({kind}_on)s and c.day > coalesce(%({kind}_since)s::date, %({kind}_on)s::date - 1)"
             f" group by c.end_user_id having {' and '.join(having)})"
         )
-        return Part(sql, params, "", move_words(kind, ends, since, on), (*parameters, "on", "since"))
+        return Part(sql, params, "", move_words(kind, ends, since, until), (*parameters, "on", "since"))
 
     return part
 
 
-def move_words(kind: str, ends: Mapping[str, str], since: date | None, on: date) -> str:
+def move_words(kind: str, ends: Mapping[str, str], since: date | None, until: date) -> str:
     name = {side: str(names.label(kind, key)) if key and key != "none" else _("nothing") for side, key in ends.items()}
-    days = {"since": numbers.day(since), "on": numbers.day(on)}
-    when = _("between %(since)s and %(on)s") % days if since else _("on %(on)s") % days
+    days = {"since": numbers.day(since), "on": numbers.day(until)}
+    when = _("between %(since)s and %(on)s") % days if since else on(until)
     if len(name) == 2:
         return _("moved from %(from)s to %(to)s %(when)s") % {**name, "when": when}
     if "to" in name:
@@ -73,26 +76,51 @@ def moved(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     """People who went up or down the stages, churned or returned on the day `on`; churned is no step of the ladder."""
     if value not in MOVES:
         raise BadValue(value)
-    on = day_of(query.get("on") or str(workspace.current_day or ""))
+    day = day_of(query.get("on") or str(workspace.current_day or ""))
     condition, words = MOVES[value]
     sql = (
         "u.id in (select c.end_user_id from stage_change c"
         f" where c.workspace_id = %(workspace)s and c.day = %(moved_on)s and {condition})"
     )
     ladder = [key for key in names.STAGES if key != "churned"]
-    text = str(words) % {"when": _("on %(on)s") % {"on": numbers.day(on)}}
-    return Part(sql, {"moved_on": on, "ladder": ladder}, "", text, ("moved", "on"))
+    text = str(words) % {"when": on(day)}
+    return Part(sql, {"moved_on": day, "ladder": ladder}, "", text, ("moved", "on"))
+
+
+def seen_since(query: Mapping[str, str], day: str, text: str) -> tuple[str, str]:
+    """With `again`: only those who came back after the day in the column `day`. (SQL, words)"""
+    if query.get("again") != "1":
+        return "", text
+    sql = (
+        " and exists (select from facts a where a.end_user_id = c.end_user_id"
+        f" and a.workspace_id = %(workspace)s and a.last_seen_on > {day})"
+    )
+    return sql, _("%(what)s and came back since") % {"what": text}
 
 
 def flagged_on(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People whose flag became this on the day `on`; who was told of for the first time did not become it."""
     keys_of(value, names.ACTIVITIES)
-    on = day_of(query.get("on") or str(workspace.current_day or ""))
+    day = day_of(query.get("on") or str(workspace.current_day or ""))
+    text = _("became %(to)s %(when)s") % {"to": names.label("activity", value), "when": on(day)}
+    again, text = seen_since(query, "c.day", text)
     sql = (
         "u.id in (select c.end_user_id from activity_change c where c.workspace_id = %(workspace)s"
-        " and c.day = %(flag_on)s and c.to_activity = %(flag)s)"
+        f" and c.day = %(flag_on)s and c.to_activity = %(flag)s and c.from_activity <> ''{again})"
     )
-    text = _("became %(to)s %(when)s") % {
-        "to": names.label("activity", value),
-        "when": _("on %(on)s") % {"on": numbers.day(on)},
-    }
-    return Part(sql, {"flag": value, "flag_on": on}, "", text, ("flag", "on"))
+    return Part(sql, {"flag": value, "flag_on": day}, "", text, ("flag", "on", "again"))
+
+
+def recalled(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People who reached a rung of the recall ladder on the day `on`, or on one after `since` up to it."""
+    rung, day = whole(value, 1, 3650), day_of(query.get("on") or str(workspace.current_day or ""))
+    since = day_of(query["since"]) if query.get("since") else day - timedelta(days=1)
+    when = _("between %(since)s and %(on)s") % {"since": numbers.day(since), "on": numbers.day(day)}
+    words = {"days": rung, "when": when if query.get("since") else on(day)}
+    again, text = seen_since(query, "c.day", _("%(days)s days away %(when)s") % words)
+    sql = (
+        "u.id in (select c.end_user_id from recall_entry c where c.workspace_id = %(workspace)s and c.rung = %(rung)s"
+        f" and c.day > %(recall_since)s and c.day <= %(recall_on)s{again})"
+    )
+    params = {"rung": rung, "recall_since": since, "recall_on": day}
+    return Part(sql, params, "", text, ("recall", "on", "since", "again"))

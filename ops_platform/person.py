@@ -129,14 +129,14 @@ def activity_reason(standing: Standing | None, facts: Facts | None, day: date) -
     """The flag in words, as of the day: "24 天没来；平时 5 天一次，期限 15 天"."""
     if standing is None:
         return ""
-    return churn.sentence(
-        {
-            "seen": bool(facts and facts.last_seen_on),
-            "idle": max(0, (day - standing.idle_from).days),
-            "kind": standing.limit_kind,
-            "limit": float(standing.limit_days),
-            "median": float(facts.gap_median) if facts and facts.gap_median is not None else None,
-        }
+    return churn.reason(
+        day,
+        seen=bool(facts and facts.last_seen_on),
+        idle_from=standing.idle_from,
+        limit_kind=standing.limit_kind,
+        limit_days=standing.limit_days,
+        gap_median=facts.gap_median if facts else None,
+        signals=standing.signals,
     )
 
 

@@ -52,7 +52,7 @@ def flow(moves: list[dict[str, Any]], after: dict[str, int], address: Address, n
         "rows": rows if moves else [],
         "links": [[f"a:{move['from_stage']}", f"b:{move['to_stage']}"] for move in moves],
         "nodes": nodes,
-        "urls": urls + [address(stage=key) for key in stayed],
+        "urls": urls + [address(**{"from": key, "to": key}) for key in stayed],
         "empty": {
             "title": _("Nobody changed stage %(when)s") % {"when": when},
             "text": _("Everybody stayed where they were."),
@@ -144,5 +144,35 @@ def stage_lines(days: list[str], series: dict[str, list[int | None]], first_day:
         "empty": {
             "title": _("One day is not a line"),
             "text": _("From the second daily update on, this shows how each stage grows and shrinks."),
+        },
+    }
+
+
+WAY_COLORS = {"up": "stage-habit", "returned": "stage-advocate", "down": "stage-paying", "churned": "stage-churned"}
+
+
+def way_lines(days: list[str], series: dict[str, list[int]], address: Address) -> Picture:
+    """How many climbed, returned, fell back and churned each day; every point opens them."""
+    labels = {"up": _("climbed"), "returned": _("returned"), "down": _("fell back"), "churned": _("churned")}
+    rows = [[day, *(series[key][at] for key in labels)] for at, day in enumerate(days)]
+    sums_of = {key: sum(series[key]) for key in labels}
+    sentence = _(
+        "In %(days)s days %(up)s climbed and %(returned)s returned; %(down)s fell back and %(churned)s churned."
+    )
+    return {
+        "kind": "lines",
+        "name": "moves-by-day",
+        "title": _("Moves day by day"),
+        "sentence": sentence % {"days": len(days), **{key: numbers.number(people) for key, people in sums_of.items()}},
+        "columns": [
+            {"label": _("Day")},
+            *({"label": label, "unit": "people", "color": WAY_COLORS[key]} for key, label in labels.items()),
+        ],
+        "rows": rows if len(rows) > 1 else [],
+        "urls": [[address(moved=key, on=day) for key in labels] for day in days],
+        "floor": 0,
+        "empty": {
+            "title": _("One day is not a line"),
+            "text": _("From the third daily update on, this shows how many move each day."),
         },
     }

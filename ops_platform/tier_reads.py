@@ -1,30 +1,15 @@
-"""Reads for the tiers: lifecycle, RFM, churn. Each page's numbers in a handful of queries."""
+"""Reads for the pages of lifecycle and RFM. Each page's numbers in a handful of queries."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from django.db.models import Max, Min
-
-from lifecycle import churn
-from lifecycle.models import DayCount, ReturnRate
+from lifecycle.models import DayCount
 from ops_platform import names
 from segmentation.models import RfmCuts
-from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute, read_sql, run_sql
-
-LISTED = 20
-# Fewer absences than this say nothing about a rate; nor do the few left over from very many, who are special ones.
-ENOUGH_SPELLS = 30
-ENOUGH_SHARE = 0.01
-
-
-def told_days() -> tuple[date | None, date | None]:
-    """The first and the last day that stages were counted for; counts come with every night."""
-    days = DayCount.objects.filter(board="stage").aggregate(first=Min("day"), last=Max("day"))
-    return days["first"], days["last"]
 
 
 def stage_series(first: date, last: date) -> tuple[list[str], dict[str, list[int | None]]]:
@@ -75,6 +60,22 @@ def rfm_table(key: str) -> list[dict[str, Any]]:
     ]
 
 
+def rfm_sizes(kind: str, counts: dict[str, DayCount]) -> list[dict[str, Any]]:
+    """The same table of a past day, as far as it was kept: people and money. `kind`: rfm or bits."""
+    shown = [counts[key] for key in names.KINDS[kind] if key in counts and counts[key].people]
+    total, money = sum(row.people for row in shown), sum(row.money_minor for row in shown)
+    return [
+        {
+            "key": row.key,
+            "people": row.people,
+            "money_minor": row.money_minor,
+            "share": row.people / total,
+            "money_share": row.money_minor / money if money else None,
+        }
+        for row in shown
+    ]
+
+
 def rfm_moves(first: date, last: date, most: int = 12) -> list[dict[str, Any]]:
     """The largest net moves between groups between two days."""
     return run_sql("ops_platform/rfm_moves", first_day=first, last_day=last)[:most]
@@ -83,46 +84,3 @@ def rfm_moves(first: date, last: date, most: int = 12) -> list[dict[str, Any]]:
 def rfm_cuts(day: date) -> RfmCuts | None:
     """The cut points of a day's scores."""
     return RfmCuts.objects.filter(day=day).first()
-
-
-def risk_list(day: date, most: int = LISTED) -> list[dict[str, Any]]:
-    """Slipping people ranked by value at risk, each with the reason in words."""
-    rows = run_sql("ops_platform/risk_list", most=most)
-    for row in rows:
-        row["reason"] = churn.sentence(
-            {
-                "seen": row["last_seen_on"] is not None,
-                "idle": max(0, (day - row["idle_from"]).days),
-                "kind": row["limit_kind"],
-                "limit": float(row["limit_days"]),
-                "median": float(row["gap_median"]) if row["gap_median"] is not None else None,
-            }
-        )
-    return rows
-
-
-def ladder(workspace: Workspace, day: date) -> list[dict[str, Any]]:
-    """{days, people} per rung of the recall ladder."""
-    rules = workspace.rules
-    return run_sql(
-        "ops_platform/recall_ladder",
-        day=day,
-        rungs=list(rules.recall_days),
-        slipping_share=rules.slipping_percent / 100,
-    )
-
-
-def false_churn(day: date) -> dict[str, int]:
-    """{flagged, seen_again}: of those newly dormant 30 days ago, who came back by themselves."""
-    return run_sql("ops_platform/false_churn", day=day - timedelta(days=30))[0]
-
-
-def return_rates(day: date) -> list[ReturnRate]:
-    """The curve of a day, as far as there are enough absences to speak of."""
-    rates = list(ReturnRate.objects.filter(day=day, spells__gte=ENOUGH_SPELLS).order_by("idle_days"))
-    return [row for row in rates if row.spells >= ENOUGH_SHARE * rates[0].spells]
-
-
-def smallest_limit(rates: list[ReturnRate], share: float) -> int | None:
-    """The fewest days away after which at most this share comes back; None when none is that low."""
-    return next((row.idle_days for row in rates if row.returned <= share * row.spells), None)

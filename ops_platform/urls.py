@@ -35,6 +35,7 @@ urlpatterns = [
     path("api/v1/", include("ops_platform.privacy_api")),
     path("api/v1/", include("ops_platform.tag_api")),
     path("api/v1/", include("ops_platform.value_api")),
+    path("api/v1/", include("ops_platform.tier_api")),
     path("api/v1/", include("users.consent_api")),
     path("api/v1/", include("ops_platform.api")),
     path("api/v1/", include("users.api")),

@@ -19,7 +19,7 @@ from lifecycle.models import ValueModel
 from ops_platform import numbers, value_pictures, value_reads, value_words
 from ops_platform.links import people_address
 from ops_platform.pictures import Address
-from ops_platform.tiers import not_yet, tabs
+from ops_platform.tier_parts import not_yet, tabs
 from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.permissions import action

@@ -100,6 +100,28 @@ class RulesForm(forms.Form):
     limit_min = days(_("Limit at least"), _("Days; a personal limit is never shorter."))
     limit_max = days(_("Limit at most"), _("Days; a personal limit is never longer."))
     slipping_percent = share(_("Slipping from"), _("Percent of the limit: time to write before it is too late."))
+    warn_halved = forms.BooleanField(
+        label=_("Warn when active days halve"),
+        required=False,
+        help_text=_("At most half as many active days in 30 days as in the 30 before, which had at least 4."),
+    )
+    warn_complaint = forms.BooleanField(
+        label=_("Warn of open complaints"),
+        required=False,
+        help_text=_("A Ticket Opened of the last 30 days without its Ticket Resolved for more than 48 hours."),
+    )
+    warn_failed = forms.BooleanField(
+        label=_("Warn of failures"),
+        required=False,
+        help_text=_(
+            "In the last 30 days a Payment Failed without a payment since, or an App Crashed without a visit since."
+        ),
+    )
+    warn_balance = forms.BooleanField(
+        label=_("Warn when the balance halves"),
+        required=False,
+        help_text=_("Half or less of what it was 30 days ago; balances are kept from the night this is switched on."),
+    )
     balance_attribute = forms.CharField(
         label=_("Balance attribute"),
         required=False,

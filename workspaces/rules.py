@@ -27,6 +27,11 @@ class Rules:
     balance_attribute: str = "balance"
     balance_floor: int = 0
     slipping_percent: int = 60
+    # Further signals that make somebody slipping before they stay away (lifecycle/signals.py).
+    warn_halved: bool = False
+    warn_complaint: bool = False
+    warn_failed: bool = False
+    warn_balance: bool = False
     # 死忠
     recommendation_days: int = 365
     subsidy_percent: int = 80
@@ -57,6 +62,11 @@ class Rules:
         """The preset of the industry with overrides; unknown keys are ignored so that old settings never break a night."""
         known = {f.name for f in fields(cls)}
         return replace(PRESETS.get(industry, NONE).rules, **{k: v for k, v in overrides.items() if k in known})
+
+    @property
+    def signals_on(self) -> list[str]:
+        """Keys of the further warning signals that are switched on."""
+        return [key for key in ("halved", "complaint", "failed", "balance") if getattr(self, f"warn_{key}")]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -18,7 +18,8 @@ select
     -- The numbers from which lifecycle.churn.sentence words the reason; none for somebody who left.
     case when n.end_user_id is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
         'seen', n.seen, 'idle', n.idle, 'kind', n.limit_kind,
-        'limit', trim_scale(n.limit_days), 'median', trim_scale(n.gap_median)
+        'limit', trim_scale(n.limit_days), 'median', trim_scale(n.gap_median),
+        'signals', to_jsonb(nullif(n.signals, '{}'))
     )) end as why
 from fresh_flags n
 full join before b on b.end_user_id = n.end_user_id

@@ -1,6 +1,6 @@
 -- The activity flag of everybody on a day, with the limit that decided it, and what is at risk.
 -- Parameters: workspace, day, zone, rule, limit_days, limit_min, limit_max, slipping_percent, balance_attribute,
--- balance_floor. Index: none, everybody is read. Not the ORM: one pass of exact comparisons.
+-- balance_floor. Reads the temporary table fresh_signals. Index: none, everybody is read. Not the ORM: one pass of exact comparisons.
 -- Somebody who never came is idle since created and never dormant. With a balance above the floor, or none that can be
 -- read, nobody is dormant under the rule with_balance. At risk: 90 days of the spend of the last 365, times the share
 -- of spells of this length that did not end; divided once, so that a half is a half when it is rounded.
@@ -25,12 +25,8 @@ measured as (
         p.*,
         greatest(%(day)s::date - idle_from, 0) as idle,
         %(rule)s <> 'with_balance' or coalesce(
-            case
-                when jsonb_typeof(balance) = 'number' then (balance #>> '{}')::numeric
-                when jsonb_typeof(balance) = 'string'
-                    and balance #>> '{}' ~ '^[ \t\n\r]*[+-]?([0-9]{1,30}([.][0-9]{0,30})?|[.][0-9]{1,30})([eE][+-]?[0-9]{1,2})?[ \t\n\r]*$'
-                    then (balance #>> '{}')::numeric
-            end <= %(balance_floor)s, false) as may_sleep
+            number_in(balance) <= %(balance_floor)s, false
+        ) as may_sleep
     from person p
 ),
 flagged as (
@@ -38,7 +34,7 @@ flagged as (
         m.*,
         case
             when seen and idle >= limit_days and may_sleep then 'dormant'
-            when idle * 100 >= limit_days * %(slipping_percent)s then 'slipping'
+            when idle * 100 >= limit_days * %(slipping_percent)s or x.signals is not null then 'slipping'
             else 'active'
         end as activity,
         case
@@ -46,15 +42,17 @@ flagged as (
             when has_rhythm then 'personal'
             when %(rule)s = 'fixed' then 'fixed'
             else 'default'
-        end as limit_kind
+        end as limit_kind,
+        coalesce(x.signals, '{}') as signals
     from measured m
+    left join fresh_signals x on x.end_user_id = m.end_user_id
 )
 select
-    g.end_user_id, g.activity, g.idle_from, g.limit_days, g.limit_kind,
+    g.end_user_id, g.activity, g.idle_from, g.limit_days, g.limit_kind, g.signals,
     case when g.activity = 'slipping' then round(
         greatest(g.revenue_365_minor, 0)::numeric * 90 * case when r.spells > 0 then r.spells - r.returned else 1 end
         / (least(greatest(%(day)s::date - g.known_on + 1, 30), 365) * case when r.spells > 0 then r.spells else 1 end)
     )::bigint end as value_at_risk_minor,
     g.seen, g.idle, g.gap_median
 from flagged g
-left join return_rate r on r.workspace_id = %(workspace)s and r.day = %(day)s and r.idle_days = least(g.idle, 180)
+left join return_rate r on r.workspace_id = %(workspace)s and r.day = %(day)s and r.idle_days = least(greatest(g.idle, 1), 180)

@@ -18,6 +18,7 @@ select
     n.idle_from,
     n.limit_days,
     n.limit_kind,
+    n.signals,
     n.value_at_risk_minor
 from fresh_flags n
 join since c on c.end_user_id = n.end_user_id

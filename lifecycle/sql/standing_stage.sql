@@ -18,6 +18,7 @@ select
     s.idle_from,
     s.limit_days,
     s.limit_kind,
+    s.signals,
     s.value_at_risk_minor
 from fresh_stages n
 join since c on c.end_user_id = n.end_user_id

@@ -15,7 +15,7 @@ from django.utils import translation
 from lifecycle import churn
 from lifecycle.churn import sentence
 from lifecycle.models import ActivityChange, ReturnRate, Standing
-from ops_platform import selectors, tier_reads
+from ops_platform import churn_reads, day_reads, selectors
 from tests import builders
 from tests.night.reading import facts, night, one, standing
 from users.models import EndUser, Facts
@@ -148,7 +148,7 @@ def test_the_return_curve_counts_spells_that_reached_their_length_thirty_days_ag
     curve = {point.idle_days: (point.spells, point.returned) for point in points}
     assert curve[1] == (2, 1) and curve[2] == (2, 1) and curve[3] == (1, 0)
     assert curve[6] == (1, 0) and curve[7] == (0, 0)  # 11 January is 30 days ago, 12 January is not
-    assert tier_reads.smallest_limit(points, 0.10) == 3
+    assert churn_reads.smallest_limit(points, 0.10) == 3
 
 
 def test_false_churn_is_the_share_of_the_flagged_seen_since(thirty):
@@ -158,7 +158,10 @@ def test_false_churn_is_the_share_of_the_flagged_seen_since(thirty):
     night(thirty, "2026-07-01")  # 30 days idle
     night(thirty, "2026-07-31")
     with workspace_scope(thirty):
-        assert tier_reads.false_churn(date(2026, 7, 31)) == {"flagged": 2, "seen_again": 1}
+        told = [row for row in day_reads.audits(date(2026, 7, 31)) if row.activity == "dormant"]
+        assert [(str(row.day), row.after_days, row.flagged, row.seen_again) for row in told] == [
+            ("2026-07-31", 30, 2, 1)
+        ]
 
 
 WHY = {"seen": True, "idle": 24, "kind": "personal", "limit": 15, "median": 5}

@@ -19,7 +19,9 @@ from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
-STEPS = ["identities", "facts", "attributes", "activity", "stages", "rfm", "value", "segments", "campaigns"]
+STEPS = [
+    "identities", "facts", "attributes", "activity", "stages", "rfm", "value", "segments", "campaigns", "snapshots",
+]  # fmt: skip
 
 
 @pytest.fixture

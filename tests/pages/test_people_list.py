@@ -37,7 +37,6 @@ CONDITIONS: list[tuple[dict[str, str], set[str]]] = [
     ({"ordered_on": "2026-08-19"}, {"new1", "new2", "reg1"}),
     ({"reach": "email"}, {"reg1", "reg2", "slip", "gone", "new1", "new2", "look"}),
     ({"reach": "push"}, set()),
-    ({"idle": "10"}, {"slip"}),
     ({"stage": "habit", "activity": "slipping"}, {"slip"}),
 ]
 
@@ -117,7 +116,7 @@ NONSENSE = [
     "from=use&to=nonsense",
     "since=yesterday&to=habit",
     "r=9&f=-1&m=x",
-    "idle=99999999999999999999",
+    "recall=99999999999999999999",
     "orders=1e9",
     "after=%00%00&before=zzzz",
     "after=eHx5",

@@ -11,7 +11,7 @@ from django.utils import translation
 from campaigns.models import Campaign
 from lifecycle import churn
 from lifecycle.models import ReturnRate
-from ops_platform import names, numbers, terms, tier_reads, today
+from ops_platform import churn_reads, names, numbers, terms, today
 from ops_platform.selectors import anomalies, count_moves
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -122,7 +122,7 @@ def test_the_few_absences_left_over_from_many_make_no_rate(told: Any) -> None:
         ReturnRate.objects.all().delete()
         for idle, spells in ((1, 9000), (90, 90), (150, 40)):
             ReturnRate.objects.create(day=day, idle_days=idle, spells=spells, returned=40)
-        assert [row.idle_days for row in tier_reads.return_rates(day)] == [1, 90]
+        assert [row.idle_days for row in churn_reads.return_rates(day)] == [1, 90]
 
 
 def test_the_verdict_is_a_sentence_in_both_languages(told: Any, as_role: Any, monkeypatch: pytest.MonkeyPatch) -> None:
