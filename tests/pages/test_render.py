@@ -67,8 +67,8 @@ def test_a_person_of_another_workspace_is_not_found(told: Any, as_role: Any) -> 
 MOST_READS = {
     "": 25,
     "users/?stage=habit&sort=risk": 8,
-    "tiers/lifecycle/": 13,
-    "tiers/rfm/": 13,
+    "tiers/lifecycle/": 10,
+    "tiers/rfm/": 12,
     "tiers/churn/": 12,
     "nights/": 7,
     "nights/2026-08-31/": 8,
