@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -120,24 +121,28 @@ def test_a_database_that_comes_back_without_its_last_commits_is_learnt_anew(
 ) -> None:
     """A failover loses what was committed last: here the name of an event, and the writer's session with it."""
 
-    async def tell(message_id: str) -> int:
+    async def send(message_id: str) -> int:
         incoming = Incoming("POST", "/v1/track", {}, {}, json.dumps(message | {"messageId": message_id}).encode())
         address = addresses.find("/v1/track")
         assert address
         return (await writer.submit(key, door.open_request(address, incoming))).status
 
+    def tell(message_id: str) -> int:
+        with ThreadPoolExecutor(1) as pool:  # a test of the browser leaves a loop behind in this thread
+            return pool.submit(asyncio.run, send(message_id)).result()
+
     message = {"event": "Lost", "userId": "u", "timestamp": timezone.now().isoformat()}
     writer, key = group.Writer(), door.first_key([world.acme_write_key])
     monkeypatch.setattr(writer.held, "note", arrivals.note_arrivals)  # nothing is left to be written after the test
-    assert key and asyncio.run(tell("1")) == 200
+    assert key and tell("1") == 200
     with workspace_scope(world.acme):
         Event.objects.filter(name__name="Lost")._raw_delete("default")
         EventName.objects.filter(name="Lost").delete()
     session: Any = writer.session
     session.close()
     with pytest.raises(InterfaceError):
-        asyncio.run(tell("2"))
-    assert asyncio.run(tell("2")) == 200
+        tell("2")
+    assert tell("2") == 200
     with workspace_scope(world.acme):
         assert [event.name.name for event in Event.objects.select_related("name")] == ["Lost"]
     session = writer.session
