@@ -30,8 +30,9 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
     workspace, today = request.workspace, request.workspace.current_day
     if today is None:
         return not_yet(request, "rfm", _("RFM"))
-    first, last = day_reads.told_days()
-    day = day_reads.told_on(day_from(request, "on", last or today, first or today, last or today))
+    days = day_reads.told_days() or [today]
+    first, last = days[0], days[-1]
+    day = day_reads.told_on(days, day_from(request, "on", last, first, last))
     is_today, address, boards = day == today, address_on(workspace, day), selectors.board_counts(day)
     # Of a past day the sizes and the groups' people are kept; reach, orders and single scores are of today only.
     groups = tier_reads.rfm_table("rfm_group") if is_today else tier_reads.rfm_sizes("rfm", boards["rfm"])
@@ -52,8 +53,8 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
         "moves": tier_reads.rfm_moves(since, day),
         "since": since,
         "until": day,
-        "first": first or today,
-        "last": last or today,
+        "first": first,
+        "last": last,
         "is_today": is_today,
         "people_urls": {row["key"]: address(rfm=row["key"]) for row in groups},
         "cuts": explain_cuts(workspace, tier_reads.rfm_cuts(day)),
