@@ -136,6 +136,8 @@ class _Run:
             with listening(self.watch.hear):
                 counts = step.run(self.workspace, self.day)
             seconds = round(time.perf_counter() - started, 3)
+            # No word of how far it is may come after that it is done.
+            self.watch.begin("")
             with workspace_scope(self.workspace):
                 self.held.make_sure()
                 ledger.record(self.workspace, self.day, step.key, state="done", seconds=seconds, counts=counts)

@@ -178,7 +178,7 @@ def change_settings(changes: dict[str, Any], by: Operator | None = None) -> Work
 
     from workspaces.rules import Rules
 
-    workspace = Workspace.objects.select_for_update().get(pk=current_workspace().pk)
+    workspace = current_workspace().hold()
     known = {f.name: f for f in fields(Rules)}
     for key, value in changes.items():
         if key not in known:
