@@ -70,8 +70,10 @@ def compute(folder: Path, day: date) -> Path:
         favourite(weekdays(active), "weekday"), favourite(categories, "category"), versions, starts.select("person", "core_on"),
     ):  # fmt: skip
         facts = facts.join(part, on="person", how="left")
-    answer = staged(scored(flagged(filled(facts), curve(gaps, day), day), day), day)
-    out = folder / "polars.csv"
+    return write(staged(scored(flagged(filled(facts), curve(gaps, day), day), day), day), folder / "polars.csv")
+
+
+def write(answer: pl.DataFrame, out: Path) -> Path:
     answer.select("id", *c.COLUMNS).write_csv(out, include_header=False)
     return out
 

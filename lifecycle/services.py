@@ -39,7 +39,18 @@ select end_user_id from changed_people
 union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
 union select end_user_id from stage_change where workspace_id = %(workspace)s and day = %(day)s
 """
-DECIDED = "old.end_user_id in (select end_user_id from deciding)"
+# Whoever stays in a stage that no word of this day is about needs no further look.
+STAYED = """
+delete from deciding d using fresh_stages n
+where n.end_user_id = d.end_user_id and n.stage = n.stood and not exists (
+    select from stage_change c where c.workspace_id = %(workspace)s and c.day = %(day)s and c.end_user_id = d.end_user_id
+)
+"""
+# Who was decided about and stands nowhere: they left.
+LEFT = """
+select d.end_user_id from deciding d
+where not exists (select from fresh_standing s where s.end_user_id = d.end_user_id)
+"""
 
 
 def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
@@ -70,7 +81,7 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
         "activity_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
     compute("fresh_standing", "lifecycle/standing_activity", day=day)
-    changes += write_differences("standing", "fresh_standing", "end_user_id", DECIDED, few=True)
+    changes += _write_standing()
     refresh_statistics(moved + changes, "standing", "activity_change")
     changes += _count("activity", list(ACTIVITIES), day)
     return {"moved": moved, "changes": moved + changes}
@@ -93,8 +104,11 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     rules = workspace.rules
     thresholds: dict[str, Any] = {"pay_stage": rules.pay_stage, "habit_days": rules.habit_days}
     basis = digest(stages.ladder(), thresholds, rules.habit_window, rules.recommendation_days)
-    _choose(STAGES if goes_on(workspace, "stages", basis) else EVERYBODY, "stage_change", day)
+    some = goes_on(workspace, "stages", basis)
+    _choose(STAGES if some else EVERYBODY, "stage_change", day)
     compute("fresh_stages", "lifecycle/stages", code=stages.ladder(), **thresholds)
+    if some:
+        execute(STAYED, {"workspace": workspace.pk, "day": day})
     compute(
         "fresh_changes",
         "lifecycle/stage_changes",
@@ -107,10 +121,17 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
         "stage_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
     compute("fresh_standing", "lifecycle/standing_stage", day=day)
-    changes = write_differences("standing", "fresh_standing", "end_user_id", DECIDED, few=True)
+    changes = _write_standing()
     refresh_statistics(moved, "stage_change")
     changes += _count("stage", list(stages.all_stages()), day)
     return {"moved": moved, "changes": moved + changes}
+
+
+def _write_standing() -> int:
+    """Write the rows of fresh_standing where they differ, and take away those of people who left; returns how many."""
+    left = [row["end_user_id"] for row in execute(LEFT, {})]
+    gone = "old.end_user_id = any(%(left)s::uuid[])"
+    return write_differences("standing", "fresh_standing", "end_user_id", gone, few=True, left=left)
 
 
 def _choose(select: str, table: str, day: date) -> None:

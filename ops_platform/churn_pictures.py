@@ -71,7 +71,7 @@ def audit_lines(audits: list[FlagAudit], address: Address) -> Picture:
 
 
 def compared(kind: str, rows: list[dict[str, Any]], first: date, last: date, address: Address) -> Picture:
-    """Versions or sources against the rest of the cohort: the difference of the share that is dormant, with its interval."""
+    """Versions or sources against the rest of the cohort: the difference of the share that did not come again."""
     span = {"seen_from": first.isoformat(), "seen_to": last.isoformat()}
     title = {"version": _("Churn by app version"), "source": _("Churn by source")}[kind]
     worse = [row for row in rows if row["low"] > 0]
@@ -79,7 +79,7 @@ def compared(kind: str, rows: list[dict[str, Any]], first: date, last: date, add
     if worse:
         most = max(worse, key=lambda row: row["difference"])
         sentence = _(
-            "%(name)s: %(share)s of %(people)s people are dormant now, %(points)s points more than of the rest."
+            "%(name)s: %(share)s of %(people)s people did not come again within 30 days, %(points)s points more than of the rest."
         ) % {
             "name": most["key"] or _("unknown"),
             "share": numbers.percent(most["share"]),
@@ -96,9 +96,9 @@ def compared(kind: str, rows: list[dict[str, Any]], first: date, last: date, add
             {"label": _("Against the rest"), "unit": "percent"},
             {"label": _("Lower bound"), "unit": "percent"},
             {"label": _("Upper bound"), "unit": "percent"},
-            {"label": _("Dormant now"), "unit": "percent"},
+            {"label": _("Not again in 30 days"), "unit": "percent"},
             {"label": _("Came then"), "unit": "people"},
-            {"label": _("Of them dormant"), "unit": "people"},
+            {"label": _("Of them not again"), "unit": "people"},
         ],
         "rows": [
             [
@@ -112,7 +112,7 @@ def compared(kind: str, rows: list[dict[str, Any]], first: date, last: date, add
             ]
             for row in rows
         ],
-        "urls": [address(**{kind_of(kind): row["key"] or numbers.UNKNOWN}, **span, activity="dormant") for row in rows],
+        "urls": [address(**{kind_of(kind): row["key"] or numbers.UNKNOWN}, **span, lost=1) for row in rows],
         "colors": [tone(row) for row in rows],
         "empty": {
             "title": _("Too few people to compare"),

@@ -18,8 +18,8 @@ ENOUGH_SPELLS = 30
 ENOUGH_SHARE = 0.01
 # Rungs are looked back at over so many days.
 LADDER_DAYS = 30
-# People who came in the 30 days that ended 30 days ago, by what they used then: an old version is not worse only because
-# those who left it long ago never updated.
+# People who came in the 30 days that ended 30 days ago, so that each visit has 30 days to be followed by another: an old
+# version is not worse only because those who left it long ago never updated.
 COHORT_DAYS = (59, 30)
 ENOUGH_PEOPLE = 30
 SPLITS = 12
@@ -75,8 +75,8 @@ def cohort(day: date) -> tuple[date, date]:
 def churn_by(day: date) -> dict[str, list[dict[str, Any]]]:
     """{version, source}: {key, people, gone, share, difference, low, high}, the most people first.
 
-    Gone are those of the cohort who are dormant on the day; the difference is to everybody else of it, with its 95 %
-    interval. Only the published day can be asked for. Keys with few people are left out.
+    Gone are those who did not come again within 30 days of a visit in the cohort's days; the difference is to everybody
+    else of it, with its 95 % interval. Keys with few people are left out.
     """
     first, last = cohort(day)
     found: dict[str, list[dict[str, Any]]] = {"version": [], "source": []}

@@ -114,11 +114,15 @@ def places(request: HttpRequest, workspace: Workspace) -> list[dict[str, Any]]:
 def night_status(workspace: Workspace) -> dict[str, Any]:
     """The last night: its day and how it went. Also outside a view's scope (pages that do network I/O)."""
     with scope_of(workspace):
-        night = Night.objects.order_by("-day").values("day", "state").first()
+        return status_of(workspace, Night.objects.order_by("-day").only("day", "state").first())
+
+
+def status_of(workspace: Workspace, night: Night | None) -> dict[str, Any]:
+    """As `night_status`, of the last night when the page has read it."""
     return {
         "day": workspace.current_day,
-        "state": night["state"] if night else "",
-        "of": night["day"] if night else None,
+        "state": night.state if night else "",
+        "of": night.day if night else None,
     }
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from datetime import date, timedelta
-
-from django.db.models import Max, Min
 
 from lifecycle.models import DayCount, DayFlow, FlagAudit
 from ops_platform import names
@@ -14,22 +13,21 @@ from segmentation.models import SegmentDay
 WAYS = ("up", "returned", "down", "churned")
 
 
-def told_days() -> tuple[date | None, date | None]:
-    """The first and the last day that stages were counted for; counts come with every night."""
-    days = DayCount.objects.filter(board="stage").aggregate(first=Min("day"), last=Max("day"))
-    return days["first"], days["last"]
+def told_days() -> list[date]:
+    """The days that stages were counted for, in order; counts come with every night."""
+    return list(DayCount.objects.filter(board="stage").order_by("day").values_list("day", flat=True).distinct())
 
 
-def told_on(day: date) -> date:
-    """The last day with a night up to a day: what was told then still stood."""
-    return DayCount.objects.filter(board="stage", day__lte=day).aggregate(last=Max("day"))["last"] or day
+def told_on(days: list[date], day: date) -> date:
+    """The last of the days with a night up to a day: what was told then still stood."""
+    before = bisect_right(days, day)
+    return days[before - 1] if before else day
 
 
-def told_beside(day: date) -> tuple[date | None, date | None]:
+def told_beside(days: list[date], day: date) -> tuple[date | None, date | None]:
     """The nights before and after a day."""
-    nights = DayCount.objects.filter(board="stage")
-    before = nights.filter(day__lt=day).aggregate(day=Max("day"))["day"]
-    return before, nights.filter(day__gt=day).aggregate(day=Min("day"))["day"]
+    before, after = bisect_left(days, day), bisect_right(days, day)
+    return days[before - 1] if before else None, days[after] if after < len(days) else None
 
 
 def way(before: str, after: str) -> str:
@@ -45,14 +43,8 @@ def way(before: str, after: str) -> str:
     return "up" if known and ladder.index(after) > ladder.index(before) else "down"
 
 
-def flow_series(first: date, last: date) -> tuple[list[str], dict[str, list[int]]]:
+def flow_series(days: list[date]) -> tuple[list[str], dict[str, list[int]]]:
     """Days with a night as ISO and, per way, the people who went it that day; the very first night, when all join, told too."""
-    days = list(
-        DayCount.objects.filter(board="stage", day__gte=first, day__lte=last)
-        .order_by("day")
-        .values_list("day", flat=True)
-        .distinct()
-    )
     series = {key: dict.fromkeys(days, 0) for key in WAYS}
     for flow in DayFlow.objects.filter(board="stage", day__in=days):
         key = way(flow.from_key, flow.to_key)

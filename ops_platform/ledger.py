@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from ops_platform.models import Night, NightStep
@@ -84,8 +85,10 @@ def start_step(workspace: Workspace, day: date, step: str, position: int) -> int
 
 
 def fail(workspace: Workspace, day: date, step: str, error: str, seconds: float, *, whole: bool) -> None:
-    """Tell that a step failed, and with it the night when the whole of it was run."""
+    """Tell that a step failed, and with it the night when the whole of it was run: what shared its transaction waits again."""
     with workspace_scope(workspace):
+        if whole:
+            NightStep.objects.filter(day=day, state="running").update(**WAITING)
         record(workspace, day, step, state="failed", seconds=round(seconds, 3), error=error[:500])
         if whole:
             Night.objects.filter(day=day).update(state="failed", error=error[:500], finished_at=database_now())
@@ -115,6 +118,6 @@ class Watch:
             done, total = self.told
             with workspace_scope(self.workspace):
                 rows = NightStep.objects.filter(day=self.day, step=self.step)
-                rows.exclude(state="running").update(state="running", started_at=database_now())
-                rows.update(done=done, total=total)
+                begun = Case(When(state="running", then=F("started_at")), default=Now())
+                rows.update(state="running", started_at=begun, done=done, total=total)
             self.written = (done, total)

@@ -144,6 +144,8 @@ class _Run:
             with listening(self.watch.hear):
                 counts = step.run(self.workspace, self.day)
             seconds = round(time.perf_counter() - started, 3)
+            # No word of how far it is may come after that it is done.
+            self.watch.begin("")
             with workspace_scope(self.workspace):
                 self.held.make_sure()
                 ledger.record(self.workspace, self.day, step.key, state="done", seconds=seconds, counts=counts)
@@ -159,7 +161,7 @@ class _Run:
         """
         done: list[dict[str, Any]] = []
         step, started = steps[0], time.perf_counter()
-        self.begin(step, whole=night is not None)
+        attempts = self.begin(step, whole=night is not None)
         try:
             with workspace_scope(self.workspace), listening(self.watch.hear):
                 work_on_sets()
@@ -175,8 +177,8 @@ class _Run:
                 # From here on the rows of the ledger are ours until the commit, so nobody else may wait for them.
                 self.watch.begin("")
                 for told in done:
-                    values = {"state": "done", "seconds": told["seconds"], "counts": told["counts"]}
-                    ledger.record(self.workspace, self.day, told["step"], **values)
+                    values = {"seconds": told["seconds"], "counts": told["counts"], "attempts": attempts}
+                    ledger.record(self.workspace, self.day, told["step"], state="done", **values)
                 if night:
                     night.seconds = (database_now() - night.started_at).total_seconds()
                     _publish(self.workspace, self.day, night.seconds)
@@ -186,14 +188,15 @@ class _Run:
             raise
         return done
 
-    def begin(self, step: Step, *, whole: bool) -> None:
-        """Tell that a step is under way. Raises GaveUp when too many workers were killed in it."""
+    def begin(self, step: Step, *, whole: bool) -> int:
+        """Tell that a step is under way; returns the number of the attempt. Raises GaveUp after too many killed workers."""
         attempts = ledger.start_step(self.workspace, self.day, step.key, STEPS.index(step))
         self.watch.begin(step.key)
         if attempts > ledger.MOST_ATTEMPTS:
             error = GaveUp(ledger.INTERRUPTED)
             ledger.fail(self.workspace, self.day, step.key, str(error), 0.0, whole=whole)
             raise error
+        return attempts
 
     def tell(self, step: Step, error: Exception, started: float, *, whole: bool) -> None:
         """What was interrupted stays as a killed process leaves it, and is gone on with in the same way."""

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 
 from ops_platform import names, nightly, numbers
 from ops_platform.alerts import say_alerts
+from ops_platform.context import status_of
 from ops_platform.ledger import INTERRUPTED
 from ops_platform.links import page_address
 from ops_platform.models import Night, NightStep
@@ -66,6 +67,7 @@ def list_nights(request: HttpRequest) -> HttpResponse:
         "title": _("Daily update"),
         "summary": nights_summary(workspace, latest),
         "nights": nights,
+        "night": status_of(workspace, latest),
         "next_day": next_day(workspace),
         "progress": progress,
         "latest": latest,
@@ -136,7 +138,7 @@ def show_night(request: HttpRequest, day: date) -> HttpResponse:
         "alerts": say_alerts(request.workspace, day),
         "drawn": step_bars(steps),
         "steps": [describe_step(request.workspace, key, steps.get(key)) for key in names.STEPS],
-        "polls": polls(request, night) or (is_held(request.workspace, NIGHT_LEASE) and one_runs(steps)),
+        "polls": polls(request, night) or (one_runs(steps) and is_held(request.workspace, NIGHT_LEASE)),
         "watch": request.GET.get("watch", ""),
         "again": day >= (request.workspace.current_day or day),
     }

@@ -27,7 +27,7 @@ def age_groups() -> list[tuple[int, int | None]]:
 
 def stage_ages(day: date) -> list[dict[str, Any]]:
     """Per stage: {key, people, median (days), ages: [people per group], begun: who is there since the first night or longer}."""
-    first, _last = day_reads.told_days()
+    first = next(iter(day_reads.told_days()), None)
     since: dict[str, list[tuple[int, int]]] = {}
     begun: dict[str, int] = {}
     for row in run_sql("ops_platform/stage_ages"):

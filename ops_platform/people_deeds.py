@@ -38,28 +38,33 @@ def did(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     return Part(DID.format(having=having), params, "", text, ("did", "did_from", "did_to", "did_property", "did_value"))
 
 
-CAME = (
-    "u.id in (select d.end_user_id from person_day d where d.workspace_id = %(workspace)s"
-    " and d.day between %(seen_from)s and %(seen_to)s and d.visits > 0)"
-)
-CAME_WITH = """u.id in (
+# One of their days each, as ops_platform/sql/churn_by.sql picks it.
+CAME = """u.id in (
     select c.end_user_id from (
-        select distinct on (d.end_user_id) d.end_user_id, d.app_version from person_day d
+        select distinct on (d.end_user_id) d.end_user_id, d.day, d.app_version from person_day d
         where d.workspace_id = %(workspace)s and d.day between %(seen_from)s and %(seen_to)s and d.visits > 0
-        order by d.end_user_id, d.app_version = '', d.day desc
-    ) c where c.app_version = %(seen_version)s
+        order by d.end_user_id, hashtext(d.end_user_id::text || d.day::text)
+    ) c where true{narrowed}
 )"""
+WITH_VERSION = " and c.app_version = %(seen_version)s"
+LOST = """ and not exists (
+        select from person_day n where n.end_user_id = c.end_user_id and n.workspace_id = %(workspace)s
+            and n.day > c.day and n.day <= c.day + 30 and n.visits > 0
+    )"""
 
 
 def came_between(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-    """People who came on one of the days; with `seen_version`, those whose last visit then told that app version ("—": none)."""
+    """People who came on one of the days. Of one of those days each: with `seen_version`, who told that app version ("—":
+    none) on it; with `lost`, who did not come again within 30 days of it."""
     first, last = day_of(query.get("seen_from")), day_of(query.get("seen_to"))
-    params = {"seen_from": first, "seen_to": last}
-    words = {"first": numbers.day(first), "last": numbers.day(last)}
-    keys = ("seen_from", "seen_to", "seen_version")
-    version = query.get("seen_version")
-    if not version or "\0" in version:
-        return Part(CAME, params, "", _("came between %(first)s and %(last)s") % words, keys)
-    text = _("came between %(first)s and %(last)s, last with version %(version)s") % {**words, "version": version}
-    params_with: dict[str, object] = {**params, "seen_version": "" if version == numbers.UNKNOWN else version}
-    return Part(CAME_WITH, params_with, "", text, keys)
+    params: dict[str, object] = {"seen_from": first, "seen_to": last}
+    text = _("came between %(first)s and %(last)s") % {"first": numbers.day(first), "last": numbers.day(last)}
+    narrowed, version = "", query.get("seen_version", "")
+    if version and "\0" not in version:
+        narrowed += WITH_VERSION
+        params["seen_version"] = "" if version == numbers.UNKNOWN else version
+        text = _("%(came)s with version %(version)s") % {"came": text, "version": version}
+    if query.get("lost") == "1":
+        narrowed += LOST
+        text = _("%(came)s and not again within 30 days") % {"came": text}
+    return Part(CAME.format(narrowed=narrowed), params, "", text, ("seen_from", "seen_to", "seen_version", "lost"))

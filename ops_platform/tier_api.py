@@ -22,7 +22,7 @@ from workspaces.scoping import current_workspace
 PAGE = 100
 
 
-class CountOut(serializers.Serializer):
+class GroupOfDay(serializers.Serializer):
     board = serializers.CharField(
         help_text="stage, activity, rfm, bits (value classes) or cells (R and F scores, “53”)"
     )
@@ -40,7 +40,7 @@ class FlowOut(serializers.Serializer):
     people = serializers.IntegerField()
 
 
-class SegmentOut(serializers.Serializer):
+class SegmentOfDay(serializers.Serializer):
     id = serializers.UUIDField(source="segment_id")
     name = serializers.CharField(source="segment.name")
     size = serializers.IntegerField()
@@ -52,9 +52,9 @@ class DayOut(serializers.Serializer):
     """What was kept of one day, as it was told."""
 
     day = serializers.DateField()
-    counts = CountOut(many=True)
+    counts = GroupOfDay(many=True)
     flows = FlowOut(many=True)
-    segments = SegmentOut(many=True)
+    segments = SegmentOfDay(many=True)
 
 
 class OneDay(WorkspaceAPIView):

@@ -24,8 +24,9 @@ def show_churn(request: HttpRequest) -> HttpResponse:
     workspace, today = request.workspace, request.workspace.current_day
     if today is None:
         return not_yet(request, "churn", _("Churn"))
-    first, last = day_reads.told_days()
-    day = day_reads.told_on(day_from(request, "on", today, first or today, last or today))
+    days = day_reads.told_days() or [today]
+    first, last = days[0], days[-1]
+    day = day_reads.told_on(days, day_from(request, "on", today, first, last))
     address, then = people_address(workspace), address_on(workspace, day)
     counts = selectors.board_counts(day)["activity"]
     rates = churn_reads.return_rates(day)
@@ -36,8 +37,8 @@ def show_churn(request: HttpRequest) -> HttpResponse:
         "summary": churn_summary(workspace, counts.get("slipping")),
         "tabs": tabs(workspace, "churn"),
         "day": day,
-        "first": first or today,
-        "last": last or today,
+        "first": first,
+        "last": last,
         "is_today": day == today,
         "counts": [
             {"key": key, "people": counts[key].people if key in counts else 0, "url": then(activity=key)}

@@ -26,9 +26,10 @@ def show_day(request: HttpRequest) -> HttpResponse:
     workspace, today = request.workspace, request.workspace.current_day
     if today is None:
         return not_yet(request, "day", _("Any day"))
-    first, last = day_reads.told_days()
-    day = day_reads.told_on(day_from(request, "on", last or today, first or today, last or today))
-    before, after = day_reads.told_beside(day)
+    days = day_reads.told_days() or [today]
+    first, last = days[0], days[-1]
+    day = day_reads.told_on(days, day_from(request, "on", last, first, last))
+    before, after = day_reads.told_beside(days, day)
     counts, flows = selectors.board_counts(day), day_reads.flows_on(day)
     earlier = selectors.board_counts(before) if before else {}
     total = sum(row.people for row in counts["stage"].values())
@@ -37,8 +38,8 @@ def show_day(request: HttpRequest) -> HttpResponse:
         "summary": _("%(people)s people on %(day)s") % {"people": numbers.number(total), "day": numbers.day(day)},
         "tabs": tabs(workspace, "day"),
         "day": day,
-        "first": first or today,
-        "last": last or today,
+        "first": first,
+        "last": last,
         "before": before,
         "after": after,
         "boards": [board(workspace, day, kind, counts, earlier, flows) for kind in ("stage", "activity", "rfm")],

@@ -24,10 +24,11 @@ def show_lifecycle(request: HttpRequest) -> HttpResponse:
     workspace, day = request.workspace, request.workspace.current_day
     if day is None:
         return not_yet(request, "lifecycle", _("Lifecycle"))
-    first, last = day_reads.told_days()
-    first, last = first or day, last or day
-    until = day_reads.told_on(day_from(request, "until", last, first, last))
-    since = day_reads.told_on(day_from(request, "since", max(first, until - timedelta(days=SPAN_DAYS)), first, until))
+    told = day_reads.told_days() or [day]
+    first, last = told[0], told[-1]
+    until = day_reads.told_on(told, day_from(request, "until", last, first, last))
+    week_ago = max(first, until - timedelta(days=SPAN_DAYS))
+    since = day_reads.told_on(told, day_from(request, "since", week_ago, first, until))
     address = people_address(workspace)
     counts = selectors.board_counts(until)["stage"]
     after = {key: row.people for key, row in counts.items()}
@@ -50,7 +51,7 @@ def show_lifecycle(request: HttpRequest) -> HttpResponse:
         "matrix": tier_reads.flow_matrix(moves, after),
         "stages": [*names.STAGES, ""],
         "lines": pictures.stage_lines(days, series, days[0] if days else ""),
-        "ways": pictures.way_lines(*day_reads.flow_series(line_from + timedelta(days=1), until), address),
+        "ways": pictures.way_lines(*day_reads.flow_series([one for one in told if line_from < one <= until]), address),
         "stage_keys": list(names.STAGES),
         "moves_query": urlencode({"since": since.isoformat(), "until": until.isoformat()}),
     }

@@ -22,8 +22,8 @@ SPAN_DAYS = 30
 
 def read_span(request: HttpRequest, day: date) -> tuple[date, date, date, date]:
     """(since, until, first, last): the days asked for, and those that were counted."""
-    first, last = day_reads.told_days()
-    first, last = first or day, last or day
+    days = day_reads.told_days() or [day]
+    first, last = days[0], days[-1]
     until = day_from(request, "until", last, first, last)
     return day_from(request, "since", max(first, until - timedelta(days=SPAN_DAYS)), first, until), until, first, last
 

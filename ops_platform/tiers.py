@@ -32,14 +32,15 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
     workspace, today = request.workspace, request.workspace.current_day
     if today is None:
         return not_yet(request, "rfm", _("RFM"))
-    first, last = day_reads.told_days()
-    day = day_reads.told_on(day_from(request, "on", last or today, first or today, last or today))
+    days = day_reads.told_days() or [today]
+    first, last = days[0], days[-1]
+    day = day_reads.told_on(days, day_from(request, "on", last, first, last))
     is_today, address, boards = day == today, address_on(workspace, day), selectors.board_counts(day)
     # Of a past day the sizes and the groups' people are kept; reach, orders and single scores are of today only.
     groups = tier_reads.rfm_table("rfm_group") if is_today else tier_reads.rfm_sizes("rfm", boards["rfm"])
     buyers, money = sum(row["people"] for row in groups), sum(row["money_minor"] for row in groups)
     before = max(first or day, day - timedelta(days=1))
-    since = day_reads.told_on(day_from(request, "since", before, first or day, day))
+    since = day_reads.told_on(days, day_from(request, "since", before, first or day, day))
     moves, cuts = tier_reads.rfm_moves(since, day), tier_reads.rfm_cuts(day)
     best, axes = workspace.rules.rfm_best_group, axes_from(cuts.axes) if cuts else axes_of(workspace.rules)
     context = {
@@ -66,8 +67,8 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
         "best_name": names.label("bits" if best in names.VALUE_CLASSES else "rfm", best),
         "since": since,
         "until": day,
-        "first": first or today,
-        "last": last or today,
+        "first": first,
+        "last": last,
         "is_today": is_today,
         "people_urls": {key: address(rfm=key) for key in names.GROUPS},
         "cuts": explain_cuts(workspace, cuts),

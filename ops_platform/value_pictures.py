@@ -152,7 +152,10 @@ def life_value(sources: list[Figures], workspace: Workspace) -> Picture:
     best = max(sources, key=lambda source: source.ltv(90) or 0, default=None)
     sentence = ""
     if best and best.ltv(90):
-        sentence = _("After 90 days %(source)s has brought most: %(money)s per person.") % {
+        sentence = _("After 90 days %(source)s has brought most: %(money)s per person.")
+        if len(sources) == 1:
+            sentence = _("After 90 days a person of %(source)s has brought %(money)s.")
+        sentence %= {
             "source": best.source or _("an unknown source"),
             "money": numbers.short_money(best.ltv(90), workspace),
         }

@@ -76,7 +76,7 @@ def count_attributes(workspace: Workspace, day: date) -> dict[str, int]:
 def count_more(workspace: Workspace) -> bool:
     """Count the next people who were never looked at, or else those of whom there is news; whether there may be more."""
     lock_catalogue()
-    held = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    held = workspace.hold()
     after = held.computed_by.get("attributes", str(uuid.UUID(int=0)))
     if after == "all":
         take_news("for_attributes")

@@ -21,7 +21,8 @@ def compute(name: str, path: str, code: str = "", **params: Any) -> None:
     params["workspace"] = current_workspace().id
     execute(f"drop table if exists pg_temp.{name}", {})
     execute(f"create temporary table {name} on commit drop as {select}", params)
-    execute(f"analyze {name}", {})
+    # Of wide rows only what they are joined by.
+    execute(f"analyze {name}{' (end_user_id)' if 'end_user_id' in column_names(name) else ''}", {})
 
 
 def write_differences(
@@ -75,6 +76,9 @@ MANY = 10_000
 
 
 def refresh_statistics(rows: int, *tables: str) -> None:
-    """Analyse tables that just got many rows: until then the planner takes a new workspace for an empty one."""
+    """Analyse tables that just got many rows, for their size: until then the planner takes a new workspace for an empty one."""
     if rows >= MANY:
-        execute("select refresh_statistics(%(tables)s)", {"tables": list(tables)})
+        grown = "select relname from pg_class where oid = any(%(tables)s::regclass[]) and reltuples < 5 * %(rows)s"
+        names = [row["relname"] for row in execute(grown, {"tables": list(tables), "rows": rows})]
+        if names:
+            execute("select refresh_statistics(%(tables)s)", {"tables": names})

@@ -2,7 +2,7 @@
 everybody to whom something happened, or of whom a day leaves a window.
 
 What is found is kept beside the published rows (`facts_next`, `facts_state_next`), chunk by chunk; `publish_facts` puts
-it in their place in one transaction. Why so: docs/decisions/009-the-night-costs-what-changed.md.
+it in their place in one transaction. Why so: docs/decisions/011-the-night-costs-what-changed.md.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def basis(workspace: Workspace) -> str:
 
 def find_due(workspace: Workspace, day: date) -> date | None:
     """Make those due whose facts have to be made afresh. Returns the published day from which all others go on, if any."""
-    held = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    held = workspace.hold()
     published, now = held.current_day, basis(workspace)
     pending = f"{day}:{now}"
     if held.computed_by.get("pending") != pending:
@@ -244,7 +244,7 @@ def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> No
     Leaves whose they are in the temporary table `changed_people`, for those who go on from there. `alone`: nobody goes on
     from there now, so that those people stay due.
     """
-    held = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    held = workspace.hold()
     if held.computed_by.get("pending") != f"{day}:{basis(workspace)}":
         raise RuntimeError("These facts were found for another day.")
     find_changes()
@@ -274,7 +274,7 @@ def goes_on(workspace: Workspace, name: str, basis: str) -> bool:
     """Whether what was decided under `name` still holds for all but `changed_people`: in the transaction that published
     those, and when it was decided on the same basis. Remembers the basis for the next time."""
     found = execute("select to_regclass('pg_temp.changed_people') is not null as known", {})[0]["known"]
-    held = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    held = workspace.hold()
     same = held.computed_by.get(name) == basis
     if not same:
         Workspace.objects.filter(pk=held.pk).update(computed_by=held.computed_by | {name: basis})

@@ -71,7 +71,7 @@ def seal(workspace: Workspace, first: date) -> date:
     execute(
         "select pg_advisory_xact_lock(hashtextextended('fold:' || %(workspace)s, 0))", {"workspace": str(workspace.pk)}
     )
-    held = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    held = workspace.hold()
     if held.events_from is None or held.events_from < first:
         held.events_from = first
         held.save(update_fields=["events_from"])

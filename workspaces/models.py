@@ -42,6 +42,11 @@ class Workspace(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    def hold(self) -> Workspace:
+        """The row as it is now, nobody else's to change until the commit. Rows that refer to it come and go meanwhile: a
+        plain "for update" would keep whoever writes one waiting for as long as a night publishes."""
+        return Workspace.objects.select_for_update(no_key=True).get(pk=self.pk)
+
     @property
     def rules(self) -> Rules:
         """Every threshold: the industry's preset with this workspace's own settings on top."""

@@ -201,7 +201,7 @@ def change_settings(changes: dict[str, Any], by: Operator | None = None) -> Work
     The numbers follow with the next night: what moves people goes through ops_platform/rules_change.py, which shows first
     whom, and decides everybody anew.
     """
-    workspace = Workspace.objects.select_for_update().get(pk=current_workspace().pk)
+    workspace = current_workspace().hold()
     before = {key: workspace.settings.get(key) for key in changes}
     _industry, workspace.settings = checked_settings(workspace, changes)
     workspace.save(update_fields=["settings"])

@@ -4,9 +4,14 @@
 -- second run comes to the same rows. Clamped to what the column holds.
 select %(workspace)s::uuid as workspace_id, n.end_user_id, %(day)s::date as day, n.balance
 from (
-    select f.end_user_id, least(greatest(number_in(u.attributes -> %(attribute)s), -1e30), 1e30)::numeric(40, 6) as balance
+    select f.end_user_id, b.value::numeric(40, 6) as balance
     from facts f
     join end_user u on u.id = f.end_user_id and u.workspace_id = %(workspace)s
+    cross join lateral (
+        -- Not least and greatest alone, to which no balance would be the smallest.
+        select case when n is not null then least(greatest(n, -1e30), 1e30) end as value
+        from number_in(u.attributes -> %(attribute)s) n
+    ) b
     where f.workspace_id = %(workspace)s
 ) n
 left join (

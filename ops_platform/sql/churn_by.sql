@@ -1,18 +1,24 @@
--- Of the people who came between two days, how many are dormant now: by the app version they used last then, and by source.
--- Parameters: workspace, first_day, last_day. Index: person_day_day, the keys of standing and end_user.
--- Not the ORM: the latest day per person, then both counts from one reading. Who left the numbers is in neither.
-with cohort as (
-    select distinct on (end_user_id) end_user_id, app_version
-    from person_day
-    where workspace_id = %(workspace)s and day between %(first_day)s and %(last_day)s and visits > 0
-    order by end_user_id, app_version = '', day desc
+-- Of the people who came between two days, how many did not come again within 30 days of a visit: by the app version told
+-- that day, and by source. One of their days each, picked by a hash: of the first day or the last, those who come seldom
+-- would fall to one version and those who come often to another.
+-- Parameters: workspace, first_day, last_day. Index: person_day_day, the keys of person_day, facts and end_user.
+-- Not the ORM: a day per person, then both counts from one reading. Who left the numbers is in neither.
+with came as (
+    select distinct on (d.end_user_id) d.end_user_id, d.day, d.app_version
+    from person_day d
+    where d.workspace_id = %(workspace)s and d.day between %(first_day)s and %(last_day)s and d.visits > 0
+    order by d.end_user_id, hashtext(d.end_user_id::text || d.day::text)
 )
 select
     case when grouping(c.app_version) = 0 then 'version' else 'source' end as kind,
     case when grouping(c.app_version) = 0 then c.app_version else u.source end as key,
     count(*)::integer as people,
-    count(*) filter (where s.activity = 'dormant')::integer as gone
-from cohort c
-join standing s on s.end_user_id = c.end_user_id and s.workspace_id = %(workspace)s
+    count(*) filter (where not exists (
+        select from person_day n
+        where n.end_user_id = c.end_user_id and n.workspace_id = %(workspace)s
+            and n.day > c.day and n.day <= c.day + 30 and n.visits > 0
+    ))::integer as gone
+from came c
+join facts f on f.end_user_id = c.end_user_id and f.workspace_id = %(workspace)s
 join end_user u on u.id = c.end_user_id and u.workspace_id = %(workspace)s
 group by grouping sets ((c.app_version), (u.source))

@@ -4,7 +4,7 @@
 -- The hole `code` takes the board as a CASE over r_score and f_score. Reads the temporary tables fresh_population and fresh_cuts.
 -- Not the ORM: everybody against the whole. A score is one plus the cut points strictly below the value, for a day five
 -- minus those; comparisons with a mean are multiplied out, so nothing is rounded.
-with cut as (
+with cut as materialized (
     select
         array(select v::numeric from jsonb_array_elements(cuts -> 'r') v) as r,
         array(select v::numeric from jsonb_array_elements(cuts -> 'f') v) as f,
@@ -14,9 +14,12 @@ with cut as (
 below as (
     select
         p.*,
-        (select count(*) from unnest(c.r) v where v < p.r)::integer as r_below,
-        (select count(*) from unnest(c.f) v where v < p.f)::integer as f_below,
-        (select count(*) from unnest(c.m) v where v < p.m)::integer as m_below
+        (p.r > c.r[1])::integer + (p.r > c.r[2])::integer
+            + (p.r > c.r[3])::integer + (p.r > c.r[4])::integer as r_below,
+        (p.f > c.f[1])::integer + (p.f > c.f[2])::integer
+            + (p.f > c.f[3])::integer + (p.f > c.f[4])::integer as f_below,
+        (p.m > c.m[1])::integer + (p.m > c.m[2])::integer
+            + (p.m > c.m[3])::integer + (p.m > c.m[4])::integer as m_below
     from fresh_population p
     cross join cut c
 ),

@@ -121,8 +121,8 @@ def die() -> None:
 
 
 def plant(step: str, place: str) -> None:
-    """Die in a step when its work is done and nothing committed, or wait there for half a second; die before a step, when
-    all others are committed; die around the publish."""
+    """Die in a step when its work is done and not told, or wait there for half a second; die before a step that has a
+    transaction of its own, when those before are committed; die around the publish."""
     from ops_platform import ledger, nightly
 
     record, start, publish = ledger.record, ledger.start_step, nightly._publish
@@ -197,6 +197,7 @@ def only_the_last() -> None:
 def by_the_watermark() -> None:
     """F15: a night looks at what was received since the one before."""
     from ops_platform import nightly
+    from workspaces.scoping import workspace_scope
     from workspaces.sql import database_now, execute
 
     seen: list[datetime] = []
@@ -207,14 +208,15 @@ def by_the_watermark() -> None:
     """
 
     def hasty(workspace: Any, day: Any) -> Any:
-        if seen:
-            execute(forget, {"shop": str(workspace.pk), "seen": seen[-1]})
-        seen.append(database_now())
+        with workspace_scope(workspace):
+            if seen:
+                execute(forget, {"shop": str(workspace.pk), "seen": seen[-1]})
+            seen.append(database_now())
         return merge(workspace, day)
 
     first, *rest = nightly.STEPS
     merge = first.run
-    nightly.STEPS = (nightly.Step(first.key, first.label, hasty), *rest)
+    nightly.STEPS = (nightly.Step(first.key, first.label, hasty, prepares=True), *rest)
 
 
 def clock_of_the_worker() -> None:

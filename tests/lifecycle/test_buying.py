@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.special import betaincinv
 
 from lifecycle.buying import Buying, Histories, NoFit, fit_buying, fit_spending
-from tests.oracle.cdnow import sample_path
+from tests.oracle.cdnow import path_of
 
 LAST = date(1997, 9, 30)
 PUBLISHED = Buying("bg", 0.243, 4.414, 0.793, 2.426, 0.0)
@@ -23,7 +23,7 @@ def one(repeats: float, recency: float, age: float) -> Histories:
 
 def order_days(sample: bool = True) -> pd.DataFrame:
     """Spend per (person, day), of the sample or of everybody."""
-    path = sample_path() if sample else sample_path().with_name("CDNOW_master.txt")
+    path = path_of("CDNOW_sample.txt" if sample else "CDNOW_master.txt")
     names = ["master_id", "person", "day", "cds", "dollars"] if sample else ["person", "day", "cds", "dollars"]
     rows = pd.read_csv(path, sep=r"\s+", header=None if sample else 0, names=names)
     rows["day"] = pd.to_datetime(rows["day"].astype(str))

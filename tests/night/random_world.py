@@ -39,8 +39,7 @@ def make_people(workspace: Workspace, dice: random.Random, count: int) -> list[s
             attributes[dice.choice(("registered_at", "created"))] = dice.choice(REGISTERED)
         inviter = dice.choice([*ids[:8], who, "nobody"]) if dice.random() < 0.25 else ""
         if inviter and dice.random() < 0.5:
-            attributes["referred_by"] = inviter
-            inviter = ""
+            attributes["referred_by"] = inviter  # which the column tells as well, as it does of everybody who is sent
         created = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=dice.randrange(240))).strftime("%Y-%m-%d")
         builders.person(
             workspace, who, created, attributes=attributes, referred_by=inviter, excluded=dice.random() < 0.06

@@ -31,6 +31,7 @@ from users.models import (
     Purchase,
     SpellCount,
 )
+from users.night import days_between
 from users.services import record_events
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -50,6 +51,17 @@ SEEDS = int(os.environ.get("SEEDS", 1))
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("industry", WORLDS)
 def test_a_night_comes_to_what_everything_made_anew_comes_to(db, industry, seed):
+    live(industry, seed)
+
+
+def test_the_comparison_notices_days_that_never_leave_their_windows(db, monkeypatch):
+    monkeypatch.setattr("users.night.leaving", lambda published, day, windows: days_between(published, day))
+    with pytest.raises(AssertionError, match="visits_7"):
+        live("tool", 0)
+
+
+def live(industry: str, seed: int) -> None:
+    """Some nights of a random world, each compared with everything made anew."""
     workspace = create_workspace("random", "Random", zone=WORLDS[industry], industry=industry)
     dice = random.Random(f"{industry}-{seed}")
     ids = make_people(workspace, dice, 40)

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+import yaml
+from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from ops_platform import schedule, tasks
+from ops_platform import schedule, serving, tasks
 from ops_platform.celery import app
 from ops_platform.models import Night, Slot
 from tests import builders
@@ -205,3 +207,24 @@ def test_nights_that_were_missed_follow_one_another_at_once(acme, rung):
         days = list(Night.objects.order_by("day").values_list("day", flat=True))
     assert days == [acme.yesterday() - timedelta(days=3 - number) for number in range(len(days))]
     assert len(days) in (3, 4)  # before 03:00 one less
+
+
+class Recorder:
+    """Takes down what would be started."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, ...]] = []
+
+    def start(self, *command: str, **environment: str) -> None:
+        self.commands.append(command)
+
+
+def test_of_two_workers_one_serves_every_queue_and_the_other_all_but_the_long_nights():
+    recorder = Recorder()
+    serving.start_workers(recorder)
+    workers = [command for command in recorder.commands if "worker" in command]
+    left_out = [command[command.index("--exclude-queues") + 1] for command in workers if "--exclude-queues" in command]
+    assert len(workers) == 2 and left_out == ["long_nights"]
+    assert set(app.amqp.queues) == {"celery", "nights", "long_nights"}
+    compose = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())["services"]
+    assert ["long_nights" in compose[name]["command"] for name in ("worker", "worker-short")] == [False, True]

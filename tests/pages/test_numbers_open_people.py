@@ -48,9 +48,14 @@ def test_a_linked_number_is_the_number_of_people_in_its_list(told: Any, as_role:
 
 def test_every_mark_of_every_picture_opens_as_many_people_as_it_says(told: Any, as_role: Any) -> None:
     client, seen = as_role("analyst"), {}
-    for path in PAGES:
+    # Of a past day a cell of the RFM board opens its whole group.
+    for path in (page for page in PAGES if not page.startswith("tiers/rfm/?on")):
         context = client.get(f"/w/acme/{path}").context
-        for picture in (context[name] for name in ("flow", "board", "bars", "risk", "ages") if context.get(name)):
+        for picture in (
+            context[name]
+            for name in ("flow", "board", "bars", "risk", "ages")
+            if "columns" in (context.get(name) or {})
+        ):
             people = next(at for at, column in enumerate(picture["columns"]) if column.get("unit") == "people")
             for row, url in zip(picture["rows"], picture["urls"], strict=False):
                 assert count(client, url, seen) == row[people], (picture["name"], row, url)

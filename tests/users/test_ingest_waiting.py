@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import InterfaceError, connection
+from django.utils import timezone
 
-from users.ingest import arrivals, door, group
+from users.ingest import addresses, arrivals, door, group
 from users.ingest.normal import Result
 from users.ingest.patience import Patience
+from users.ingest.protocol import Incoming
+from users.models import Event, EventName
+from workspaces.scoping import workspace_scope
 
 
 def request() -> Any:
@@ -37,6 +43,7 @@ def test_a_request_that_is_called_off_is_left_out_and_the_writer_goes_on(monkeyp
         return [await being_stored, await writer.submit(key, third)]
 
     monkeypatch.setattr(group, "store", store)
+    monkeypatch.setattr(group.Writer, "meet", lambda self: None)  # there is no database here
     monkeypatch.setattr(group, "read_all", lambda _key, request, _at: request)
     key: Any = SimpleNamespace(workspace_id=uuid.uuid4())
     writer, (first, second, third) = group.Writer(), [request() for _ in range(3)]
@@ -106,3 +113,37 @@ def test_a_session_that_is_cut_while_arrivals_are_noted_is_no_200(send: Any, mon
     monkeypatch.undo()
     connection.close()
     assert send("batch", {"batch": [message]}).json()["accepted"] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_comes_back_without_its_last_commits_is_learnt_anew(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failover loses what was committed last: here the name of an event, and the writer's session with it."""
+
+    async def send(message_id: str) -> int:
+        incoming = Incoming("POST", "/v1/track", {}, {}, json.dumps(message | {"messageId": message_id}).encode())
+        address = addresses.find("/v1/track")
+        assert address
+        return (await writer.submit(key, door.open_request(address, incoming))).status
+
+    def tell(message_id: str) -> int:
+        with ThreadPoolExecutor(1) as pool:  # a test of the browser leaves a loop behind in this thread
+            return pool.submit(asyncio.run, send(message_id)).result()
+
+    message = {"event": "Lost", "userId": "u", "timestamp": timezone.now().isoformat()}
+    writer, key = group.Writer(), door.first_key([world.acme_write_key])
+    monkeypatch.setattr(writer.held, "note", arrivals.note_arrivals)  # nothing is left to be written after the test
+    assert key and tell("1") == 200
+    with workspace_scope(world.acme):
+        Event.objects.filter(name__name="Lost")._raw_delete("default")
+        EventName.objects.filter(name="Lost").delete()
+    session: Any = writer.session
+    session.close()
+    with pytest.raises(InterfaceError):
+        tell("2")
+    assert tell("2") == 200
+    with workspace_scope(world.acme):
+        assert [event.name.name for event in Event.objects.select_related("name")] == ["Lost"]
+    session = writer.session
+    session.close()

@@ -14,12 +14,13 @@ from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from users.ingest.arrivals import NOTE_EVERY_S, Held
 from users.ingest.body import BadRequest
 from users.ingest.door import read_all, store
 from users.ingest.protocol import Answer, Request
+from users.ingest.write import forget
 from workspaces.models import AccessKey
 
 # As many items share a commit, and as many may wait before clients are asked to come back later.
@@ -51,6 +52,7 @@ class Writer:
         self.thread: threading.Thread | None = None
         self.held = Held()
         self.failed = False
+        self.session: object = None
 
     def submit(self, key: AccessKey, request: Request) -> asyncio.Future[Answer]:
         """Raises BadRequest (503) when too much waits already."""
@@ -100,6 +102,7 @@ class Writer:
 
     def store(self, jobs: list[Job]) -> None:
         try:
+            self.meet()
             found = store([read_all(job.key, job.request, job.received_at) for job in jobs], self.held.note)
             answer(jobs, [job.request.answer(results) for job, results in zip(jobs, found, strict=True)])
         except Exception as error:
@@ -109,6 +112,18 @@ class Writer:
             else:
                 self.failed = True
                 answer(jobs, error)
+
+    def meet(self) -> None:
+        """Trust what is remembered only as long as the session lasts in which it was learnt.
+
+        After a failover, or from a backup, a database comes back without what it had last: months, names and people that
+        this process would go on to rely on.
+        """
+        connection.close_if_health_check_failed()
+        connection.ensure_connection()
+        if connection.connection is not self.session:
+            forget()
+            self.session = connection.connection
 
 
 def answer(jobs: list[Job], found: list[Answer] | Exception) -> None:

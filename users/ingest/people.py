@@ -115,6 +115,10 @@ def recall(workspace: Workspace) -> Memory:
     return memory
 
 
+def forget_people() -> None:
+    _memories.clear()
+
+
 def remember(memory: Memory, found: dict[PersonKey, Known]) -> None:
     """Keep what a transaction that is committed by now has found and made."""
     memory.people.update(found)

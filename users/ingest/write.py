@@ -17,7 +17,7 @@ from django.db import IntegrityError, connection, transaction
 
 from users.erasure_marks import ERASED, keep_out
 from users.ingest.normal import ACCEPTED, NormalEvent, NormalProfile, Result, Told
-from users.ingest.people import Erased, People, add_people, array, hashed, tell_links, touch
+from users.ingest.people import Erased, People, add_people, array, forget_people, hashed, tell_links, touch
 from users.models import EventName
 from users.months import oldest_sure
 from users.traits import region_of, save_profiles
@@ -53,6 +53,13 @@ Row = tuple[int, str]
 Rows = dict[tuple[str, str], Row]
 # A line begins with the person, in hex, and the client's time: so lines sort as the table does, and here is the month.
 MONTH = slice(33, 40)
+
+
+def forget() -> None:
+    """Let go of all that this process knows to be committed: another database may have taken the place of that one."""
+    _names.clear()
+    _months.clear()
+    forget_people()
 
 
 def write(items: Sequence[Told], received_at: datetime) -> list[Result]:

@@ -21,7 +21,7 @@ $$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("users", "0020_incremental_night")]
+    dependencies = [("users", "0019_push_devices")]
     operations = [
         migrations.RunSQL(
             FUNCTION.replace(

@@ -13,7 +13,7 @@ TABLES = ["value_model", "person_value", "source_month", "source_cost"]
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lifecycle", "0003_incremental_night"),
+        ("lifecycle", "0002_walls"),
         ("users", "0019_push_devices"),
         ("workspaces", "0005_erase_from_audit"),
     ]

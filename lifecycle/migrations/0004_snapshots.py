@@ -47,7 +47,7 @@ def table(name: str, db_table: str, key: tuple[str, ...], fields: list, indexes:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lifecycle", "0004_value"),
+        ("lifecycle", "0003_value"),
         ("users", "0019_push_devices"),
         ("workspaces", "0005_erase_from_audit"),
     ]

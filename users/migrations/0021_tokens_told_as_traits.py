@@ -21,5 +21,5 @@ on conflict do nothing
 
 
 class Migration(migrations.Migration):
-    dependencies = [("users", "0021_statistics_of_what_is_asked")]
+    dependencies = [("users", "0020_statistics_of_what_is_asked")]
     operations = [migrations.RunSQL(TOLD, migrations.RunSQL.noop)]
