@@ -91,7 +91,7 @@ tellings = st.lists(
 tellings = tellings.map(lambda told: [one for one in told if one.kind != "first" or one.value is not None])
 dices = st.randoms(use_true_random=False)
 few = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 LATE = [Telling(1, "passing", "x", 1), Telling(3, "passing", "x", 1), Telling(2, "word", "x", 2)]
 
