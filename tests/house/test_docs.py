@@ -11,6 +11,7 @@ from campaigns.channels import all_channels
 from lifecycle.stages import all_stages
 from scripts.permission_docs import text
 from segmentation.conditions import all_conditions
+from users.export_kinds import all_kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -36,6 +37,7 @@ def test_the_permission_table_is_the_one_in_the_code() -> None:
         ("how-to/add-a-channel.md", sorted(all_channels())),
         ("how-to/add-a-condition.md", sorted(all_conditions())),
         ("how-to/add-a-stage.md", sorted(all_stages())),
+        ("how-to/fetch-a-list.md", sorted(all_kinds())),
     ],
 )
 def test_every_extension_is_named_in_its_how_to(document: str, keys: list[str]) -> None:
