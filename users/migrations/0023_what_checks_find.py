@@ -4,5 +4,5 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("users", "0021_tokens_told_as_traits")]
+    dependencies = [("users", "0022_incremental_night")]
     operations = [migrations.AddField("import", "effects", models.JSONField(default=dict))]
