@@ -8,7 +8,7 @@ KEY = "YOUR_WRITE_KEY"
 
 
 class Snippet(NamedTuple):
-    """`install`: the command before it; `code` carries {address} and {key}."""
+    """`install`: the command before it; `code` carries {address} and {key}. 神策 takes no blanks in names of events."""
 
     key: str
     label: str
@@ -90,7 +90,7 @@ posthog.shutdown()""",
 sensors.init({ server_url: "{address}/sa?project=default&token={key}" });
 sensors.login("user-1");
 sensors.setProfile({ name: "Li Na" });
-sensors.track("Order Completed", { order_id: "A-1001", total: 99.5 });""",
+sensors.track("OrderCompleted", { order_id: "A-1001", total: 99.5 });""",
     ),
     Snippet(
         "sensors-python",
@@ -101,7 +101,7 @@ sensors.track("Order Completed", { order_id: "A-1001", total: 99.5 });""",
 consumer = sensorsanalytics.BatchConsumer("{address}/sa?project=default&token={key}")
 sensors = sensorsanalytics.SensorsAnalytics(consumer)
 sensors.profile_set("user-1", {"name": "Li Na"}, is_login_id=True)
-sensors.track("user-1", "Order Completed", {"order_id": "A-1001", "total": 99.5}, is_login_id=True)
+sensors.track("user-1", "OrderCompleted", {"order_id": "A-1001", "total": 99.5}, is_login_id=True)
 sensors.close()""",
     ),
 )

@@ -39,6 +39,8 @@ urlpatterns = [
     path("api/v1/", include("ops_platform.tier_api")),
     path("api/v1/", include("ops_platform.rules_api")),
     path("api/v1/", include("users.consent_api")),
+    path("api/v1/", include("users.export_api")),
+    path("api/v1/", include("users.import_api")),
     path("api/v1/", include("ops_platform.api")),
     path("api/v1/", include("users.api")),
     path("api/v1/", include("segmentation.api")),

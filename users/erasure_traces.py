@@ -11,6 +11,7 @@ from pathlib import Path
 from django.db.models import Q
 
 from users.erasure_about import About
+from users.import_effects import forget_in_effects
 from users.imports import ACTIVE, folder
 from users.models import Arrival, IdentityLink, IdentityMerge, Import, ImportRowError, IngestError
 from workspaces.services import forget_in_audit
@@ -27,6 +28,7 @@ def erase_traces(about: About) -> int:
     rows += Arrival.objects.filter(people__overlap=about.ids)._raw_delete("default")
     # Nobody can say whose the refused items are: all of these samples go.
     rows += IngestError.objects.all()._raw_delete("default")
+    rows += forget_in_effects(about.texts)
     rows += erase_uploads(about, [row["file_id"] for row in run_sql("users/erase_from_batches", ids=ids)])
     return rows + forget_in_audit(about.texts)
 

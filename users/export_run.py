@@ -1,13 +1,18 @@
-"""Lists into files, in the background: a page of rows at a time, each written and noted in one transaction.
+"""Lists into files, in the background: a page of rows at a time, read in one transaction, written outside of any, and
+noted in the next.
 
-The row says how many bytes of the file count. Whoever goes on after a kill cuts the rest off and begins there.
+The row says how many bytes of the file count. Whoever goes on after a kill cuts the rest off and begins there. Writers of
+one file take turns by its lock, under which each makes sure that the export is still its own.
 """
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fcntl import LOCK_EX, flock
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -39,12 +44,17 @@ def folder(workspace: Workspace) -> Path:
     return Path(settings.MEDIA_ROOT) / "exports" / str(workspace.pk)
 
 
+def file_of(workspace: Workspace, pk: uuid.UUID) -> Path:
+    return folder(workspace) / f"{pk}.csv"
+
+
 def path_of(export: Export) -> Path:
-    return folder(current_workspace()) / f"{export.pk}.csv"
+    return file_of(current_workspace(), export.pk)
 
 
-def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None) -> Export:
-    """Ask for a list, in the open scope; while the same one waits or is written, that is it. Raises DomainError."""
+def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None, **told: str) -> Export:
+    """Ask for a list, in the open scope; while the same one waits or is written, that is it. What else is told stands in the
+    audit trail. Raises DomainError."""
     workspace = current_workspace()
     query = kind.read(workspace, asked)
     try:
@@ -58,7 +68,7 @@ def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None)
     Export.objects.bulk_create([row], ignore_conflicts=True)
     export = Export.objects.filter(same=same).latest("asked_at")
     if export.pk == row.pk:
-        audit("export.run", kind.key, by, export=str(export.pk))
+        audit("export.run", kind.key, by, export=str(export.pk), **told)
     return export
 
 
@@ -74,7 +84,7 @@ def run_export(workspace: Workspace, pk: uuid.UUID) -> None:
     if token is None:
         return
     try:
-        while in_scope(workspace, partial(write_page, workspace, pk, token)):
+        while write_page(workspace, pk, token):
             pass
     except (DomainError, LookupError, OSError) as problem:
         words = problem.message if isinstance(problem, DomainError) else _("The list could not be written.")
@@ -92,37 +102,75 @@ def claim(pk: uuid.UUID) -> uuid.UUID | None:
     return token
 
 
+@dataclass(frozen=True)
+class Page:
+    """What comes next in a file: its text, the byte at which it begins, the rows there are with it, and the next cursor."""
+
+    text: bytes
+    offset: int
+    rows: int
+    after: str
+
+
 def write_page(workspace: Workspace, pk: uuid.UUID, token: uuid.UUID) -> bool:
-    """The next page, in the open scope; False when it was the last, or the export is no longer ours.
-
-    The row is changed before the file, and stays locked until the commit: so nobody else writes into it meanwhile.
-    """
-    mine = Export.objects.filter(pk=pk, token=token, state="running")
-    export = mine.first()
-    if export is None:
-        return False
-    kind, now, path = all_kinds()[export.kind], timezone.now(), path_of(export)
-    if export.bytes and (not path.exists() or path.stat().st_size < export.bytes):
-        export.bytes, export.rows, export.after = 0, 0, ""
-    if not export.bytes:
-        mine.update(total=kind.count(workspace, export.query))
-    rows, after = kind.page(workspace, export.query, export.after, PAGE)
-    lines = list(csv_lines(kind.header, rows))
-    text = "".join(lines if not export.bytes else lines[1:]).encode()
-    values: dict[str, Any] = {} if after else {"state": "done", "finished_at": now, "token": None}
-    still = mine.update(
-        rows=export.rows + len(rows), bytes=export.bytes + len(text), after=after, heartbeat_at=now, **values
+    """The next page, read and noted in scopes of its own; False when it was the last, or the export is no longer ours."""
+    path = file_of(workspace, pk)
+    size = path.stat().st_size if path.exists() else 0
+    page = in_scope(workspace, partial(read_page, workspace, pk, token, size))
+    return bool(
+        page and append(workspace, pk, token, page) and in_scope(workspace, partial(note_page, pk, token, page))
     )
-    if still:
-        append(path, export.bytes, text)
-    return bool(still and after)
 
 
-def append(path: Path, offset: int, text: bytes) -> None:
+def is_mine(pk: uuid.UUID, token: uuid.UUID) -> bool:
+    """Waits for whoever is about to take the export away: they delete the file before they commit."""
+    mine = Export.objects.select_for_update().filter(pk=pk, token=token, state="running")
+    return mine.first() is not None
+
+
+def read_page(workspace: Workspace, pk: uuid.UUID, token: uuid.UUID, size: int) -> Page | None:
+    """In the open scope; from the beginning where the file is shorter than the row says. None: not ours."""
+    export = Export.objects.filter(pk=pk, token=token, state="running").first()
+    if export is None:
+        return None
+    kind = all_kinds()[export.kind]
+    offset, rows, after = export.bytes, export.rows, export.after
+    if size < offset:
+        offset, rows, after = 0, 0, ""
+    found, after = kind.page(workspace, export.query, after, PAGE)
+    lines = list(csv_lines(kind.header, found))
+    text = "".join(lines[1:] if offset else lines).encode()
+    total = export.total if offset else kind.count(workspace, export.query)
+    Export.objects.filter(pk=pk, token=token).update(total=total, heartbeat_at=timezone.now())
+    return Page(text, offset, rows + len(found), after)
+
+
+def append(workspace: Workspace, pk: uuid.UUID, token: uuid.UUID, page: Page) -> bool:
+    """Write the page behind the bytes that count, outside of any transaction; False when the export is no longer ours.
+
+    Whoever took it over waits for the lock, and cuts off what was written under it.
+    """
+    path = file_of(workspace, pk)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.open("ab") as file:
-        file.truncate(offset)
-        file.write(text)
+        flock(file, LOCK_EX)
+        if not in_scope(workspace, partial(is_mine, pk, token)):
+            return False
+        file.truncate(page.offset)
+        file.write(page.text)
+        file.flush()
+        os.fsync(file.fileno())
+    return True
+
+
+def note_page(pk: uuid.UUID, token: uuid.UUID, page: Page) -> bool:
+    """Say in the open scope that the page is in the file; whether there is more to write for us."""
+    now = timezone.now()
+    values: dict[str, Any] = {} if page.after else {"state": "done", "finished_at": now, "token": None}
+    noted = Export.objects.filter(pk=pk, token=token, state="running").update(
+        rows=page.rows, bytes=page.offset + len(page.text), after=page.after, heartbeat_at=now, **values
+    )
+    return bool(noted and page.after)
 
 
 def fail(pk: uuid.UUID, token: uuid.UUID, words: str) -> None:

@@ -30,6 +30,8 @@ class Import(TenantModel):
     duplicates = models.IntegerField(default=0)
     rejected = models.IntegerField(default=0)
     new_people = models.IntegerField(default=0)
+    # What a check of a file of users found (users/import_effects.py: Found).
+    effects = models.JSONField(default=dict)
     undo_started_at = models.DateTimeField(null=True)
     # Events (or rows about people) and people that were taken back again.
     undone = models.IntegerField(default=0)

@@ -35,7 +35,7 @@ def store_told(workspace: Workspace, file: Import, chunk: Chunk, reader: RowRead
     accepted = len(kept) if reader.mapping.kind == "consents" else sum(person in changed for person in chunk.who)
     batch = batch_of(file, chunk, new, changes, accepted)
     run_sql("users/keep_batch", people="{}", times="{}", events="{}", **batch)
-    return Stored(accepted, len(chunk.lines) - len(loosening) - accepted, [], new, loosening)
+    return Stored(accepted, len(chunk.lines) - len(loosening) - accepted, [], new, loosening, changes)
 
 
 def source_of(file: Import) -> str:

@@ -20,6 +20,7 @@ from django.utils import timezone
 from users.csv_files import BadFile
 from users.csv_people import reader_of
 from users.differences import refresh_statistics
+from users.import_effects import Effects
 from users.import_kinds import ABOUT_PEOPLE
 from users.import_people import store_told
 from users.import_rows import Chunk, ChunkReader, one_ahead
@@ -90,6 +91,11 @@ def finish(workspace: Workspace, file: Import, state: str, error: str = "") -> N
         refresh_statistics(Import.objects.get(pk=file.pk).accepted, "event", "end_user")
 
 
+def is_about_users(file: Import) -> bool:
+    """Whether it is a check that says what would become of people's attributes."""
+    return file.dry_run and file.kind == "users"
+
+
 @contextmanager
 def no_cycles() -> Iterator[None]:
     """Without the collector of cyclic garbage: it would look through every row of every chunk and find none."""
@@ -115,6 +121,8 @@ class Run:
         # Whether the chunk before was all news: repeats come in crowds.
         self.news = True
         self.met = Met()
+        # What a check of a file of users finds that the file would do.
+        self.effects = Effects(self.reader, self.layout.columns, file.effects) if is_about_users(file) else None
 
     def work(self) -> None:
         """Chunk by chunk to the end, or until the row says that somebody stopped it or took over."""
@@ -152,6 +160,7 @@ class Run:
                 rejected=F("rejected") + len(errors),
                 new_people=F("new_people") + len(stored.new_people),
                 heartbeat_at=timezone.now(),
+                effects=self.effects.told() if self.effects else {},
             )
             if not still:
                 transaction.set_rollback(True)
@@ -164,6 +173,8 @@ class Run:
                 stored = store_told(self.workspace, self.file, chunk, self.reader, self.met)
             else:
                 stored = store_chunk(self.workspace, self.file, chunk, self.reader, self.met, news=self.news)
+            if self.effects:
+                self.effects.add(chunk, stored.changes, stored.new_people)
             if self.file.dry_run:
                 transaction.set_rollback(True)
         self.news = not stored.duplicates

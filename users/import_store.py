@@ -38,13 +38,14 @@ Events = tuple[list, ...]
 
 class Stored(msgspec.Struct):
     """What became of a chunk's rows; `refused` are the lines whose name is one too many, `loosening` those that would let
-    somebody be written to."""
+    somebody be written to. `changes`: of rows about people, what they changed."""
 
     accepted: int = 0
     duplicates: int = 0
     refused: list[int] = []
     new_people: list[str] = []
     loosening: list[int] = []
+    changes: dict[uuid.UUID, Change] = {}
 
 
 class Met(msgspec.Struct):

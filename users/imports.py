@@ -139,6 +139,7 @@ def start_import(file: Import, mapping: Mapping, dry_run: bool, by: Operator | N
         duplicates=0,
         rejected=0,
         new_people=0,
+        effects={},
         started_at=None,
         finished_at=None,
         heartbeat_at=None,

@@ -16,6 +16,8 @@ from users.csv_files import SAMPLE_LINES, read_rows
 from users.csv_items import sum_items
 from users.csv_mapping import Mapping
 from users.csv_people import reader_of
+from users.import_effects import OUTCOMES
+from users.import_kinds import CONSENTS
 from users.import_words import sentence
 from users.imports import ACTIVE, STOPPABLE, layout_of, mapping_of
 from users.ingest.normal import Refused
@@ -89,6 +91,22 @@ def list_row_errors(file: Import, limit: int | None = None) -> list[ImportRowErr
     for error in errors:
         error.sentence = sentence(error.code) if sentence(error.code) != error.code else error.message
     return errors
+
+
+def effects_of(file: Import) -> list[dict[str, Any]]:
+    """What a check found, a column at a time in the order of the file: {name, counts, examples}."""
+    found = file.effects.get("columns", {})
+    roles, words = mapping_of(file).roles, {"yes": _("agrees"), "no": _("does not agree")}
+    columns = []
+    for name in filter(found.__contains__, layout_of(file).columns):
+        counts, examples = (
+            [found[name][outcome] for outcome in OUTCOMES],
+            found[name]["changes"] or found[name]["fills"],
+        )
+        if roles.get(name) in CONSENTS:
+            examples = [one | {key: words.get(one[key], "") for key in ("before", "value")} for one in examples]
+        columns.append({"name": name, "counts": counts, "examples": examples})
+    return columns
 
 
 def failure_of(file: Import) -> str:

@@ -2,7 +2,8 @@
 
 Each attribute remembers when it was told; the newest word wins, at equal times the larger one. What only fills a gap
 (`firsts`) gives way to whatever was told in so many words, and among its like the earliest wins. What was told before a
-person was forgotten counts for nothing. So all of it is a function of the set of messages, and not of their order.
+person was forgotten counts for nothing. So all of it is a function of the set of messages, and not of their order; but for
+repeats in passing, which leave no time behind where they say what is known: a write per event would be too dear.
 No database here; what counts attributes up lies on top of the words (users/changes.py).
 """
 

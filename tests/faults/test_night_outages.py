@@ -75,13 +75,13 @@ def test_f12_turns_red_when_the_ledger_is_ahead_of_the_work(
     cluster: Cluster, shops: Any, workers: NightWorkers
 ) -> None:
     shop, expected = shops
-    pid = workers.start(shop, "facts:waiting", "checkpoint_first", day=due_day(shop).isoformat())
+    pid = workers.start(shop, "stages:waiting", "checkpoint_first", day=due_day(shop).isoformat())
 
-    def folded() -> bool:
-        with cluster.here(), workspace_scope(shop):
-            return NightStep.objects.filter(step="facts", state="done").exists()
+    def told_ahead() -> bool:
+        with cluster.here():
+            return Workspace.objects.get(pk=shop.pk).current_day is not None
 
-    wait_for(folded, 60, "the night did not begin")
+    wait_for(told_ahead, 60, "the night was not told")
     kill_both(cluster)
     assert workers.wait(pid) == 0
     with cluster.here():

@@ -118,6 +118,7 @@ def test_every_task_about_a_workspace_goes_through_the_door() -> None:
     app.loader.import_default_modules()
     ours = [task for name, task in app.tasks.items() if name.split(".")[0] in PACKAGES]
     outside = {task.name for task in ours if not isinstance(task, WorkspaceTask)}
+    # These two look for the workspaces that something is due in, and ring for each of them.
     assert ours and outside <= {"ops_platform.tasks.tick", "ops_platform.tasks.sweep"}
 
 

@@ -11,6 +11,7 @@ from campaigns.channels import all_channels
 from lifecycle.stages import all_stages
 from scripts.permission_docs import text
 from segmentation.conditions import all_conditions
+from users.export_kinds import all_kinds
 from workspaces.rules import PRESETS, Rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +41,7 @@ def test_the_permission_table_is_the_one_in_the_code() -> None:
         ("how-to/add-a-preset.md", sorted(PRESETS)),
         ("definitions.md", sorted(PRESETS)),
         ("settings.md", sorted(Rules().as_dict())),
+        ("how-to/fetch-a-list.md", sorted(all_kinds())),
     ],
 )
 def test_every_extension_is_named_in_its_how_to(document: str, keys: list[str]) -> None:

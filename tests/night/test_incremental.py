@@ -1,4 +1,7 @@
-"""Night by night the same as everything made anew: every column of every row, whatever happened in between."""
+"""Night by night the same as everything made anew: every column of every row, whatever happened in between.
+
+`NIGHTS=9 SEEDS=20 make test PYTEST_ARGS=tests/night/test_incremental.py` tries many more of them.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ TABLES = (
 ).split()
 WORLDS = {"ecommerce": "Asia/Shanghai", "finance": "Australia/Lord_Howe", "tool": "America/New_York"}
 STEPS = (1, 1, 1, 1, 2, 3, 8, 45)
-NIGHTS = int(os.environ.get("NIGHTS", 9))
+NIGHTS = int(os.environ.get("NIGHTS", 4))
 SEEDS = int(os.environ.get("SEEDS", 1))
 
 
@@ -57,10 +60,10 @@ def test_a_night_comes_to_what_everything_made_anew_comes_to(db, industry, seed)
 def test_the_comparison_notices_days_that_never_leave_their_windows(db, monkeypatch):
     monkeypatch.setattr("users.night.leaving", lambda published, day, windows: days_between(published, day))
     with pytest.raises(AssertionError, match="visits_7"):
-        live("tool", 0)
+        live("tool", 0, 9)
 
 
-def live(industry: str, seed: int) -> None:
+def live(industry: str, seed: int, nights: int = NIGHTS) -> None:
     """Some nights of a random world, each compared with everything made anew."""
     workspace = create_workspace("random", "Random", zone=WORLDS[industry], industry=industry)
     dice = random.Random(f"{industry}-{seed}")
@@ -69,7 +72,7 @@ def live(industry: str, seed: int) -> None:
     # Most come in the order of time, some late, some before their day, some never.
     rows.sort(key=lambda row: row[2] + timedelta(days=dice.choice((0, 0, 0, 0, 1, 40, -30))))
     day = date(2026, 3, 1)
-    for _ in range(NIGHTS):
+    for _ in range(nights):
         told = [row for row in rows if row[2].date() <= day + timedelta(days=1)]
         builders.events(workspace, told)
         rows = [row for row in rows if row[2].date() > day + timedelta(days=1)]

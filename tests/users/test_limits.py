@@ -51,6 +51,11 @@ def batch(start: int, size: int) -> dict[str, Any]:
     return {"batch": [track(f"m{start + n}") for n in range(size)]}
 
 
+def test_whom_a_request_says_it_was_forwarded_for_buys_nothing(send, acme, write_key):
+    told = [send("track", track(f"m{n}"), headers={"X-Forwarded-For": f"10.{n}.1.1"}).status_code for n in range(20)]
+    assert told[:10] == [200] * 10 and told.count(429) >= 8
+
+
 def test_what_is_more_waits_and_then_comes_through(send, acme, write_key):
     assert send("batch", batch(0, 9)).status_code == 200
     refused = send("batch", batch(9, 4))

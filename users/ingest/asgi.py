@@ -71,6 +71,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     except Exception as error:
         answer = door.explain(error)
+    await respond(send, answer, bodiless=incoming.method == "HEAD")
+
+
+async def respond(send: Send, answer: Answer, *, bodiless: bool = False) -> None:
     headers = [
         (b"content-type", answer.content_type.encode("latin-1")),
         (b"content-length", b"%d" % len(answer.body)),
@@ -78,7 +82,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()),
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if incoming.method == "HEAD" else answer.body})
+    await send({"type": "http.response.body", "body": b"" if bodiless else answer.body})
 
 
 def query_of(raw: bytes) -> dict[str, str]:

@@ -25,6 +25,7 @@ MAX_ITEMS = 2_500
 READ_DEPTH = 100
 PIECE = 256 * 1024
 MANY_COMMAS = 50_000
+TOO_DEEP = Refused("too_deep", f"At most {normal.MAX_DEPTH} levels.")
 TOO_MANY = (400, "too_many_items", f"At most {MAX_ITEMS} items in a batch.")
 ESCAPED = re.compile(rb"\\.", re.DOTALL)
 OPENING, CLOSING = list(b"[{"), list(b"]}")
@@ -154,6 +155,11 @@ def pieces(body: bytes) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         depth, inside = int(after[-1]), bool(quoted[-1])
 
 
+def depth_of(body: bytes) -> int:
+    """How many containers stand around the deepest place, whatever else may be wrong with the body."""
+    return max((int(after.max()) for _, _, after in pieces(body)), default=0)
+
+
 def without_depths(body: bytes) -> bytes:
     """The body with whatever is nested deeper than READ_DEPTH cut out, which a decoder could not even skip.
 
@@ -223,11 +229,12 @@ def check_items(items: list[Item]) -> list[Item]:
 def decode(raw: bytes, kind: type[Struct]) -> Struct:
     """One item as `kind`. Raises Refused, naming the field."""
     if len(raw) > normal.MAX_ITEM_BYTES:
-        raise Refused("event_too_large", "At most 32 KiB per item.")
+        # Brackets alone can make it that large, and cutting texts would not help its sender.
+        raise TOO_DEEP if depth_of(raw) > normal.MAX_DEPTH else Refused("event_too_large", "At most 32 KiB per item.")
     try:
         return decoder(kind).decode(raw)
     except RecursionError as error:
-        raise Refused("too_deep", f"At most {normal.MAX_DEPTH} levels.") from error
+        raise TOO_DEEP from error
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at ")
         code = "number_out_of_range" if "out of range" in reason else "invalid_type"

@@ -98,11 +98,18 @@ def cancel_export(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @action("exports.run")
 def download_export(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     """The finished file, for those who may see the list. Each download is noted."""
-    export = find(request, pk)
+    response = send_file(find(request, pk), request.user)
+    if response is None:
+        raise Http404
+    return response
+
+
+def send_file(export: Export, by: Operator | None = None, **told: str) -> HttpResponseBase | None:
+    """The file as an answer, noted in the audit trail with what else is told; None while there is none, or no more."""
     path = export_run.path_of(export)
     if export.state != "done" or not path.exists():
-        raise Http404
-    audit("export.download", export.kind, request.user, export=str(export.pk))
+        return None
+    audit("export.download", export.kind, by, export=str(export.pk), **told)
     response = FileResponse(path.open("rb"), content_type="text/csv; charset=utf-8")
     name = quote(f"{export.name[:100] or all_kinds()[export.kind].label}.csv", safe="")
     response["Content-Disposition"] = f"attachment; filename=\"export.csv\"; filename*=UTF-8''{name}"

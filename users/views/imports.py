@@ -87,6 +87,7 @@ def import_page(
         "job": job,
         "failure": selectors.failure_of(file),
         "errors": selectors.list_row_errors(file, SHOWN_ERRORS),
+        "effects": selectors.effects_of(file),
         "encoding": layout.encoding,
         "kinds": KIND_LABELS.items(),
         "kind_name": KIND_LABELS[mapping.kind],
