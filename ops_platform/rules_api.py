@@ -54,7 +54,7 @@ class ChangeIn(serializers.Serializer):
     industry = serializers.ChoiceField(choices=[*PRESETS], required=False)
 
 
-class MoveOut(serializers.Serializer):
+class BoardMoveOut(serializers.Serializer):
     """So many people from one key to another; empty is not there."""
 
     from_key = serializers.CharField(allow_blank=True)
@@ -62,11 +62,11 @@ class MoveOut(serializers.Serializer):
     people = serializers.IntegerField()
 
 
-class MovesOut(serializers.Serializer):
-    stage = MoveOut(many=True)
-    activity = MoveOut(many=True)
-    rfm = MoveOut(many=True)
-    bits = MoveOut(many=True)
+class BoardMovesOut(serializers.Serializer):
+    stage = BoardMoveOut(many=True)
+    activity = BoardMoveOut(many=True)
+    rfm = BoardMoveOut(many=True)
+    bits = BoardMoveOut(many=True)
 
 
 class ChangeOut(serializers.Serializer):
@@ -77,7 +77,7 @@ class ChangeOut(serializers.Serializer):
     step = serializers.CharField(help_text="The step of the night that runs now; empty while nothing does.")
     changes = serializers.DictField()
     industry = serializers.CharField()
-    moves = MovesOut()
+    moves = BoardMovesOut()
     sizes = serializers.DictField(help_text="People per board and key before the change.")
     outdated = serializers.BooleanField(help_text="Whether settings or numbers have changed since.")
     expected_seconds = serializers.FloatField(allow_null=True)
