@@ -42,8 +42,15 @@ def open_night(workspace: Workspace, day: date, trigger: str, steps: Sequence[st
         fresh = {"state": "running", "trigger": trigger, "started_at": now, "finished_at": None, "seconds": None}
         Night.objects.update_or_create(workspace=workspace, day=day, defaults=fresh | {"error": ""})
         Night.objects.filter(day=day).update(runs=F("runs") + 1)
-        for position, step in enumerate(steps):
-            record(workspace, day, step, position=position, **WAITING)
+        waiting = [
+            NightStep(workspace=workspace, day=day, step=step, position=n, **WAITING) for n, step in enumerate(steps)
+        ]
+        NightStep.objects.bulk_create(
+            waiting,
+            update_conflicts=True,
+            unique_fields=["workspace", "day", "step"],
+            update_fields=["position", *WAITING],
+        )
         return Night.objects.get(day=day)
 
 
@@ -72,6 +79,11 @@ def _give_up_others(now: datetime, day: date) -> None:
 def record(workspace: Workspace, day: date, step: str, **values: Any) -> None:
     """In the open scope."""
     NightStep.objects.update_or_create(workspace=workspace, day=day, step=step, defaults=values)
+
+
+def finish(day: date, step: str, seconds: float, counts: dict[str, int], **values: Any) -> None:
+    """Tell that a step that was begun is done, in the open scope."""
+    NightStep.objects.filter(day=day, step=step).update(state="done", seconds=seconds, counts=counts, **values)
 
 
 def start_step(workspace: Workspace, day: date, step: str, position: int) -> int:

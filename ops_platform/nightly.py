@@ -148,7 +148,7 @@ class _Run:
             self.watch.begin("")
             with workspace_scope(self.workspace):
                 self.held.make_sure()
-                ledger.record(self.workspace, self.day, step.key, state="done", seconds=seconds, counts=counts)
+                ledger.finish(self.day, step.key, seconds, counts)
         except Exception as error:
             self.tell(step, error, started, whole=whole)
             raise
@@ -177,8 +177,7 @@ class _Run:
                 # From here on the rows of the ledger are ours until the commit, so nobody else may wait for them.
                 self.watch.begin("")
                 for told in done:
-                    values = {"seconds": told["seconds"], "counts": told["counts"], "attempts": attempts}
-                    ledger.record(self.workspace, self.day, told["step"], state="done", **values)
+                    ledger.finish(self.day, told["step"], told["seconds"], told["counts"], attempts=attempts)
                 if night:
                     night.seconds = (database_now() - night.started_at).total_seconds()
                     _publish(self.workspace, self.day, night.seconds)

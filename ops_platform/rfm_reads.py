@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
-from lifecycle.models import DayCount
 from ops_platform import names
 from ops_platform.tier_reads import flow_matrix
 from segmentation.rfm import GROUPS
 from segmentation.rfm_gap import points_case
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute, read_sql
-
-
-def group_sizes(day: date) -> dict[str, int]:
-    """People per group at the end of a day."""
-    return dict(DayCount.objects.filter(board="rfm", day=day).values_list("key", "people"))
 
 
 def group_matrix(moves: list[dict[str, Any]], after: dict[str, int]) -> list[dict[str, Any]]:

@@ -60,7 +60,9 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
         if is_today
         else tier_reads.rfm_sizes("bits", boards.get("bits", {})),
         "moves": moves[:LISTED_MOVES],
-        "matrix": rfm_reads.group_matrix(moves, rfm_reads.group_sizes(day)) if moves else [],
+        "matrix": rfm_reads.group_matrix(moves, {key: row.people for key, row in boards["rfm"].items()})
+        if moves
+        else [],
         "group_keys": [*names.GROUPS, ""],
         "toward": rfm_reads.toward(moves, best),
         "distances": rfm_reads.distances(best) if is_today else [],

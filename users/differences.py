@@ -10,19 +10,24 @@ from typing import Any
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute, read_sql
 
+# So few rows are joined at once whatever the planner takes them for.
+FEW = 500
+
 
 def compute(name: str, path: str, code: str = "", **params: Any) -> None:
     """Keep the rows of one SELECT file in the temporary table `name` until the transaction ends.
 
-    It is analysed at once, for the planner knows nothing of an unkept result. `code` replaces `{code}` in the file: SQL
-    from our own source, never from a user.
+    Unless it is small it is analysed at once, for the planner knows nothing of an unkept result. `code` replaces `{code}`
+    in the file: SQL from our own source, never from a user.
     """
     select = read_sql(path).replace("{code}", code)
     params["workspace"] = current_workspace().id
-    execute(f"drop table if exists pg_temp.{name}", {})
-    execute(f"create temporary table {name} on commit drop as {select}", params)
-    # Of wide rows only what they are joined by.
-    execute(f"analyze {name}{' (end_user_id)' if 'end_user_id' in column_names(name) else ''}", {})
+    [made] = execute(
+        f"drop table if exists pg_temp.{name}; create temporary table {name} on commit drop as {select}", params
+    )
+    if made["rows"] >= FEW:
+        # Of wide rows only what they are joined by.
+        execute(f"analyze {name}{' (end_user_id)' if 'end_user_id' in column_names(name) else ''}", {})
 
 
 def write_differences(

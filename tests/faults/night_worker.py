@@ -125,14 +125,14 @@ def plant(step: str, place: str) -> None:
     transaction of its own, when those before are committed; die around the publish."""
     from ops_platform import ledger, nightly
 
-    record, start, publish = ledger.record, ledger.start_step, nightly._publish
+    finish, start, publish = ledger.finish, ledger.start_step, nightly._publish
 
-    def deadly_record(workspace: Any, day: Any, key: str, **values: Any) -> None:
-        if (key, place, values.get("state")) == (step, "working", "done"):
+    def deadly_finish(day: Any, key: str, *told: Any, **values: Any) -> None:
+        if (key, place) == (step, "working"):
             die()
-        if (key, place, values.get("state")) == (step, "waiting", "done"):
+        if (key, place) == (step, "waiting"):
             time.sleep(0.5)
-        record(workspace, day, key, **values)
+        finish(day, key, *told, **values)
 
     def deadly_start(workspace: Any, day: Any, key: str, position: int) -> int:
         if (key, place) == (step, "committed"):
@@ -146,7 +146,7 @@ def plant(step: str, place: str) -> None:
         if (step, place) == ("publish", "after"):
             die()
 
-    ledger.record, ledger.start_step, nightly._publish = deadly_record, deadly_start, deadly_publish
+    ledger.finish, ledger.start_step, nightly._publish = deadly_finish, deadly_start, deadly_publish
 
 
 def checkpoint_first() -> None:
