@@ -10,6 +10,7 @@ from users.chunks import in_chunk
 from users.differences import compute, refresh_statistics, write_differences
 from users.spells import take_out_late
 from workspaces.models import Workspace
+from workspaces.progress import progress
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute, run_sql
 
@@ -26,10 +27,13 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     """
     packs = in_chunk(workspace, lambda: run_sql("users/fold_pack", most=FOLD_CHUNK))
     counts = {"folded": 0, "changes": 0}
+    everybody = sum(pack["people"] for pack in packs)
     for pack in packs:
         people, changes = in_chunk(workspace, partial(fold_pack, workspace, pack["id"]))
         counts["folded"] += people
         counts["changes"] += changes
+        # Whoever is folded is counted next.
+        progress(counts["folded"], 2 * everybody)
     return counts
 
 

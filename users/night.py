@@ -14,6 +14,8 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from django.db.models import Count
+
 from users.chunks import in_chunk, take_chunk, take_news
 from users.differences import column_names, compute, listed, refresh_statistics
 from users.fold import fold_touched, forget_next
@@ -21,6 +23,7 @@ from users.models import Facts, FactsDue, FactsNext, FactsStateNext, person_id
 from users.spells import count_spells, mend_spells
 from workspaces.leases import is_held
 from workspaces.models import Workspace
+from workspaces.progress import progress
 from workspaces.sql import execute, run_sql
 
 # The lease of whoever runs a night of the workspace.
@@ -29,6 +32,8 @@ NIGHT_LEASE = "night"
 JOINING_DAYS = 30
 # People in a transaction: what a killed night has to do again.
 FACTS_CHUNK = 20_000
+# No id is after this one.
+LAST = 2**128 - 1
 WINDOWS = (7, 30, 90)
 # After so many nights that were missed, everybody is counted afresh.
 MOST_ROLLED = 31
@@ -63,10 +68,12 @@ def refresh_facts(workspace: Workspace, day: date) -> dict[str, int]:
     changed. Returns people folded, people in the numbers, and changes.
     """
     folded = fold_touched(workspace)
-    published = in_chunk(workspace, partial(find_due, workspace, day))
-    after: uuid.UUID | None = uuid.UUID(int=0)
-    while after:
-        after = in_chunk(workspace, partial(count_afresh, workspace, day, after))
+    published, due = in_chunk(workspace, partial(find_due, workspace, day))
+    after, done = uuid.UUID(int=0), 0
+    while after.int < LAST:
+        after, people = in_chunk(workspace, partial(count_afresh, workspace, day, after))
+        done += people
+        progress(folded["folded"] + done, folded["folded"] + max(due, done))
     if published is not None and published < day:
         in_chunk(workspace, partial(roll_on, workspace, day, published))
     told = in_chunk(workspace, partial(count_recommendations, workspace, day))
@@ -79,8 +86,11 @@ def basis(workspace: Workspace) -> str:
     return digest(VERSION, workspace.zone, rules)
 
 
-def find_due(workspace: Workspace, day: date) -> date | None:
-    """Make those due whose facts have to be made afresh. Returns the published day from which all others go on, if any."""
+def find_due(workspace: Workspace, day: date) -> tuple[date | None, int]:
+    """Make those due whose facts have to be made afresh.
+
+    Returns the published day from which all others go on, if any, and how many are due.
+    """
     held = workspace.hold()
     published, now = held.current_day, basis(workspace)
     pending = f"{day}:{now}"
@@ -99,7 +109,8 @@ def find_due(workspace: Workspace, day: date) -> date | None:
         reach = max(JOINING_DAYS, workspace.rules.effective_days)
         run_sql("users/facts_newcomers", day=day, published=published, days=days_between(published, day), reach=reach)
     forget_next("select end_user_id from news")
-    return published
+    due = FactsDue.objects.filter(due_on__lte=day).aggregate(people=Count("end_user_id", distinct=True))["people"]
+    return published, due
 
 
 def days_between(after: date, until: date) -> list[date]:
@@ -115,20 +126,20 @@ def leaving(published: date, day: date, windows: list[int]) -> list[date]:
     return sorted(days)
 
 
-def count_afresh(workspace: Workspace, day: date, after: uuid.UUID) -> uuid.UUID | None:
-    """Make the rows of the next people who are due from all that is kept of them; the last of them, None when done."""
+def count_afresh(workspace: Workspace, day: date, after: uuid.UUID) -> tuple[uuid.UUID, int]:
+    """Make the rows of the next people who are due from all that is kept of them; the last of them, and how many."""
     execute("drop table if exists pg_temp.chunk", {})
     compute("chunk", "users/facts_chunk", day=day, after=after, most=FACTS_CHUNK)
-    [found] = execute("select max(end_user_id::text) as last from chunk", {})
+    [found] = execute("select max(end_user_id::text) as last, count(*) as people from chunk", {})
     if found["last"] is None:
-        return None
+        return uuid.UUID(int=LAST), 0
     compute("fact_before", "users/facts_before", "false")
     compute("known", "users/facts_people", FROM_CHUNK, zone=workspace.zone)
     run_sql("users/facts_coming", day=day)
     compute("fact_history", "users/facts_history", ALL_DAYS, day=day, published=None, days=None)
     compute("fact_buyers", "users/facts_buyers", days=None)
     make_facts(workspace, day, None)
-    return uuid.UUID(found["last"])
+    return uuid.UUID(found["last"]), found["people"]
 
 
 def roll_on(workspace: Workspace, day: date, published: date) -> None:

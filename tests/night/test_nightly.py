@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from lifecycle.models import StageChange
 from ops_platform import nightly, tasks
-from ops_platform.ledger import MOST_ATTEMPTS
+from ops_platform.ledger import MOST_ATTEMPTS, Watch
 from ops_platform.models import Night, NightStep
 from segmentation.models import RfmScore
 from segmentation.rfm import score_rfm
@@ -57,6 +57,16 @@ def test_a_night_runs_every_step_and_publishes_its_day(shop):
     with workspace_scope(shop):
         told = Night.objects.get()
         assert (told.state, told.trigger, told.error) == ("done", "command", "") and told.seconds > 0
+
+
+def test_a_night_tells_how_many_people_it_has_done(shop, monkeypatch):
+    monkeypatch.setattr("users.fold.FOLD_CHUNK", 1)
+    monkeypatch.setattr("users.night.FACTS_CHUNK", 1)
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(Watch, "hear", lambda watch, done, total: told.append((done, total)))
+    night(shop, "2026-08-10")
+    # Both are folded and then counted, one at a time.
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4), (4, 4)]
 
 
 def test_the_same_night_again_changes_nothing(shop):

@@ -1,5 +1,5 @@
 -- Packs the touched rows that are visible now: everybody once, at most so many in a row, those together whose events came in
--- the same week, since their months are then read together. Answers with the ids of the rows.
+-- the same week, since their months are then read together. Answers with the ids of the rows, and people in each.
 -- Rows of transactions that commit later stay for the next fold, together with their events.
 -- Parameters: workspace, most (people in a row). Index: the key of touched. Not the ORM: it has no DELETE … RETURNING.
 with gone as (
@@ -24,4 +24,4 @@ packed as (
 insert into touched (workspace_id, id, people, first_key, last_key)
 select %(workspace)s, gen_random_uuid(), array_agg(id order by id), min(first_key), max(last_key)
 from packed group by week, place
-returning id
+returning id, cardinality(people) as people
