@@ -48,8 +48,10 @@ def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
     if not taken or not taken[0]["people"]:
         return 0, 0
     execute("analyze taken", {})
-    find_changed(workspace, taken[0]["first"], taken[0]["last"])
     published = published_day(workspace)
+    # Before the first night everything is new: looking for the days in question would read it all once more.
+    first = taken[0]["first"] if published else None
+    find_changed(workspace, first, taken[0]["last"])
     take_out_late(published)
     changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
     gone = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed where digest is null)"
