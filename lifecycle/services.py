@@ -80,9 +80,12 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     moved = write_differences(
         "activity_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
+    # Before it is looked up by person: in a workspace that the statistics have not met every index looks as good.
+    refresh_statistics(moved, "activity_change")
     compute("fresh_standing", "lifecycle/standing_activity", day=day)
-    changes += _write_standing()
-    refresh_statistics(moved + changes, "standing", "activity_change")
+    written = _write_standing()
+    refresh_statistics(written, "standing")
+    changes += written
     changes += _count("activity", list(ACTIVITIES), day)
     return {"moved": moved, "changes": moved + changes}
 
@@ -120,9 +123,9 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     moved = write_differences(
         "stage_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
+    refresh_statistics(moved, "stage_change")
     compute("fresh_standing", "lifecycle/standing_stage", day=day)
     changes = _write_standing()
-    refresh_statistics(moved, "stage_change")
     changes += _count("stage", list(stages.all_stages()), day)
     return {"moved": moved, "changes": moved + changes}
 

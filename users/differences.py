@@ -77,7 +77,7 @@ def listed(alias: str, columns: list[str]) -> str:
 
 
 # Below this many rows a wrong guess of the planner costs nothing worth mending.
-MANY = 10_000
+MANY = 2_000
 
 
 def refresh_statistics(rows: int, *tables: str) -> None:
