@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops_platform import names
-from ops_platform.tier_reads import flow_matrix
 from segmentation.rfm import GROUPS
 from segmentation.rfm_gap import points_case
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute, read_sql
-
-
-def group_matrix(moves: list[dict[str, Any]], after: dict[str, int]) -> list[dict[str, Any]]:
-    """The matrix of moves from group to group, as tier_reads.flow_matrix tells it."""
-    return flow_matrix(moves, after, tuple(names.GROUPS), ("from_group", "to_group"))
 
 
 def toward(moves: list[dict[str, Any]], best: str) -> dict[str, int] | None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from ops_platform import day_reads, names, numbers, pictures, selectors, tier_reads
 from ops_platform.links import people_address
+from ops_platform.tier_matrix import move_matrix
 from ops_platform.tier_parts import address_on, day_from, not_yet, tabs
 from workspaces.permissions import action
 
@@ -48,8 +49,7 @@ def show_lifecycle(request: HttpRequest) -> HttpResponse:
         "last": last,
         "bars": pictures.stage_bars(counts, address_on(workspace, until)),
         "flow": pictures.flow(moves, after, lambda **k: address(**k, **span), "flow", when),
-        "matrix": tier_reads.flow_matrix(moves, after),
-        "stages": [*names.STAGES, ""],
+        "matrix": move_matrix(workspace, "stage", moves, after, since, until),
         "lines": pictures.stage_lines(days, series, days[0] if days else ""),
         "ways": pictures.way_lines(*day_reads.flow_series([one for one in told if line_from < one <= until]), address),
         "stage_keys": list(names.STAGES),

@@ -17,6 +17,7 @@ from ops_platform.rfm_words import measure_words
 from ops_platform.tier_churn import show_churn, show_churn_by
 from ops_platform.tier_days import show_day
 from ops_platform.tier_lifecycle import show_lifecycle
+from ops_platform.tier_matrix import move_matrix
 from ops_platform.tier_parts import address_on, day_from, not_yet, tabs
 from ops_platform.tier_paths import show_before, show_paths
 from segmentation.rfm_axes import axes_from, axes_of, of_orders
@@ -60,10 +61,11 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
         if is_today
         else tier_reads.rfm_sizes("bits", boards.get("bits", {})),
         "moves": moves[:LISTED_MOVES],
-        "matrix": rfm_reads.group_matrix(moves, {key: row.people for key, row in boards["rfm"].items()})
+        "matrix": move_matrix(
+            workspace, "rfm", moves, {key: row.people for key, row in boards["rfm"].items()}, since, day
+        )
         if moves
-        else [],
-        "group_keys": [*names.GROUPS, ""],
+        else None,
         "toward": rfm_reads.toward(moves, best),
         "distances": rfm_reads.distances(best) if is_today else [],
         "best_name": names.label("bits" if best in names.VALUE_CLASSES else "rfm", best),

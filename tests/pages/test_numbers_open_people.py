@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -13,6 +14,7 @@ from campaigns.suppressions import suppress
 from ops_platform.nightly import run_night
 from ops_platform.tier_reads import rfm_table
 from segmentation.selectors import count_live
+from tests import builders
 from tests.pages.conftest import LAST, fill
 from users.models import EndUser, person_id
 from users.services import set_consent
@@ -83,10 +85,24 @@ def test_who_was_churned_when_first_told_of_did_not_churn_that_night(world: Any,
     assert [(line["people"], count(client, line["url"], {})) for line in lines] == [(0, 0)] * 4 + [(7, 7)]
 
 
-def test_the_matrix_adds_up_to_everybody(told: Any, as_role: Any) -> None:
-    context = as_role("analyst").get("/w/acme/tiers/lifecycle/?since=2026-08-30").context
-    people = sum(cell["people"] for row in context["matrix"] for cell in row["cells"])
-    assert people == 7
+@pytest.mark.parametrize("board", ["lifecycle", "rfm"])
+def test_every_number_of_a_matrix_opens_its_people(told: Any, as_role: Any, board: str) -> None:
+    """Of three nights; somebody's first order falls on the last but one, so every kind of cell has people."""
+    builders.event(told.acme, "look", "Order Completed", (LAST + timedelta(days=1)).isoformat(), total=500)
+    for days in (1, 2):
+        run_night(told.acme, LAST + timedelta(days=days))
+    client, seen = as_role("analyst"), {}
+    page = client.get(f"/w/acme/tiers/{board}/?since={LAST}&until={LAST + timedelta(days=2)}")
+    matrix = page.context["matrix"]
+    cells = [(row["key"], cell) for row in matrix["rows"] for cell in row["cells"] if cell["people"]]
+    numbers = [(cell["people"], cell["url"]) for _key, cell in cells]
+    numbers += [(row["total"], row["url"]) for row in matrix["rows"] if row["total"]]
+    numbers += [(total["people"], total["url"]) for total in matrix["totals"] if total["people"]]
+    assert [count(client, url, seen) for _people, url in numbers] == [people for people, _url in numbers]
+    linked = {unescape(url) for url, _inner in LINK.findall(page.content.decode())}
+    assert linked >= {url for _people, url in numbers}
+    assert {cell["stayed"] for _key, cell in cells} == {True, False}
+    assert sum(cell["people"] for _key, cell in cells) == sum(total["people"] for total in matrix["totals"]) == 7
 
 
 @pytest.mark.parametrize(("demanded", "reached"), [(False, 5), (True, 1)])
