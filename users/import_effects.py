@@ -85,11 +85,10 @@ def short(ids: Iterable[str]) -> np.ndarray:
 
 
 class Effects:
-    """Adds up chunk by chunk; goes on from what the row says where a check was interrupted."""
+    """Adds up chunk by chunk, from the first row of the file on."""
 
-    def __init__(self, reader: RowReader, columns: Collection[str], told: dict[str, Any]) -> None:
-        self.before = msgspec.convert(told, Found) if told else Found()
-        self.columns = {name: self.before.columns.get(name) or Column() for name in columns if is_told(reader, name)}
+    def __init__(self, reader: RowReader, columns: Collection[str]) -> None:
+        self.columns = {name: Column() for name in columns if is_told(reader, name)}
         self.people = People()
         roles = {role: column for column, role in reader.mapping.roles.items() if role in ROLES}
         self.column_of = {nfc(name): reader.columns[place] for place, name in reader.kept} | roles
@@ -147,8 +146,7 @@ class Effects:
 
     def told(self) -> dict[str, Any]:
         """What there is so far, as JSON takes it."""
-        people = {name: count + getattr(self.before, name) for name, count in self.people.counts().items()}
-        return msgspec.to_builtins(Found(**people, columns=self.columns))
+        return msgspec.to_builtins(Found(**self.people.counts(), columns=self.columns))
 
 
 def is_told(reader: RowReader, column: str) -> bool:

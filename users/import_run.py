@@ -1,4 +1,5 @@
-"""Working through an import. The row says how far it got, so that whoever comes next goes on exactly there.
+"""Working through an import. The row says how far it got, so that whoever comes next goes on exactly there; a check, which
+stores nothing, begins again.
 
 A chunk of rows, its errors and its progress commit together.
 """
@@ -26,7 +27,7 @@ from users.import_people import store_told
 from users.import_rows import Chunk, ChunkReader, one_ahead
 from users.import_store import Met, Stored, store_chunk
 from users.import_undo import undo_import
-from users.imports import ACTIVE, layout_of, mapping_of
+from users.imports import ACTIVE, UNREAD, layout_of, mapping_of
 from users.ingest import write
 from users.ingest.normal import Refused
 from users.models import Import, ImportRowError
@@ -79,9 +80,20 @@ def claim(pk: uuid.UUID) -> Import | None:
         return None
     if file.state == "due":
         file.state = "running"
+    if file.dry_run and file.started_at:
+        read_anew(file)
     file.heartbeat_at, file.started_at = now, file.started_at or now
     file.save(update_fields=["state", "heartbeat_at", "started_at"])
     return file
+
+
+def read_anew(file: Import) -> None:
+    """Begin a check that was interrupted from the first row: it stored nothing, so whom it has counted is not known."""
+    ImportRowError.objects.filter(file=file).delete()
+    file.started_at = None
+    for field, value in UNREAD.items():
+        setattr(file, field, value)
+    file.save(update_fields=[*UNREAD])
 
 
 def finish(workspace: Workspace, file: Import, state: str, error: str = "") -> None:
@@ -122,7 +134,7 @@ class Run:
         self.news = True
         self.met = Met()
         # What a check of a file of users finds that the file would do.
-        self.effects = Effects(self.reader, self.layout.columns, file.effects) if is_about_users(file) else None
+        self.effects = Effects(self.reader, self.layout.columns) if is_about_users(file) else None
 
     def work(self) -> None:
         """Chunk by chunk to the end, or until the row says that somebody stopped it or took over."""

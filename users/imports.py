@@ -31,6 +31,11 @@ ACTIVE = ("due", "running", "undoing")
 STOPPABLE = ("due", "running")
 ENDED = ("new", "done", "failed", "cancelled", "undone")
 UNDOABLE = ("done", "failed", "cancelled")
+# What the row says before the first row of the file is read.
+UNREAD: dict[str, Any] = {
+    **dict.fromkeys(("done_bytes", "rows", "accepted", "duplicates", "rejected", "new_people"), 0),
+    "effects": {},
+}
 # What an undo needs is kept for so long.
 UNDO_DAYS = 30
 
@@ -133,13 +138,7 @@ def start_import(file: Import, mapping: Mapping, dry_run: bool, by: Operator | N
         dry_run=dry_run,
         state="due",
         error="",
-        done_bytes=0,
-        rows=0,
-        accepted=0,
-        duplicates=0,
-        rejected=0,
-        new_people=0,
-        effects={},
+        **UNREAD,
         started_at=None,
         finished_at=None,
         heartbeat_at=None,

@@ -19,7 +19,7 @@ from users.csv_people import reader_of
 from users.import_effects import OUTCOMES
 from users.import_kinds import CONSENTS
 from users.import_words import sentence
-from users.imports import ACTIVE, STOPPABLE, layout_of, mapping_of
+from users.imports import ACTIVE, ENDED, STOPPABLE, layout_of, mapping_of
 from users.ingest.normal import Refused
 from users.models import EventName, Import, ImportRowError, IngestError
 from workspaces.models import Workspace
@@ -132,6 +132,7 @@ def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:
         "rows_per_second": round(rows / seconds) if seconds > 0.1 and file.state != "undone" else None,
         "seconds_left": round((total - done) * seconds / done) if running else None,
         "active": file.state in ACTIVE,
+        "ended": file.state in ENDED,
         "stoppable": file.state in (*STOPPABLE, "paused"),
     }
 

@@ -99,8 +99,9 @@ def test_of_a_persons_ids_each_is_looked_at_by_itself(acme: Workspace, tmp_path:
     assert column(file, "city") == {"same": 1, "changed": 1} and column(file, "tags") == {"same": 1, "set": 1}
 
 
-def test_a_check_that_was_interrupted_goes_on_counting(acme: Workspace, tmp_path: Path, monkeypatch: Any) -> None:
-    rows = [f"u{n},上海,{n},2026-08-05" for n in range(6)]
+def test_a_check_that_was_interrupted_counts_everybody_once(acme: Workspace, tmp_path: Path, monkeypatch: Any) -> None:
+    """u1 stands on both sides of the break; the row without an id is refused before it."""
+    rows = [",上海,1,2026-08-05", *(f"u{n},上海,{n},2026-08-05" for n in (1, 2, 3, 4, 5, 6, 1))]
     taken = import_run.Run.take
 
     def pausing(run: Any, chunk: Any) -> bool:
@@ -110,12 +111,13 @@ def test_a_check_that_was_interrupted_goes_on_counting(acme: Workspace, tmp_path
 
     monkeypatch.setattr(import_run.Run, "take", pausing)
     file = take_in(acme, tmp_path, rows, PLAIN, dry_run=True)
-    assert (file.state, column(file, "city")) == ("paused", {"set": 2})
+    assert (file.state, file.rows, column(file, "city")) == ("paused", 2, {"set": 1})
     monkeypatch.setattr(import_run.Run, "take", taken)
     with workspace_scope(acme):
         resume_import(file)
     file = run_import(acme, file.pk)  # type: ignore[assignment]
-    assert people(file) == (6, 0, 0) and column(file, "level") == {"set": 6}
+    assert people(file) == (6, 0, 0) and column(file, "level") == {"set": 7}
+    assert (file.rows, file.accepted, file.rejected, file.new_people) == (8, 7, 1, 6)
     assert len(file.effects["columns"]["city"]["fills"]) == 3
 
 

@@ -102,7 +102,8 @@ def test_an_import_is_paused_gone_on_with_and_undone_from_its_page(uploaded, wor
     uploaded.post(f"{uploaded.url}start/", chosen(verb="run"))
     uploaded.post(f"{uploaded.url}pause/")
     assert the_import(world).state == "paused"
-    assert f"{uploaded.url}resume/" in uploaded.get(uploaded.url).content.decode()
+    page = uploaded.get(uploaded.url).content.decode()
+    assert f"{uploaded.url}resume/" in page and f"{uploaded.url}start/" not in page, "it cannot be started now"
     uploaded.post(f"{uploaded.url}resume/")
     assert run_import(world.acme, the_import(world).pk).state == "done"
     assert "undo-import" in uploaded.get(uploaded.url).content.decode()

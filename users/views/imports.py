@@ -97,7 +97,7 @@ def import_page(
     }
     if request.htmx and request.method == "GET":
         return render(request, "users/_progress.html", context)
-    if not job["active"]:
+    if job["ended"]:
         context |= {
             "layout_form": LayoutForm(initial=initial_of(layout, mapping)),
             "mapping_form": MappingForm(initial=initial_of(layout, mapping)),
