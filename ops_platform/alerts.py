@@ -104,6 +104,8 @@ def say(workspace: Workspace, alert: Alert) -> dict[str, Any]:
     board, _colon, key = alert.key.partition(":")
     kind, condition = BOARDS.get(board, ("", ""))
     about = {condition: key} if kind else {}
+    if kind and workspace.current_day and alert.day < workspace.current_day:
+        about["as_of"] = alert.day.isoformat()
     words = {
         "name": names.label(kind, key) if kind else _("All users"),
         "now": ngettext("%(n)s person", "%(n)s people", alert.now) % {"n": numbers.number(alert.now)},

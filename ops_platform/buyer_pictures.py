@@ -42,7 +42,7 @@ def board(
         "kind": "heat",
         "name": name,
         "title": _("RFM board"),
-        "sentence": sentence,
+        "sentence": sentence if total else "",
         "columns": [
             {"label": _("Frequency")},
             {"label": _("Recency")},

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -137,7 +138,7 @@ def show_night(request: HttpRequest, day: date) -> HttpResponse:
         "error": say_error(night.error) if night else "",
         "alerts": say_alerts(request.workspace, day),
         "drawn": step_bars(steps),
-        "steps": [describe_step(request.workspace, key, steps.get(key)) for key in names.STEPS],
+        "steps": [describe_step(request.workspace, day, key, steps.get(key)) for key in names.STEPS],
         "polls": polls(request, night) or (one_runs(steps) and is_held(request.workspace, NIGHT_LEASE)),
         "watch": request.GET.get("watch", ""),
         "again": day >= (request.workspace.current_day or day),
@@ -149,11 +150,13 @@ def one_runs(steps: dict[str, NightStep]) -> bool:
     return any(step.state == "running" for step in steps.values())
 
 
-def describe_step(workspace: Workspace, key: str, step: NightStep | None) -> dict[str, Any]:
+def describe_step(workspace: Workspace, day: date, key: str, step: NightStep | None) -> dict[str, Any]:
     """One line of the ledger: {key, label, state, seconds, counts (words), rate, share, url, error, attempts}."""
     counts = step.counts if step else {}
     words = [
-        COUNT_WORDS[name](value) % {"n": numbers.number(value)} for name, value in counts.items() if name in COUNT_WORDS
+        say(counts[name]) % {"n": numbers.number(counts[name])}
+        for name, say in COUNT_WORDS.items()
+        if name in counts and (counts[name] or name != "failed")
     ]
     return {
         "key": key,
@@ -163,15 +166,21 @@ def describe_step(workspace: Workspace, key: str, step: NightStep | None) -> dic
         "counts": pgettext("counts", " · ").join(words),
         "rate": step.counts["people"] / step.seconds if step and step.seconds and counts.get("people") else None,
         "share": step.done / step.total if step and step.state == "running" and step.total else None,
-        "url": result_address(workspace, key) if step and step.state == "done" else "",
+        "url": result_address(workspace, day, key) if step and step.state == "done" else "",
         "error": say_error(step.error) if step else "",
         "attempts": step.attempts if step else 0,
     }
 
 
-def result_address(workspace: Workspace, key: str) -> str:
-    """The page that shows what a step makes."""
-    return page_address(RESULTS[key], workspace) if key in RESULTS else ""
+def result_address(workspace: Workspace, day: date, key: str) -> str:
+    """The page that shows what a step makes, as of the night's day where the page knows past days."""
+    page = page_address(RESULTS[key], workspace) if key in RESULTS else ""
+    of_day = {
+        "activity": {"on": day},
+        "stages": {"since": day - timedelta(days=1), "until": day},
+        "rfm": {"on": day},
+    }.get(key)
+    return f"{page}?{urlencode(of_day)}" if page and of_day else page
 
 
 def say_error(error: str) -> str:
@@ -190,15 +199,16 @@ RESULTS = {
     "segments": "segmentation:list",
     "campaigns": "campaigns:list",
 }
+# In the order in which they are told.
 COUNT_WORDS = {
     "people": lambda n: ngettext("%(n)s person", "%(n)s people", n),
     "folded": lambda n: ngettext("%(n)s with new events", "%(n)s with new events", n),
     "moved": lambda n: ngettext("%(n)s moved", "%(n)s moved", n),
-    "changes": lambda n: ngettext("%(n)s row changed", "%(n)s rows changed", n),
     "segments": lambda n: ngettext("%(n)s segment", "%(n)s segments", n),
     "entered": lambda n: ngettext("%(n)s entered", "%(n)s entered", n),
     "left": lambda n: ngettext("%(n)s left", "%(n)s left", n),
     "failed": lambda n: ngettext("%(n)s failed", "%(n)s failed", n),
+    "changes": lambda n: ngettext("%(n)s row changed", "%(n)s rows changed", n),
 }
 
 

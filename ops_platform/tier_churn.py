@@ -29,6 +29,9 @@ def show_churn(request: HttpRequest) -> HttpResponse:
     day = day_reads.told_on(days, day_from(request, "on", today, first, last))
     address, then = people_address(workspace), address_on(workspace, day)
     counts = selectors.board_counts(day)["activity"]
+    total = sum(row.people for row in counts.values())
+    if day == last and not total:
+        return not_yet(request, "churn", _("Churn"))
     rates = churn_reads.return_rates(day)
     suggested, five = churn_reads.smallest_limit(rates, 0.10), churn_reads.smallest_limit(rates, 0.05)
     audits = day_reads.audits(day)
@@ -44,7 +47,7 @@ def show_churn(request: HttpRequest) -> HttpResponse:
             {"key": key, "people": counts[key].people if key in counts else 0, "url": then(activity=key)}
             for key in names.ACTIVITIES
         ],
-        "total": sum(row.people for row in counts.values()),
+        "total": total,
         "curve": buyer_pictures.return_curve(rates, suggested, five, workspace.rules.limit_days),
         "suggested": suggested,
         "ladder": ladder(workspace, day),

@@ -33,6 +33,8 @@ def show_day(request: HttpRequest) -> HttpResponse:
     counts, flows = selectors.board_counts(day), day_reads.flows_on(day)
     earlier = selectors.board_counts(before) if before else {}
     total = sum(row.people for row in counts["stage"].values())
+    if day == last and not total:
+        return not_yet(request, "day", _("Any day"))
     context = {
         "title": _("Any day"),
         "summary": _("%(people)s people on %(day)s") % {"people": numbers.number(total), "day": numbers.day(day)},

@@ -34,6 +34,8 @@ def show_lifecycle(request: HttpRequest) -> HttpResponse:
     counts = selectors.board_counts(until)["stage"]
     after = {key: row.people for key, row in counts.items()}
     moves = selectors.stage_moves(since, until)
+    if until == last and not moves and not any(after.values()):
+        return not_yet(request, "lifecycle", _("Lifecycle"))
     moved = selectors.count_moves(moves, list(names.STAGES))
     line_from = max(first, until - timedelta(days=LINE_DAYS))
     days, series = tier_reads.stage_series(line_from, until)

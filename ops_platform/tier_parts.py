@@ -32,7 +32,7 @@ def tabs(workspace: Workspace, active: str) -> list[dict[str, Any]]:
 
 
 def not_yet(request: HttpRequest, active: str, title: str) -> HttpResponse:
-    """Before the first night there is nothing to show but what to do."""
+    """Before the first night, and before the first person, there is nothing to show but what to do."""
     context = {"title": title, "summary": "", "tabs": tabs(request.workspace, active)}
     return render(request, "tiers/not_yet.html", context)
 

@@ -37,6 +37,8 @@ def show_paths(request: HttpRequest) -> HttpResponse:
     since, until, first, last = read_span(request, day)
     address = people_address(workspace)
     steps, paths, ages = path_reads.steps(since, until), path_reads.paths(since, until), path_reads.stage_ages(day)
+    if until == last and not ages:
+        return not_yet(request, "paths", _("Paths"))
     span = {"since": since.isoformat(), "on": until.isoformat()}
     climbed = sum(row["people"] for row in steps)
     context = {

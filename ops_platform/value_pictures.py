@@ -60,7 +60,8 @@ def _top_half(rows: list[dict[str, Any]]) -> tuple[int, int]:
 
 
 def _band(row: dict[str, Any], workspace: Workspace) -> str:
-    low, high = (numbers.short_money(row[key], workspace) for key in ("least", "below"))
+    # The ends are round amounts: ¥5, not ¥5.00.
+    low, high = (numbers.short_money(row[key], workspace).removesuffix(".00") for key in ("least", "below"))
     if row["least"] is None:
         return _("below %(high)s") % {"high": high}
     return _("%(low)s and more") % {"low": low} if row["below"] is None else f"{low}–{high}"
@@ -94,7 +95,7 @@ def back_test(classes: list[dict[str, Any]], days: int, until: str, address: Add
     predicted, actual = (sum(row[key] for row in classes) for key in ("predicted", "actual"))
     sentence = _(
         "Fitted on the days up to %(until)s, the model expected %(predicted)s orders in the %(days)s days after;"
-        " there were %(actual)s (%(off)s)."
+        " there were %(actual)s (%(off)s). Below by how often people had come back to buy before."
     ) % {
         "until": until,
         "days": days,

@@ -167,7 +167,7 @@
       return {
         ...base, grid: { ...base.grid, right: 24 },
         tooltip: { ...base.tooltip, formatter: (at) => { const row = spec.rows[at.dataIndex]; return `${line(row[0], write(row[1], unit, spec))}<br>${write(row[2], unit, spec)} … ${write(row[3], unit, spec)}`; } },
-        xAxis: { ...base.axis, type: "value", min: -reach, max: reach, axisLabel: { ...base.axis.axisLabel, showMinLabel: false, showMaxLabel: false, formatter: (value) => write(value, unit, spec) } },
+        xAxis: { ...base.axis, type: "value", min: -reach, max: reach, axisLabel: { ...base.axis.axisLabel, showMinLabel: false, showMaxLabel: false, hideOverlap: true, formatter: (value) => write(value, unit, spec) } },
         yAxis: { ...base.axis, type: "category", inverse: true, data: spec.rows.map((row) => row[0]) },
         series: [{
           type: "custom", encode: { x: [1, 2, 3], y: 0 }, data: spec.rows.map((row, index) => [index, row[1], row[2], row[3]]), cursor: spec.urls ? "pointer" : "default",

@@ -115,19 +115,21 @@ def names_of(kind: str) -> list[tuple[str, names.Name]]:
 
 
 class TermNode(template.Node):
-    def __init__(self, key: template.base.FilterExpression, words: template.NodeList | None) -> None:
+    def __init__(self, key: template.base.FilterExpression, words: template.base.FilterExpression | None) -> None:
         self.key, self.words = key, words
 
     def render(self, context: template.Context) -> SafeString:
         label, sentence = terms.explain(self.key.resolve(context), context.get("workspace"))
-        words = self.words.render(context) if self.words else label
+        words = self.words.resolve(context) if self.words else label
         return format_html('<dfn class="term" tabindex="0" data-tip="{}">{}</dfn>', sentence, words)
 
 
 @register.tag
 def term(parser: Parser, token: Token) -> TermNode:
-    """`{% term 'slipping' %}`: the word with a dotted underline that shows its definition, thresholds included."""
-    return TermNode(parser.compile_filter(token.split_contents()[1]), None)
+    """`{% term 'slipping' %}`: the word with a dotted underline that shows its definition, thresholds included; with a second
+    argument, other words than its name."""
+    key, *words = map(parser.compile_filter, token.split_contents()[1:])
+    return TermNode(key, words[0] if words else None)
 
 
 FORMATS: dict[str, Callable[[Any], Any]] = {

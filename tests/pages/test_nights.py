@@ -69,6 +69,10 @@ def test_a_night_shows_its_steps_with_counts(told: Any, as_role: Any) -> None:
     steps = client.get("/w/acme/nights/2026-08-31/").context["steps"]
     assert {step["state"] for step in steps} == {"done"}
     assert all(step["seconds"] is not None for step in steps)
+    urls = {step["key"]: step["url"] for step in steps}
+    assert urls["stages"].endswith("/tiers/lifecycle/?since=2026-08-30&until=2026-08-31")
+    assert urls["rfm"].endswith("/tiers/rfm/?on=2026-08-31") and urls["segments"].endswith("/segments/")
+    assert "failed" not in next(step["counts"] for step in steps if step["key"] == "segments"), "nothing did"
     part = client.get("/w/acme/nights/2026-08-31/", headers={"HX-Request": "true"}).content.decode()
     assert part.lstrip().startswith("<div")
 
@@ -117,7 +121,14 @@ def test_alerts_stand_on_the_page_of_today_with_a_link(told: Any, as_role: Any) 
     with workspace_scope(told.acme):
         Alert.objects.create(day="2026-08-31", kind="jump", key="stage:habit", before=100, now=200)
     body = as_role("analyst").get("/w/acme/").content.decode()
-    assert "比前一晚（100）多 100%" in body and "/w/acme/users/?stage=habit" in body
+    assert "比前一晚（100）多 100%" in body and '"/w/acme/users/?stage=habit"' in body
+
+
+def test_an_alert_of_a_past_night_opens_who_was_there_that_day(told: Any, as_role: Any) -> None:
+    with workspace_scope(told.acme):
+        Alert.objects.create(day="2026-08-30", kind="jump", key="stage:habit", before=100, now=200)
+    body = as_role("analyst").get("/w/acme/nights/2026-08-30/").content.decode()
+    assert "/w/acme/users/?stage=habit&amp;as_of=2026-08-30" in body
 
 
 def test_a_step_asks_before_it_is_run_again_and_only_admins_may(told: Any, as_role: Any) -> None:

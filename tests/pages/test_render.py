@@ -8,6 +8,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from ops_platform.nightly import run_night
+from tests.pages.conftest import LAST
 from users.models import person_id
 
 READ = [
@@ -104,6 +106,15 @@ def test_an_empty_workspace_says_what_to_do_next(world: Any, as_role: Any) -> No
         response = client.get(f"/w/acme/{path}")
         assert response.status_code == 200, path
         assert step in response.content.decode(), path
+
+
+def test_tiers_in_which_nobody_stands_say_what_to_do_next(world: Any, as_role: Any) -> None:
+    run_night(world.acme, LAST)
+    client = as_role("owner")
+    for path in ("lifecycle", "paths", "churn", "day"):
+        assert "/w/acme/connect/" in client.get(f"/w/acme/tiers/{path}/").content.decode(), path
+    page = client.get("/w/acme/tiers/rfm/")
+    assert page.status_code == 200 and "<td" not in page.content.decode()
 
 
 def test_the_chooser_goes_straight_to_the_only_workspace(world: Any, as_role: Any) -> None:

@@ -226,14 +226,14 @@ SAID = [
     (
         {"any": [{"kind": "stage", "stages": ["churned"], "days": 7}, {"all": [VIP, {"not": AN}]}]},
         "Churned (since the last 7 days) or (tagged vip and not (City is 上海))",
-        "已流失（最近 7 天内进入）或（有标签“vip”且不满足「城市是上海」）",
+        "已流失（最近 7 天内进入）或（有标签「vip」且不满足「城市是上海」）",
     ),
     (
         ordered(days=30, count=3),
         "Did Order Completed at least 3 times in the last 30 days",
-        "最近 30 天做过“Order Completed”至少 3 次",
+        "最近 30 天做过「Order Completed」至少 3 次",
     ),
-    (ordered(times="exactly", count=0), "Did not do Order Completed", "没做过“Order Completed”"),
+    (ordered(times="exactly", count=0), "Did not do Order Completed", "没做过「Order Completed」"),
     (
         {"kind": "fact", "fact": "revenue_minor", "compare": "at_least", "number": 300},
         "Spend to date is at least ¥300",
