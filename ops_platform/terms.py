@@ -91,7 +91,11 @@ SENTENCES: dict[str, Callable[[Rules], str]] = {
     "false_churn": lambda r: _("Of the people newly dormant 30 days ago, the share who came back by themselves."),
     "returned": lambda r: _("Had churned and came back: they take the stage that matches, marked as returned."),
     "moves": lambda r: _("How many people changed stage between two days."),
-    "reachable": lambda r: _("Has an address on the channel, has not opted out, and is not on the suppression list."),
+    "reachable": lambda r: (
+        _("Has an address on the channel, has agreed to it, and is not on the suppression list.")
+        if r.consent_required
+        else _("Has an address on the channel, has not opted out, and is not on the suppression list.")
+    ),
     "idle": lambda r: _("Days since the last visit."),
     "limit": limit_sentence,
     "effective": lambda r: _("Registered and did the core action within %(days)s days.") % {"days": r.effective_days},

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from campaigns.audience import measure_reach
 from campaigns.suppressions import suppress
 from ops_platform.nightly import run_night
 from ops_platform.tier_reads import rfm_table
 from segmentation.selectors import count_live
+from segmentation.services import create_segment
 from tests import builders
 from tests.pages.conftest import LAST, fill
 from users.models import EndUser, person_id
@@ -106,7 +108,7 @@ def test_every_number_of_a_matrix_opens_its_people(told: Any, as_role: Any, boar
 
 
 @pytest.mark.parametrize(("demanded", "reached"), [(False, 5), (True, 1)])
-def test_reachable_means_the_same_in_the_table_the_list_and_a_segment(
+def test_reachable_means_the_same_in_the_table_the_list_a_segment_and_a_campaign(
     told: Any, as_role: Any, demanded: bool, reached: int
 ) -> None:
     """Six buyers and one who only looks: one opted out, one agreed, one is suppressed under an address in capitals."""
@@ -118,6 +120,8 @@ def test_reachable_means_the_same_in_the_table_the_list_and_a_segment(
         set_consent([person_id(acme.pk, "reg2")], "email", True, "test")
         EndUser.objects.filter(external_id="slip").update(email="Slip@mail.test")
         suppress("email", ["slip@mail.test"], "bounced")
+        everybody = create_segment("everybody", {"kind": "activity", "flags": ["active", "slipping", "dormant"]})
+        assert measure_reach(everybody).reach["email"].reachable == reached
         counted = count_live({"kind": "reachable", "channel": "email"}, acme).people
         for key in ("rfm_group", "rfm_bits"):
             assert sum(row["email"] for row in rfm_table(key)) == reached - (not demanded)
