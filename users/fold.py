@@ -16,6 +16,15 @@ from workspaces.sql import execute, run_sql
 
 # People in a transaction: what a killed night has to do again.
 FOLD_CHUNK = 20_000
+# Whose events are read: all of those who are taken, or those of days on which some came.
+EVERY_DAY = """
+    select end_user_id, '-infinity'::timestamptz as first_key, 'infinity'::timestamptz as last_key, null::date[] as days
+    from taken
+"""
+SEEN_DAYS = """
+    select end_user_id, min(first_key) as first_key, max(last_key) as last_key, array_agg(day) as days
+    from fold_seen group by end_user_id
+"""
 
 
 def fold_touched(workspace: Workspace) -> dict[str, int]:
@@ -50,17 +59,13 @@ def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
     execute("analyze taken", {})
     published = published_day(workspace)
     # Before the first night everything is new: looking for the days in question would read it all once more.
-    first = taken[0]["first"] if published else None
-    find_changed(workspace, first, taken[0]["last"])
+    find_changed(workspace, taken[0]["first"] if published else None, taken[0]["last"])
     take_out_late(published)
     changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
     gone = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed where digest is null)"
-    # As values, not as a subquery: the planner then leaves out the months that do not matter.
-    [keys] = execute("select min(first_key)::text as first, max(last_key)::text as last from fold_changed", {})
-    compute("fold_events", "users/fold_events", zone=workspace.zone, **keys)
     compute("fresh_days", "users/fold_days")
     changes = write_differences("person_day", "fresh_days", "end_user_id, day", gone, few=True)
-    compute("fresh_purchases", "users/fold_purchases", zone=workspace.zone, **keys)
+    compute("fresh_purchases", "users/fold_purchases")
     changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", changed, few=True)
     run_sql("users/fold_due", published=published)
     forget_next("select end_user_id from fold_changed")
@@ -69,14 +74,21 @@ def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
 
 
 def find_changed(workspace: Workspace, first: str | None, last: str | None) -> None:
-    """Fill the temporary table `fold_changed`. With keys events only came, between them: the rest is left alone."""
+    """Fill the temporary tables `fold_events` and `fold_changed`.
+
+    With keys events only came, between them: other days of theirs are left alone. Events are read once, and of most days
+    all of them; those of a day that did not change fall out when it is compared.
+    """
     sealed = Workspace.objects.values_list("events_from", flat=True).get(pk=workspace.pk)
     if first is None:
-        compute("fold_changed", "users/fold_changed", zone=workspace.zone, sealed=sealed)
-        return
-    compute("fold_seen", "users/fold_seen", zone=workspace.zone, first=first, last=last)
-    [keys] = execute("select min(first_key)::text as first, max(last_key)::text as last from fold_seen", {})
-    compute("fold_changed", "users/fold_changed_near", zone=workspace.zone, sealed=sealed, **keys)
+        compute("fold_seen", "users/fold_stored")
+        keys = {"first": "-infinity", "last": "infinity"}
+    else:
+        compute("fold_seen", "users/fold_seen", zone=workspace.zone, first=first, last=last)
+        # As values, not as a subquery: the planner then leaves out the months that do not matter.
+        [keys] = execute("select min(first_key)::text as first, max(last_key)::text as last from fold_seen", {})
+    compute("fold_events", "users/fold_events", EVERY_DAY if first is None else SEEN_DAYS, zone=workspace.zone, **keys)
+    compute("fold_changed", "users/fold_changed", sealed=sealed)
 
 
 def published_day(workspace: Workspace) -> date | None:

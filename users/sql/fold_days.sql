@@ -1,5 +1,5 @@
--- The changed person-days, computed afresh from all their events in the temporary table fold_events.
--- Parameters: workspace. Not the ORM: ordered aggregates.
+-- The changed person-days, computed afresh from all their events.
+-- Parameters: workspace. Reads the temporary tables fold_events and fold_changed. Not the ORM: ordered aggregates.
 -- Lists are in order of time; of categories at one instant the smallest comes last, because the last one wins a tie. All
 -- lists share one order, which is sorted once.
 with version as (
@@ -23,18 +23,19 @@ grouped as (
         max(at) filter (where visit) as last_at,
         coalesce(array_agg(hour order by at, category collate "C" desc) filter (where visit), '{}') as hours,
         coalesce(array_agg(category order by at, category collate "C" desc) filter (where category is not null), '{}') as categories,
-        bool_or(registered) as registered,
-        digest,
-        min(client_at) as first_key,
-        max(client_at) as last_key
+        bool_or(registered) as registered
     from fold_events
-    group by end_user_id, day, digest
+    group by end_user_id, day
 )
 select
     %(workspace)s::uuid as workspace_id,
     g.*,
+    c.digest,
+    c.first_key,
+    c.last_key,
     coalesce(v.app_version, '') as app_version,
     coalesce(r.referred_by, '') as referred_by
 from grouped g
+join fold_changed c using (end_user_id, day)
 left join version v using (end_user_id, day)
 left join referral r using (end_user_id, day)

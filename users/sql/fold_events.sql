@@ -1,7 +1,10 @@
--- What people did on the days in `fold_changed`, event by event: local hour, roles, and the few properties the fold keeps.
--- Parameters: workspace, zone, first and last (the keys between which those events lie). Index: the event table's key, by person.
--- Not the ORM: kept as a temporary table that the two other fold files group.
+-- What people did, event by event: local day and hour, roles, and the few properties that the fold keeps.
+-- Parameters: workspace, zone, first and last (the keys between which those events lie); the hole `code` takes whose events
+-- are read: the keys theirs lie between, and the days in question, or nulls for all. Index: the event table's key.
+-- Not the ORM: kept as a temporary table that the other fold files group. `offset 0` keeps the planner on the keys, person
+-- by person, whatever it believes about the size of the workspace.
 -- A refund is always passive. No core event mapped: each visit is a core action. No habit event mapped: the core action.
+-- `mix` is what an event gives to the digest of its day: its id, with what its name means and the zone.
 with mapped as (
     select coalesce(bool_or(is_core), false) as core, coalesce(bool_or(is_habit), false) as habit
     from event_name where workspace_id = %(workspace)s
@@ -9,7 +12,13 @@ with mapped as (
 role as materialized (
     select
         n.id, v.visit, c.core, n.name = 'Account Registered' as registered, n.name = 'Referral Accepted' as referral,
-        case when m.habit then n.is_habit else c.core end as habit
+        case when m.habit then n.is_habit else c.core end as habit,
+        nullif(array_remove(array[
+            case when n.is_order then 'order' end, case when n.is_refund then 'refund' end, case when n.is_pay then 'pay' end
+        ], null), '{}') as kinds,
+        hashtextextended(concat_ws(
+            ',', %(zone)s, n.name, n.is_core, n.is_habit, n.is_order, n.is_refund, n.is_pay, n.is_passive, m.core, m.habit
+        ), 0) as meaning
     from event_name n
     cross join mapped m
     cross join lateral (select not (n.is_passive or n.is_refund) as visit) v
@@ -18,10 +27,11 @@ role as materialized (
 )
 select
     e.end_user_id,
-    d.day,
-    d.digest,
+    l.local::date as day,
     e.at,
     e.client_at,
+    e.event_id,
+    uuid_hash_extended(e.event_id, r.meaning) as mix,
     extract(hour from l.local)::smallint as hour,
     e.message_id,
     r.visit,
@@ -33,18 +43,22 @@ select
     case when r.visit and jsonb_typeof(e.properties -> 'app_version') in ('string', 'number')
         then nullif(left(e.properties ->> 'app_version', 50), '') end as app_version,
     case when r.referral and jsonb_typeof(e.properties -> 'referred_by') in ('string', 'number')
-        then nullif(left(e.properties ->> 'referred_by', 255), '') end as referred_by
-from (
-    select end_user_id, min(first_key) as first_key, max(last_key) as last_key
-    from fold_changed where digest is not null group by end_user_id
-) p
+        then nullif(left(e.properties ->> 'referred_by', 255), '') end as referred_by,
+    r.kinds,
+    case when r.kinds is not null then e.order_id end as order_id,
+    case when r.kinds is not null then e.amount_minor end as amount_minor,
+    case when r.kinds is not null and jsonb_typeof(e.properties -> 'coupon_id') in ('string', 'number')
+        then nullif(e.properties ->> 'coupon_id', '') end as coupon_id,
+    case when r.kinds is not null and jsonb_typeof(e.properties -> 'coupon_kind') in ('string', 'number')
+        then nullif(e.properties ->> 'coupon_kind', '') end as coupon_kind
+from ({code}) p
 cross join lateral (
-    select end_user_id, at, client_at, message_id, name_id, properties
+    select end_user_id, event_id, at, client_at, message_id, name_id, properties, order_id, amount_minor
     from event
     where end_user_id = p.end_user_id and workspace_id = %(workspace)s
         and client_at between p.first_key and p.last_key and client_at between %(first)s and %(last)s
     offset 0
 ) e
-join fold_changed d on d.end_user_id = e.end_user_id and d.day = (e.at at time zone %(zone)s)::date
 join role r on r.id = e.name_id
 cross join lateral (select e.at at time zone %(zone)s as local) l
+where p.days is null or l.local::date = any(p.days)
