@@ -39,11 +39,11 @@ select end_user_id from changed_people
 union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
 union select end_user_id from stage_change where workspace_id = %(workspace)s and day = %(day)s
 """
-# Whoever stays in a stage that no word of this day is about needs no further look.
+# Whoever stays in a flag, or a stage, that no word of this day is about needs no further look.
 STAYED = """
-delete from deciding d using fresh_stages n
-where n.end_user_id = d.end_user_id and n.stage = n.stood and not exists (
-    select from stage_change c where c.workspace_id = %(workspace)s and c.day = %(day)s and c.end_user_id = d.end_user_id
+delete from deciding d using {fresh} n
+where n.end_user_id = d.end_user_id and n.{column} = n.stood and d.end_user_id not in (
+    select end_user_id from {table} where workspace_id = %(workspace)s and day = %(day)s
 )
 """
 # Who was decided about and stands nowhere: they left.
@@ -74,8 +74,11 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     }
     some = FLAGS + (SIGNALS if rules.signals_on else "")
     basis = digest(values, rules.signals_on)
-    _choose(some if goes_on(workspace, "activity", basis) else EVERYBODY, "activity_change", day)
+    going_on = goes_on(workspace, "activity", basis)
+    _choose(some if going_on else EVERYBODY, "activity_change", day)
     compute("fresh_flags", "lifecycle/flags", day=day, **values)
+    if going_on:
+        _leave_out("fresh_flags", "activity", "activity_change", day)
     compute("fresh_changes", "lifecycle/activity_changes", day=day)
     moved = write_differences(
         "activity_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
@@ -107,11 +110,11 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     rules = workspace.rules
     thresholds: dict[str, Any] = {"pay_stage": rules.pay_stage, "habit_days": rules.habit_days}
     basis = digest(stages.ladder(), thresholds, rules.habit_window, rules.recommendation_days)
-    some = goes_on(workspace, "stages", basis)
-    _choose(STAGES if some else EVERYBODY, "stage_change", day)
+    going_on = goes_on(workspace, "stages", basis)
+    _choose(STAGES if going_on else EVERYBODY, "stage_change", day)
     compute("fresh_stages", "lifecycle/stages", code=stages.ladder(), **thresholds)
-    if some:
-        execute(STAYED, {"workspace": workspace.pk, "day": day})
+    if going_on:
+        _leave_out("fresh_stages", "stage", "stage_change", day)
     compute(
         "fresh_changes",
         "lifecycle/stage_changes",
@@ -130,6 +133,14 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     return {"moved": moved, "changes": moved + changes}
 
 
+def _leave_out(fresh: str, column: str, table: str, day: date) -> None:
+    """Take those who stay where they stood out of `deciding`."""
+    execute(
+        STAYED.format(fresh=fresh, column=column, table=table), {"workspace": current_workspace().pk, "day": day}
+    )
+    execute("analyze deciding", {})
+
+
 def _write_standing() -> int:
     """Write the rows of fresh_standing where they differ, and take away those of people who left; returns how many."""
     left = [row["end_user_id"] for row in execute(LEFT, {})]
@@ -141,7 +152,8 @@ def _choose(select: str, table: str, day: date) -> None:
     """The temporary table `deciding`: whose flag or stage is decided."""
     execute("drop table if exists pg_temp.deciding", {})
     execute(
-        f"create temporary table deciding on commit drop as {select.format(table=table)}",
+        # In the order of the keys by which they are looked up: neighbours are on one page.
+        f"create temporary table deciding on commit drop as {select.format(table=table)} order by end_user_id",
         {"workspace": current_workspace().pk, "day": day},
     )
     execute("analyze deciding", {})

@@ -56,7 +56,7 @@ def write_differences(
         source += f" where old.workspace_id is null or {differing} ({listed('new', values)})"
     written = execute(
         f"insert into {table} as old ({', '.join(columns)}) select {listed('new', columns)} from {source}"
-        f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{column} = excluded.{column}' for column in values)}"
+        f" order by {listed('new', keys)} on conflict ({', '.join(keys)}) do update set {', '.join(f'{column} = excluded.{column}' for column in values)}"
         f" where {differing} ({listed('excluded', values)})",
         params,
     )

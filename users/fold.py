@@ -34,7 +34,13 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     commits, repeats and removed events come out right. Days whose events are the same are not looked into.
     Returns people taken and rows changed.
     """
-    packs = in_chunk(workspace, lambda: run_sql("users/fold_pack", most=FOLD_CHUNK))
+    packs = in_chunk(
+        workspace,
+        # Before the first night all months are read in any case.
+        lambda: run_sql(
+            "users/fold_pack", most=FOLD_CHUNK, zone=workspace.zone, by_time=published_day(workspace) is not None
+        ),
+    )
     counts = {"folded": 0, "changes": 0}
     everybody = sum(pack["people"] for pack in packs)
     for pack in packs:
@@ -61,8 +67,10 @@ def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
     # Before the first night everything is new: looking for the days in question would read it all once more.
     find_changed(workspace, taken[0]["first"] if published else None, taken[0]["last"])
     take_out_late(published)
-    changed = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed)"
-    gone = "(old.end_user_id, old.day) in (select end_user_id, day from fold_changed where digest is null)"
+    # By key: the tables are large, and what changed is little of them.
+    theirs = "old.end_user_id = any(array(select end_user_id from fold_changed)) and (old.end_user_id, old.day) in"
+    changed = f"{theirs} (select end_user_id, day from fold_changed)"
+    gone = f"{theirs} (select end_user_id, day from fold_changed where digest is null)"
     compute("fresh_days", "users/fold_days")
     changes = write_differences("person_day", "fresh_days", "end_user_id, day", gone, few=True)
     compute("fresh_purchases", "users/fold_purchases")
@@ -99,6 +107,6 @@ def forget_next(people: str) -> None:
     """Rows to be published of people of whom there is news by now: they are made again. `people`: SQL of ours."""
     for table in ("facts_next", "facts_state_next"):
         execute(
-            f"delete from {table} where (workspace_id, end_user_id) in (select %(workspace)s, end_user_id from ({people}) p)",
+            f"delete from {table} where workspace_id = %(workspace)s and end_user_id = any(array({people}))",
             {"workspace": current_workspace().pk},
         )

@@ -56,8 +56,9 @@ from chunk c cross join lateral (
 ) p where %(days)s::date[] is null
 """
 DAYS = """
-from person_day p join chunk c using (end_user_id)
+from person_day p
 where p.workspace_id = %(workspace)s and p.day <= %(day)s and p.day = any(%(days)s::date[])
+    and p.end_user_id not in (select end_user_id from counted)
 """
 
 
@@ -100,12 +101,13 @@ def find_due(workspace: Workspace, day: date) -> tuple[date | None, int]:
         Workspace.objects.filter(pk=held.pk).update(computed_by=held.computed_by | {"pending": pending})
     take_news("for_facts")
     if published is None or held.computed_by.get("facts") != now or (day - published).days > MOST_ROLLED:
+        # Of whom there is news makes no difference then.
         run_sql("users/facts_everybody", day=day)
         published = None
-    take_chunk("select end_user_id from news")
-    compute("known", "users/facts_people", FROM_CHUNK, zone=workspace.zone)
-    run_sql("users/facts_news", day=day, everybody=workspace.rules.limit_rule == "with_balance")
-    if published is not None:
+    else:
+        take_chunk("select end_user_id from news")
+        compute("known", "users/facts_people", FROM_CHUNK, zone=workspace.zone)
+        run_sql("users/facts_news", day=day, everybody=workspace.rules.limit_rule == "with_balance")
         reach = max(JOINING_DAYS, workspace.rules.effective_days)
         run_sql("users/facts_newcomers", day=day, published=published, days=days_between(published, day), reach=reach)
     forget_next("select end_user_id from news")
@@ -147,12 +149,13 @@ def roll_on(workspace: Workspace, day: date, published: date) -> None:
     rules = workspace.rules
     days = leaving(published, day, [*WINDOWS, rules.habit_window])
     money_days = leaving(published, day, [365, *([rules.rfm_window] if rules.rfm_window else [])])
-    compute("chunk", "users/facts_rolling", day=day, days=days, money_days=money_days)
+    compute("counted", "users/facts_counted", day=day)
+    compute("fact_history", "users/facts_history", DAYS, day=day, published=published, days=days)
+    compute("chunk", "users/facts_rolling", days=money_days)
     compute("fact_before", "users/facts_before", "true")
     compute("known", "users/facts_known_before")
     # Only those of whom there is something to go on from: visitors have days, too.
     take_chunk("select end_user_id from fact_before")
-    compute("fact_history", "users/facts_history", DAYS, day=day, published=published, days=days)
     compute("fact_buyers", "users/facts_buyers", days=money_days)
     make_facts(workspace, day, published)
 
@@ -174,9 +177,8 @@ def make_facts(workspace: Workspace, day: date, published: date | None) -> None:
     name_inviters(workspace)
     compute("fresh_facts", "users/facts", day=day, effective_days=rules.effective_days)
     compute("fresh_state", "users/facts_state")
-    # Whoever goes on from published rows needs none that are equal to them.
-    keep("facts_next", "fresh_facts", None if published is None else "facts")
-    keep("facts_state_next", "fresh_state", None if published is None else "facts_state")
+    keep("facts_next", "fresh_facts", goes_on=published is not None)
+    keep("facts_state_next", "fresh_state", goes_on=published is not None)
 
 
 def name_inviters(workspace: Workspace) -> None:
@@ -191,20 +193,19 @@ def name_inviters(workspace: Workspace) -> None:
     )
 
 
-def keep(table: str, fresh: str, published: str | None) -> None:
-    """Keep rows to be published; where there are `published` ones, those that differ."""
+def keep(table: str, fresh: str, *, goes_on: bool) -> None:
+    """Keep rows to be published; where they go on from published ones, those that differ from them."""
     columns = column_names(fresh)
     source = f"{fresh} n"
-    if published:
+    if goes_on:
         values = [column for column in columns if column not in ("workspace_id", "end_user_id", "gone")]
         source += (
-            " cross join lateral ("
-            f"select * from {published} where end_user_id = n.end_user_id and workspace_id = n.workspace_id offset 0) o"
+            " join fact_before o on o.end_user_id = n.end_user_id"
             f" where ({listed('o', values)}) is distinct from ({listed('n', values)})"
         )
     execute(
         f"insert into {table} ({', '.join(columns)}) select {listed('n', columns)} from {source}"
-        " on conflict (end_user_id, workspace_id) do nothing",
+        " order by n.end_user_id on conflict (end_user_id, workspace_id) do nothing",
         {},
     )
 
@@ -231,7 +232,6 @@ def count_recommendations(workspace: Workspace, day: date) -> dict[str, int]:
     [found] = execute(
         "select count(*) filter (where differs) as changes, coalesce(sum(more), 0) as more from changed_people", {}
     )
-    refresh_statistics(found["changes"], "facts_next", "facts_state_next")
     return {"changes": found["changes"], "people": Facts.objects.count() + int(found["more"])}
 
 
@@ -262,7 +262,7 @@ def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> No
     count_spells(day, held.current_day)
     own, gone = {"workspace": workspace.pk}, "select end_user_id from changed_people where differs and more = -1"
     for table in ("facts", "facts_state"):
-        execute(f"delete from {table} where workspace_id = %(workspace)s and end_user_id in ({gone})", own)
+        execute(f"delete from {table} where workspace_id = %(workspace)s and end_user_id = any(array({gone}))", own)
     names = ["workspace_id", *fact_columns()]
     execute(upsert("facts", names, "facts_next", "not gone"), own)
     state = column_names("facts_state_next", "public")

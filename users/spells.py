@@ -18,13 +18,13 @@ select (select coalesce(sum(people), 0) from spell_count where workspace_id = %(
 """
 LATE = """select end_user_id from facts_state
 where workspace_id = %(workspace)s and spells_counted
-    and end_user_id in (select end_user_id from fold_changed where day <= %(published)s)"""
+    and end_user_id = any(array(select end_user_id from fold_changed where day <= %(published)s))"""
 DUE = """select end_user_id from facts_state
 where workspace_id = %(workspace)s and spells_counted
-    and end_user_id in (select end_user_id from facts_due where workspace_id = %(workspace)s and due_on <= %(day)s)"""
+    and end_user_id = any(array(select end_user_id from facts_due where workspace_id = %(workspace)s and due_on <= %(day)s))"""
 COUNTED = """select end_user_id from facts_next
 where workspace_id = %(workspace)s and not gone
-    and end_user_id in (select end_user_id from facts_due where workspace_id = %(workspace)s and due_on <= %(day)s)"""
+    and end_user_id = any(array(select end_user_id from facts_due where workspace_id = %(workspace)s and due_on <= %(day)s))"""
 
 
 def take_out_late(published: date | None) -> None:
@@ -36,7 +36,7 @@ def take_out_late(published: date | None) -> None:
         run_sql("users/spells_add", day=published, sign=-1)
         execute(
             "update facts_state set spells_counted = false"
-            " where workspace_id = %(workspace)s and end_user_id in (select end_user_id from spelling)",
+            " where workspace_id = %(workspace)s and end_user_id = any(array(select end_user_id from spelling))",
             own,
         )
 
@@ -58,7 +58,7 @@ def mend_spells(day: date) -> None:
     own = {"workspace": current_workspace().pk}
     execute(
         "update facts_state set spells_counted = true where workspace_id = %(workspace)s and not spells_counted"
-        " and end_user_id in (select end_user_id from changed_people)",
+        " and end_user_id = any(array(select end_user_id from changed_people))",
         own,
     )
     if not execute(CHECK, own)[0]["right"]:

@@ -1,5 +1,5 @@
 -- The activity flag of the people in `deciding` on a day, with the limit that decided it, what is at risk, and the day on which
--- one of these changes though nothing happens.
+-- one of these changes though nothing happens; and how they stood (`stood` is null for whoever stood nowhere).
 -- Parameters: workspace, day, zone, rule, limit_days, limit_min, limit_max, slipping_percent, balance_attribute,
 -- balance_floor. Reads the temporary tables deciding and fresh_signals. Indexes: the keys, by person. Not the ORM: one pass of exact comparisons.
 -- Somebody who never came is idle since created and never dormant. With a balance above the floor, or none that can be
@@ -16,7 +16,8 @@ with person as (
                 then least(greatest(3 * f.gap_median, 1.5 * f.gap_p90, %(limit_min)s), %(limit_max)s)
             else %(limit_days)s
         end::numeric as limit_days,
-        u.attributes -> %(balance_attribute)s as balance
+        u.attributes -> %(balance_attribute)s as balance,
+        s.activity as stood, s.activity_since as stood_since, s.stage, s.stage_since, s.returned
     from deciding d
     cross join lateral (
         select * from facts where end_user_id = d.end_user_id and workspace_id = %(workspace)s offset 0
@@ -24,6 +25,9 @@ with person as (
     cross join lateral (
         select created_at, attributes from end_user where id = d.end_user_id and workspace_id = %(workspace)s offset 0
     ) u
+    left join lateral (
+        select * from standing where end_user_id = d.end_user_id and workspace_id = %(workspace)s offset 0
+    ) s on true
 ),
 measured as (
     select
@@ -63,6 +67,6 @@ select
         when g.activity = 'slipping' and g.revenue_365_minor > 0 then %(day)s::date + 1
         when g.activity = 'slipping' and g.seen and g.may_sleep then g.idle_from + ceil(g.limit_days)::integer
     end as due_on,
-    g.seen, g.idle, g.gap_median
+    g.seen, g.idle, g.gap_median, g.stood, g.stood_since, g.stage, g.stage_since, g.returned
 from flagged g
 left join return_rate r on r.workspace_id = %(workspace)s and r.day = %(day)s and r.idle_days = least(greatest(g.idle, 1), 180)

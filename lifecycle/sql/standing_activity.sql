@@ -1,6 +1,6 @@
 -- The standing of the people in fresh_flags with the flags of a day; the stage stays as it is, and is empty until it is told for the first time.
--- Parameters: workspace, day. Reads the temporary table fresh_flags. Index: the keys of activity_change and standing.
--- Not the ORM: rows of temporary tables. A flag holds since its latest change.
+-- Parameters: workspace, day. Reads the temporary tables fresh_flags and deciding. Index: the key of activity_change.
+-- Not the ORM: rows of temporary tables. A flag holds since its latest change; whoever is no longer in `deciding` had none.
 with since as (
     select d.end_user_id, c.*
     from deciding d
@@ -17,11 +17,11 @@ with since as (
 select
     %(workspace)s::uuid as workspace_id,
     n.end_user_id,
-    coalesce(s.stage, '') as stage,
-    coalesce(s.stage_since, %(day)s::date) as stage_since,
-    coalesce(s.returned, false) as returned,
+    coalesce(n.stage, '') as stage,
+    coalesce(n.stage_since, %(day)s::date) as stage_since,
+    coalesce(n.returned, false) as returned,
     n.activity,
-    c.day as activity_since,
+    coalesce(c.day, n.stood_since) as activity_since,
     n.idle_from,
     n.limit_days,
     n.limit_kind,
@@ -29,9 +29,4 @@ select
     n.value_at_risk_minor,
     n.due_on
 from fresh_flags n
-join since c on c.end_user_id = n.end_user_id
-left join lateral (
-    select stage, stage_since, returned from standing
-    where end_user_id = n.end_user_id and workspace_id = %(workspace)s
-    offset 0
-) s on true
+left join since c on c.end_user_id = n.end_user_id

@@ -1,7 +1,8 @@
 -- Who is scored, and by what: everybody whose F is at least one, or known where it is a day, and whose days are known.
 -- Parameters: workspace, day; r_day, f_day, m_day (whether the axis is a day, scored by how long ago it is), by_orders.
 -- The hole `code` takes the axes as columns r_value, f_value, m_value (segmentation/rfm_axes.py). Index: facts_workspace.
--- Not the ORM: kept as a temporary table for the next files. `begun_on` is the first order where F counts orders.
+-- Not the ORM: kept as a temporary table for the next files. `begun_on` is the first order where F counts orders; `money_minor`
+-- is for the counts.
 select
     a.*,
     case when %(r_day)s then %(day)s::date - date '1970-01-01' - r_value else r_value end as r,
@@ -11,6 +12,7 @@ from (
     select
         end_user_id,
         case when %(by_orders)s then first_order_on end as begun_on,
+        window_revenue_minor as money_minor,
         {code}
     from facts
     where workspace_id = %(workspace)s

@@ -3,12 +3,12 @@
 -- r_day, f_day, m_day: whether the axis is a day, of which little is good, as it is scored by how long ago it is.
 -- The hole `code` takes the board as a CASE over r_score and f_score. Reads the temporary tables fresh_population and fresh_cuts.
 -- Not the ORM: everybody against the whole. A score is one plus the cut points strictly below the value, for a day five
--- minus those; comparisons with a mean are multiplied out, so nothing is rounded.
+-- minus those. Values are whole numbers, which are above a cut point, or a mean, where they are above its floor.
 with cut as materialized (
     select
-        array(select v::numeric from jsonb_array_elements(cuts -> 'r') v) as r,
-        array(select v::numeric from jsonb_array_elements(cuts -> 'f') v) as f,
-        array(select v::numeric from jsonb_array_elements(cuts -> 'm') v) as m
+        array(select floor(v::numeric)::bigint from jsonb_array_elements(cuts -> 'r') v) as r,
+        array(select floor(v::numeric)::bigint from jsonb_array_elements(cuts -> 'f') v) as f,
+        array(select floor(v::numeric)::bigint from jsonb_array_elements(cuts -> 'm') v) as m
     from fresh_cuts
 ),
 below as (
@@ -33,9 +33,16 @@ scored as (
 ),
 whole as (
     select
-        count(*) as n, sum(r) as r, sum(f) as f, sum(m) as m,
+        count(*) as n, sum(r)::numeric as r, sum(f)::numeric as f, sum(m)::numeric as m,
         sum(r_score) as r_score, sum(f_score) as f_score, sum(m_score) as m_score
     from scored
+),
+mean as (
+    select
+        n, r_score, f_score, m_score,
+        (div(r, n) - (mod(r, n) < 0)::integer)::bigint as r, (div(f, n) - (mod(f, n) < 0)::integer)::bigint as f,
+        (div(m, n) - (mod(m, n) < 0)::integer)::bigint as m
+    from whole where n > 0
 ),
 judged as (
     select
@@ -43,18 +50,18 @@ judged as (
         {code} as place,
         case
             when %(by_scores)s then case when %(r_day)s then s.r_score * w.n >= w.r_score else s.r_score * w.n > w.r_score end
-            else case when %(r_day)s then s.r * w.n <= w.r else s.r::numeric * w.n > w.r end
+            else case when %(r_day)s then s.r <= w.r else s.r > w.r end
         end as r_high,
         case
             when %(by_scores)s then case when %(f_day)s then s.f_score * w.n >= w.f_score else s.f_score * w.n > w.f_score end
-            else case when %(f_day)s then s.f * w.n <= w.f else s.f::numeric * w.n > w.f end
+            else case when %(f_day)s then s.f <= w.f else s.f > w.f end
         end as f_high,
         case
             when %(by_scores)s then case when %(m_day)s then s.m_score * w.n >= w.m_score else s.m_score * w.n > w.m_score end
-            else case when %(m_day)s then s.m * w.n <= w.m else s.m::numeric * w.n > w.m end
+            else case when %(m_day)s then s.m <= w.m else s.m > w.m end
         end as m_high
     from scored s
-    cross join whole w
+    cross join mean w
 )
 select
     %(workspace)s::uuid as workspace_id,

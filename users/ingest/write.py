@@ -7,6 +7,7 @@ newest word. What a transaction rolled back is never remembered in the caches of
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from io import StringIO
@@ -51,8 +52,8 @@ _wary = 0
 # COPY takes it.
 Row = tuple[int, str]
 Rows = dict[tuple[str, str], Row]
-# A line begins with the person, in hex, and the client's time: so lines sort as the table does, and here is the month.
-MONTH = slice(33, 40)
+# A line begins with the person, in hex, and the client's time: so lines sort as the table does.
+PERSON, MONTH, DAY = slice(0, 32), slice(33, 40), slice(33, 43)
 
 
 def forget() -> None:
@@ -179,12 +180,22 @@ def store(rows: Rows) -> list[int]:
         parts.setdefault(line[MONTH], []).append(line)
     ensure_months(set(parts))
     if not _wary and copy_rows(parts):
-        touch({person for person, _event in rows}, *ends(lines))
+        touch_theirs(lines)
         return []
     repeats = stage_rows(lines)
     _wary = WARY if repeats else max(_wary - 1, 0)
-    touch({key[0] for key in rows if key not in repeats}, *ends(lines))
+    touch_theirs([line for key, (_n, line) in rows.items() if key not in repeats])
     return [rows[key][0] for key in repeats]
+
+
+def touch_theirs(lines: list[str]) -> None:
+    """Let the next night look at the people of these lines: of most it reads the usual day of the batch alone, and
+    farther back only of those of whom something came late."""
+    days = Counter([line[DAY] for line in lines])
+    usual = max(days, key=days.__getitem__, default="")
+    for some in ([line for line in lines if line[DAY] == usual], [line for line in lines if line[DAY] != usual]):
+        if some:
+            touch({line[PERSON] for line in some}, *ends(some))
 
 
 def ends(lines: list[str]) -> tuple[str, str]:

@@ -5,4 +5,5 @@ select %(workspace)s, id, %(day)s::date
 from end_user where workspace_id = %(workspace)s and identified and not excluded and merged_into is null
 union
 select workspace_id, end_user_id, %(day)s::date from facts where workspace_id = %(workspace)s
+order by 2 -- as the key is, or each row would go to another page of it
 on conflict do nothing

@@ -8,6 +8,7 @@ from (
     select end_user_id, bool_or(registered or referred_by <> '') as told
     from person_day where workspace_id = %(workspace)s and day = any(%(days)s::date[])
     group by end_user_id
+    order by end_user_id
 ) c
 left join lateral (
     select first_seen_on, coalesce(registered_on, first_seen_on) as joined_on

@@ -1,4 +1,5 @@
--- What the next night goes on from, of the people in `fresh_facts` who are in the numbers.
+-- What the next night goes on from, of the people in `fresh_facts` who are in the numbers: whoever did nothing since stays as
+-- they were.
 -- Parameters: workspace. Reads the temporary tables of the other fact files; `fact_inviter` has the id that goes with an
 -- external id. Not the ORM: the join of what those files computed. Lasting: the second core day within 30 days of joining.
 select
@@ -15,9 +16,10 @@ select
 from fresh_facts n
 join known k using (end_user_id)
 left join fact_before b using (end_user_id)
+left join fact_days d using (end_user_id)
 left join fact_joined j using (end_user_id)
 left join fact_starts s using (end_user_id)
 left join fact_rhythm g using (end_user_id)
 left join fact_favourites f using (end_user_id)
 left join fact_inviter i on i.name = j.inviter
-where not n.gone
+where not n.gone and (b.end_user_id is null or d.first_day is not null)

@@ -19,6 +19,6 @@ strays as (
     having count(*) > 0
 ),
 kept as (
-    insert into taken select id from people returning end_user_id
+    insert into taken select id from people order by id returning end_user_id
 )
 select (select count(*) from kept) as people, first_key::text as first, last_key::text as last from gone
