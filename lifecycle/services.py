@@ -135,9 +135,7 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
 
 def _leave_out(fresh: str, column: str, table: str, day: date) -> None:
     """Take those who stay where they stood out of `deciding`."""
-    execute(
-        STAYED.format(fresh=fresh, column=column, table=table), {"workspace": current_workspace().pk, "day": day}
-    )
+    execute(STAYED.format(fresh=fresh, column=column, table=table), {"workspace": current_workspace().pk, "day": day})
     execute("analyze deciding", {})
 
 

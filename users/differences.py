@@ -54,9 +54,11 @@ def write_differences(
     if not few:
         source += f" left join {table} old on {same_row} and {own}"
         source += f" where old.workspace_id is null or {differing} ({listed('new', values)})"
+    # In the order of the key: neighbours go to the same pages.
     written = execute(
         f"insert into {table} as old ({', '.join(columns)}) select {listed('new', columns)} from {source}"
-        f" order by {listed('new', keys)} on conflict ({', '.join(keys)}) do update set {', '.join(f'{column} = excluded.{column}' for column in values)}"
+        f" order by {listed('new', keys)}"
+        f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{column} = excluded.{column}' for column in values)}"
         f" where {differing} ({listed('excluded', values)})",
         params,
     )
