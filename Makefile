@@ -8,6 +8,9 @@ WITH_SERVERS := $(PY) -m ops_platform.embedded run
 TEST_SERVERS := DATA_DIR=$(CURDIR)/.data/test $(WITH_SERVERS) --fast
 PACKAGES := workspaces users lifecycle segmentation campaigns ops_platform
 
+# A run starts many processes that import the same: what one has compiled is kept for the others, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
+
 PORT ?= 8000
 SERVE ?= 1
 TIER ?= all
