@@ -21,8 +21,10 @@ LEASE_SECONDS = 1.5
 
 
 def load() -> None:
+    # Everything a night needs, loaded before the forks; the models of value are else loaded by the first step that fits one.
     import campaigns.tasks  # noqa: F401
-    import ops_platform.tasks  # noqa: F401 - everything a night needs, loaded before the forks
+    import lifecycle.buying  # noqa: F401
+    import ops_platform.tasks  # noqa: F401
 
 
 def work(order: dict[str, Any]) -> int:

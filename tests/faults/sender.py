@@ -17,7 +17,11 @@ LEASE_SECONDS = 1.5
 
 
 def load() -> None:
-    import campaigns.tasks  # noqa: F401 - everything a sender needs, loaded before the forks
+    # Everything a sender needs, loaded before the forks; a channel else loads its own with the first message.
+    import httpx  # noqa: F401
+
+    import campaigns.mime
+    import campaigns.tasks  # noqa: F401
 
 
 def run(order: dict[str, Any]) -> int:
