@@ -54,13 +54,15 @@ def stored_rows(workspace: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
         aliases = {one.external_id: ids[one.merged_into] for one in merged}
         events = [
             (
-                ids[e.end_user_id],
-                names[e.name_id],
-                e.at.astimezone(UTC).isoformat(timespec="microseconds"),
-                e.message_id,
-                json.dumps(renamed(e.properties, aliases)),
+                ids[who],
+                names[name],
+                at.astimezone(UTC).isoformat(timespec="microseconds"),
+                message_id,
+                json.dumps(renamed(properties, aliases)),
             )
-            for e in Event.objects.all()
+            for who, name, at, message_id, properties in Event.objects.values_list(
+                "end_user_id", "name_id", "at", "message_id", "properties"
+            )
         ]
         people = [
             (
@@ -123,22 +125,22 @@ def told(workspace: Workspace, day: date) -> pd.DataFrame:
     """What the product says of everybody, as text under the oracle's column names."""
     with workspace_scope(workspace):
         ids = dict(EndUser.objects.values_list("pk", "external_id"))
-        standing = {row.end_user_id: row for row in Standing.objects.all()}
-        scores = {row.end_user_id: row for row in RfmScore.objects.all()}
+        standing = {row["end_user_id"]: row for row in Standing.objects.values()}
+        scores = {row["end_user_id"]: row for row in RfmScore.objects.values()}
         rows = []
-        for facts in Facts.objects.all():
-            row = {column: getattr(facts, RENAMED.get(column, column)) for column in FACT_COLUMNS}
-            row["coupon_share"] = None if facts.coupon_percent is None else facts.coupon_percent / 100
-            place = standing[facts.end_user_id]
-            row |= {"stage": place.stage, "churn": place.activity, "limit_days": place.limit_days}
-            row["idle_days"] = max((day - place.idle_from).days, 0)
-            score = scores.get(facts.end_user_id)
-            values = (score.r_value, score.f_value, score.m_value) if score else (None, None, None)
+        for facts in Facts.objects.values():
+            row = {column: facts[RENAMED.get(column, column)] for column in FACT_COLUMNS}
+            row["coupon_share"] = None if facts["coupon_percent"] is None else facts["coupon_percent"] / 100
+            place = standing[facts["end_user_id"]]
+            row |= {"stage": place["stage"], "churn": place["activity"], "limit_days": place["limit_days"]}
+            row["idle_days"] = max((day - place["idle_from"]).days, 0)
+            score = scores.get(facts["end_user_id"], {})
+            values = [score.get(column) for column in ("r_value", "f_value", "m_value")]
             for axis, column, value in zip(axes_of(workspace.rules), MEASURES, values, strict=True):
                 row[column] = None if value is None else axis.measure(value, day)
-            row |= {column: getattr(score, attribute, None) for column, attribute in RFM_COLUMNS.items()}
+            row |= {column: score.get(attribute) for column, attribute in RFM_COLUMNS.items()}
             rows.append(
-                {"external_id": ids[facts.end_user_id], **{k: "" if v is None else str(v) for k, v in row.items()}}
+                {"external_id": ids[facts["end_user_id"]], **{k: "" if v is None else str(v) for k, v in row.items()}}
             )
     return pd.DataFrame(rows)
 
