@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management.commands import flush
 from django.db import connection
 from django.test import Client
@@ -31,6 +32,32 @@ PASSWORD = "correct horse battery"
 def assume(role: str) -> None:
     connection.close()
     connection.settings_dict["OPTIONS"]["assume_role"] = role
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, request, django_db_blocker) -> None:  # type: ignore[no-untyped-def]
+    """Workers of one run copy the database that the first of them has migrated."""
+    worker = getattr(request.config, "workerinput", None)
+    if worker:
+        with django_db_blocker.unblock():
+            migrate_once(worker["testrunuid"])
+
+
+def migrate_once(run: str) -> None:
+    """Make the template of this run unless another worker has; its comment says whose it is, once it is whole."""
+    names, test = connection.settings_dict, connection.settings_dict["TEST"]
+    own, test["NAME"] = test["NAME"], f"{test['NAME'].rpartition('_')[0]}_template"
+    name = test["NAME"]
+    with connection.creation._nodb_cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(hashtext(%s))", [name])
+        cursor.execute("select shobj_description(oid, 'pg_database') from pg_database where datname = %s", [name])
+        if cursor.fetchone() != (run,):
+            plain = names["NAME"]
+            connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+            connection.close()
+            settings.DATABASES["default"]["NAME"] = names["NAME"] = plain
+            cursor.execute(f"comment on database {name} is %s", [run])
+    test |= {"NAME": own, "TEMPLATE": name}
 
 
 @pytest.fixture(scope="session")
