@@ -9,15 +9,16 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.conf import settings
 from django.core.management.commands import flush
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
 
@@ -66,6 +67,7 @@ def django_db_setup(django_db_setup, django_db_blocker):  # type: ignore[no-unty
         patch.setattr(flush.Command, "handle", flush_as_owner)
         assume("uop_app")
         yield
+        Ground.take("")
         assume("uop_owner")
 
 
@@ -127,9 +129,69 @@ class Recording:
         return copy.deepcopy(cls.world)
 
 
+class Ground:
+    """Rows that many tests begin with, made once for those that come one after the other: each undoes its own on top of
+    them, and the first that begins with something else undoes them."""
+
+    makers: ClassVar[dict[str, Callable[[SimpleNamespace], Any]]] = {}
+    name = ""
+    world: SimpleNamespace
+    made: Any
+    copied: dict[int, Any]
+    undo = ExitStack()
+
+    @classmethod
+    def take(cls, name: str) -> None:
+        if name == cls.name:
+            return
+        cls.undo.close()
+        cls.name = ""
+        if name:
+            with ExitStack() as undo:
+                undo.enter_context(transaction.atomic())
+                undo.callback(transaction.set_rollback, True)
+                cls.world = Recording.make()
+                cls.made = cls.makers[name](cls.world)
+                cls.undo, cls.name = undo.pop_all(), name
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> str:
+        """The ground among the fixtures of a test."""
+        return next((name for name in names if name in cls.makers), "")
+
+
+def ground(make: Callable[[SimpleNamespace], Any]) -> Any:
+    """A fixture from the world (not from fixtures) that is made once; its name is no other fixture's anywhere."""
+    assert make.__name__ not in Ground.makers
+    Ground.makers[make.__name__] = make
+
+    def use(world: SimpleNamespace) -> Any:
+        return copy.deepcopy(Ground.made, Ground.copied)
+
+    return pytest.fixture(use, name=make.__name__)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: Ground.of(getattr(item, "fixturenames", ())))
+
+
+@pytest.fixture
+def _django_db_helper(on_its_ground, _django_db_helper):  # type: ignore[no-untyped-def]
+    """The transaction of a test begins on its ground."""
+
+
+@pytest.fixture
+def on_its_ground(request, django_db_setup, django_db_blocker) -> None:  # type: ignore[no-untyped-def]
+    with django_db_blocker.unblock():
+        Ground.take(Ground.of(request.fixturenames))
+
+
 @pytest.fixture
 def world(db) -> SimpleNamespace:  # type: ignore[no-untyped-def]
-    return Recording.make()
+    if not Ground.name:
+        return Recording.make()
+    Ground.copied = {}
+    return copy.deepcopy(Ground.world, Ground.copied)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from lifecycle.value import predict_value
 from lifecycle.value_facts import VALUE_FACTS
 from ops_platform.nightly import run_night
 from tests import builders
+from tests.conftest import ground
 from tests.oracle import cdnow
 from users.facts import UNITS
 from users.models import EndUser, person_id
@@ -25,8 +27,7 @@ DAY = cdnow.LAST_DAY
 PEOPLE = 700
 
 
-@pytest.fixture
-def shop(acme: Workspace) -> Workspace:
+def take_in(acme: Workspace) -> Workspace:
     """The first people of CDNOW's sample in acme, their facts as of the last day."""
     events, people = (rows[rows["external_id"].astype(int) <= PEOPLE] for rows in cdnow.frames())
     with workspace_scope(acme):
@@ -36,6 +37,11 @@ def shop(acme: Workspace) -> Workspace:
         builders.events(acme, builders.rows_of(events))
     run_night(acme, DAY, only="facts")
     return acme
+
+
+@ground
+def buyers(world: Any) -> Workspace:
+    return take_in(world.acme)
 
 
 def again(workspace: Workspace, day: date = DAY) -> tuple[ValueModel, dict[str, int]]:
@@ -69,10 +75,10 @@ def test_the_facts_of_value_are_columns_with_words():
     assert all(fact.unit in UNITS and str(fact.label) and str(fact.sentence) for fact in VALUE_FACTS.values())
 
 
-def test_the_models_and_everybodys_value_are_those_of_a_second_program(shop: Workspace):
+def test_the_models_and_everybodys_value_are_those_of_a_second_program(buyers: Workspace):
     from scipy.special import hyp2f1
 
-    model, counts = again(shop)
+    model, counts = again(buyers)
     found = pandas_buyers(DAY)
     assert (model.outcome, model.buyers, model.repeaters) == ("fitted", PEOPLE, int((found.x > 0).sum()))
     assert counts["people"] == PEOPLE and counts["changes"] == PEOPLE + 1
@@ -86,9 +92,9 @@ def test_the_models_and_everybodys_value_are_those_of_a_second_program(shop: Wor
     series = hyp2f1(r + found.x, start + 1, a + start, z)
     orders = (a + start) / (a - 1) * (1 - (1 - z) ** (r + found.x) * series) / (1 + odds)
     money = orders * p * (v + found.spend) / (p * found.x + q - 1)
-    with workspace_scope(shop):
+    with workspace_scope(buyers):
         rows = {row.end_user_id: row for row in PersonValue.objects.all()}
-    told = [rows[person_id(shop.pk, str(person))] for person in found.index]
+    told = [rows[person_id(buyers.pk, str(person))] for person in found.index]
     assert [float(row.expected_orders) for row in told] == pytest.approx(orders.tolist(), abs=0.0051)
     assert [row.expected_revenue_minor for row in told] == pytest.approx(money.tolist(), abs=1.5, rel=1e-3)
     once = (found.x == 0).tolist()
@@ -99,8 +105,8 @@ def test_the_models_and_everybodys_value_are_those_of_a_second_program(shop: Wor
     assert model.expected_revenue_minor == sum(row.expected_revenue_minor for row in told)
 
 
-def test_the_back_test_holds_the_last_quarter_against_the_rest(shop: Workspace):
-    model, _ = again(shop)
+def test_the_back_test_holds_the_last_quarter_against_the_rest(buyers: Workspace):
+    model, _ = again(buyers)
     until = date.fromisoformat(model.back_test["until"])
     assert (until, model.back_test["days"]) == (DAY - timedelta(days=136), 136), "a quarter of 546 days"
     found = pandas_buyers(until)
@@ -114,31 +120,31 @@ def test_the_back_test_holds_the_last_quarter_against_the_rest(shop: Workspace):
         assert numbers["error"] >= model.back_test["variants"][model.variant]["error"], variant
     predicted, actual = sum(row["predicted"] for row in told), sum(row["actual"] for row in told)
     assert predicted == pytest.approx(actual, rel=0.3), "not far off, on people it had never seen"
-    with workspace_scope(shop):
+    with workspace_scope(buyers):
         tested = PersonValue.objects.filter(tested_repeats=2).count()
     assert tested == (found.x == 2).sum()
 
 
-def test_a_second_run_changes_nothing_and_a_later_day_what_differs(shop: Workspace):
-    again(shop)
-    model, counts = again(shop)
+def test_a_second_run_changes_nothing_and_a_later_day_what_differs(buyers: Workspace):
+    again(buyers)
+    model, counts = again(buyers)
     assert counts["changes"] == 0
-    later, counts = again(shop, DAY + timedelta(days=1))
+    later, counts = again(buyers, DAY + timedelta(days=1))
     assert later.expected_orders < model.expected_orders and 0 < counts["changes"] <= PEOPLE + 1
 
 
-def test_too_little_is_told_and_the_old_numbers_go(shop: Workspace):
-    again(shop)
-    with workspace_scope(shop):
+def test_too_little_is_told_and_the_old_numbers_go(buyers: Workspace):
+    again(buyers)
+    with workspace_scope(buyers):
         change_settings({"value_repeaters": 5000})
-    shop.refresh_from_db()
-    model, _ = again(shop)
+    buyers.refresh_from_db()
+    model, _ = again(buyers)
     assert (model.outcome, model.variant, model.back_test) == ("few_repeaters", "", {})
-    with workspace_scope(shop):
+    with workspace_scope(buyers):
         assert not PersonValue.objects.exists()
         change_settings({"value_buyers": 3000})
-    shop.refresh_from_db()
-    assert again(shop)[0].outcome == "few_buyers"
+    buyers.refresh_from_db()
+    assert again(buyers)[0].outcome == "few_buyers"
 
 
 def test_a_short_history_is_told(acme: Workspace):

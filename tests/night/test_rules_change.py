@@ -14,6 +14,7 @@ from django.db import connection
 from ops_platform import nightly, rules_change
 from ops_platform.models import RulesChange, RulesMove
 from tests import builders
+from tests.conftest import ground
 from tests.night.against_oracle import departures
 from tests.night.random_world import make_people, make_rows
 from tests.night.reading import night
@@ -54,9 +55,9 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
 OWN = {"rules_change", "rules_move"}
 
 
-@pytest.fixture
-def shop(acme: Workspace) -> Workspace:
-    dice = random.Random(11)
+@ground
+def random_shop(world: Any) -> Workspace:
+    acme, dice = world.acme, random.Random(11)
     with workspace_scope(acme):
         apply_preset(acme.industry)
         set_roles({"pay": ["Membership Purchased"]})
@@ -65,6 +66,11 @@ def shop(acme: Workspace) -> Workspace:
     builders.touch_all(acme)
     night(acme, DAY.isoformat())
     return Workspace.objects.get(pk=acme.pk)
+
+
+@pytest.fixture
+def shop(random_shop: Workspace) -> Workspace:
+    return random_shop
 
 
 def propose(shop: Workspace, changes: dict[str, Any], industry: str = "") -> RulesChange:

@@ -6,8 +6,6 @@ import itertools
 from datetime import date, timedelta
 from typing import Any
 
-import pytest
-
 from lifecycle.models import DayCount, DayFlow, RecallEntry, Standing
 from ops_platform import churn_reads, day_reads
 from ops_platform.people_list import PeopleQuery
@@ -15,6 +13,7 @@ from ops_platform.tier_days import MOVES
 from segmentation.models import RfmScore, SegmentMember
 from segmentation.services import create_segment
 from tests import builders
+from tests.conftest import ground
 from tests.night.reading import night
 from users.models import EndUser, person_id
 from workspaces.models import Workspace
@@ -47,9 +46,10 @@ def stand(workspace: Workspace) -> Boards:
     return boards
 
 
-@pytest.fixture
-def told(acme: Workspace) -> dict[str, Boards]:
+@ground
+def places(world: Any) -> dict[str, Boards]:
     """Nights some days apart of people who come, go, pause and return; Bob is excluded before the last. Who stood where."""
+    acme = world.acme
     for who, days in {"ann": (0, 4, 8, 12, 60), "bob": (1, 2), "cat": (20, 24, 28, 32, 36), "dan": (0, 30)}.items():
         for day in days:
             builders.event(acme, who, "Order Completed", FIRST + timedelta(days=day), total=10)
@@ -68,12 +68,12 @@ def told(acme: Workspace) -> dict[str, Boards]:
     return boards
 
 
-def test_any_past_day_tells_who_stood_where_that_day(acme: Workspace, told: dict[str, Boards]) -> None:
+def test_any_past_day_tells_who_stood_where_that_day(acme: Workspace, places: dict[str, Boards]) -> None:
     """Whoever was excluded since counts in what was told, and is no longer listed."""
     bob = person_id(acme.pk, "bob")
-    everywhere = {place for boards in told.values() for place in boards}
+    everywhere = {place for boards in places.values() for place in boards}
     assert {board for board, _key in everywhere} == {"stage", "activity", "rfm", "segment"}
-    for day, boards in told.items():
+    for day, boards in places.items():
         for board, key in everywhere:
             expected = boards.get((board, key), set()) - {bob}
             assert found(acme, **{board: key, "as_of": day}) == expected, (day, board, key)
@@ -86,24 +86,24 @@ def at(boards: Boards, board: str, key: str, everybody: set[Any]) -> set[Any]:
     return everybody.difference(*(people for (name, _key), people in boards.items() if name == board))
 
 
-def test_flows_and_those_who_stayed_open_their_people(acme: Workspace, told: dict[str, Boards]) -> None:
+def test_flows_and_those_who_stayed_open_their_people(acme: Workspace, places: dict[str, Boards]) -> None:
     bob, everybody = (
         person_id(acme.pk, "bob"),
-        {who for boards in told.values() for people in boards.values() for who in people},
+        {who for boards in places.values() for people in boards.values() for who in people},
     )
-    for before, after in itertools.pairwise(told):
+    for before, after in itertools.pairwise(places):
         with workspace_scope(acme):
             flows = list(DayFlow.objects.filter(day=after))
         assert flows
         for flow in flows:
             source, target = MOVES[flow.board]
-            expected = at(told[before], flow.board, flow.from_key, everybody) & at(
-                told[after], flow.board, flow.to_key, everybody
+            expected = at(places[before], flow.board, flow.from_key, everybody) & at(
+                places[after], flow.board, flow.to_key, everybody
             )
             assert flow.people == len(expected), (after, flow.from_key, flow.to_key)
             moved = found(acme, **{source: flow.from_key or "none", target: flow.to_key or "none", "on": after})
             assert moved == expected - {bob}, (after, flow.from_key, flow.to_key)
-        stayed = at(told[before], "stage", "use", everybody) & at(told[after], "stage", "use", everybody)
+        stayed = at(places[before], "stage", "use", everybody) & at(places[after], "stage", "use", everybody)
         assert found(acme, **{"from": "use", "to": "use", "since": before, "on": after}) == stayed - {bob}
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from types import SimpleNamespace
 
-import pytest
-
 from ops_platform.nightly import run_night
 from tests import builders
+from tests.conftest import ground
 from workspaces.models import Workspace
 
 LAST = date(2026, 8, 31)
@@ -45,8 +44,8 @@ def fill(workspace: Workspace) -> None:
     builders.event(workspace, "look", "App Opened", days_before(3)[0])
 
 
-@pytest.fixture
-def told(world) -> SimpleNamespace:  # type: ignore[no-untyped-def]
+@ground
+def told(world: SimpleNamespace) -> SimpleNamespace:
     """The world, with acme filled and computed up to 2026-08-31."""
     Workspace.objects.filter(pk=world.acme.pk).update(frozen_on=LAST)
     world.acme.refresh_from_db()
@@ -55,3 +54,13 @@ def told(world) -> SimpleNamespace:  # type: ignore[no-untyped-def]
         run_night(world.acme, day)
     world.acme.refresh_from_db()
     return world
+
+
+@ground
+def bought(world: SimpleNamespace) -> Workspace:
+    """ann bought on three days of the last ninety, bob on two: with two days to a habit, bob has it too."""
+    for who, days in {"ann": ("06-20", "07-10", "08-10"), "bob": ("07-20", "08-15")}.items():
+        for day in days:
+            builders.event(world.acme, who, "Order Completed", f"2026-{day}", total=20)
+    run_night(world.acme, date(2026, 8, 20))
+    return world.acme

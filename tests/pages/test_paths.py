@@ -14,6 +14,7 @@ from lifecycle.models import StageChange
 from ops_platform import path_reads
 from ops_platform.people_list import PeopleQuery
 from tests import builders
+from tests.conftest import ground
 from tests.night.reading import night
 from users.export_kinds import all_kinds
 from users.export_run import ask_export, path_of, run_export
@@ -23,10 +24,11 @@ from workspaces.scoping import workspace_scope
 FIRST, LAST = date(2026, 8, 1), date(2026, 8, 12)
 
 
-@pytest.fixture
-def walked(acme: Workspace) -> Workspace:
+@ground
+def walked(world: Any) -> Workspace:
     """Nights of 1 and 12 August. Of four contacts two order on the 12th, after a search on the 9th (one of them also on
     the 12th itself, which is no time before); one searches and stays; one only looks; one does not come."""
+    acme = world.acme
     acme.frozen_on = LAST
     acme.save()
     for who in ("up1", "up2", "stay1", "stay2", "away"):

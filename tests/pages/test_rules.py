@@ -9,32 +9,19 @@ import pytest
 from django.test import Client
 
 from ops_platform import nightly, tasks
-from tests import builders
-from tests.night.reading import night
 from tests.pages.test_settings import as_typed
 from workspaces.errors import Conflict
 from workspaces.models import AuditEntry, Workspace
 from workspaces.scoping import workspace_scope
 
 CHANGE = "/w/acme/settings/change/"
-DAY = "2026-08-20"
 
 
-@pytest.fixture
-def shop(acme: Workspace) -> Workspace:
-    """ann bought on three days of the last ninety, bob on two: with two days to a habit, bob has it too."""
-    for who, days in {"ann": ("06-20", "07-10", "08-10"), "bob": ("07-20", "08-15")}.items():
-        for day in days:
-            builders.event(acme, who, "Order Completed", f"2026-{day}", total=20)
-    night(acme, DAY)
-    return acme
-
-
-def worked(client: Client, shop: Workspace, url: str, **posted: str) -> Any:
+def worked(client: Client, bought: Workspace, url: str, **posted: str) -> Any:
     """Post, have a worker do what was too long for the browser, and open the page of the change."""
     answer = client.post(url, posted)
     assert answer.status_code == 302
-    tasks.run_rules_changes(str(shop.pk))
+    tasks.run_rules_changes(str(bought.pk))
     return client.get(answer["Location"])
 
 
@@ -42,9 +29,9 @@ def rules() -> Any:
     return Workspace.objects.get(slug="acme").rules
 
 
-def test_a_change_is_previewed_opened_and_applied(shop: Workspace, as_role: Any) -> None:
+def test_a_change_is_previewed_opened_and_applied(bought: Workspace, as_role: Any) -> None:
     client = as_role("admin")
-    response = worked(client, shop, CHANGE, **as_typed(client, habit_days="2"))
+    response = worked(client, bought, CHANGE, **as_typed(client, habit_days="2"))
     page = response.content.decode()
     change = response.context["change"]
     assert change.state == "ready" and rules().habit_days == 3
@@ -56,23 +43,23 @@ def test_a_change_is_previewed_opened_and_applied(shop: Workspace, as_role: Any)
     assert [one["external_id"] for one in opened.context["page"].rows] == ["bob"]
     assert {size["key"]: (size["before"], size["after"]) for size in board["sizes"]} == {"use": (1, 0), "habit": (1, 2)}
     assert "Habit: days" in page or "习惯" in page
-    response = worked(client, shop, f"/w/acme/settings/changes/{change.pk}/apply/")
+    response = worked(client, bought, f"/w/acme/settings/changes/{change.pk}/apply/")
     assert response.context["change"].state == "applied" and rules().habit_days == 2
     assert client.get("/w/acme/users/?stage=habit").context["page"].rows[1]["external_id"] in ("ann", "bob")
-    with workspace_scope(shop):
+    with workspace_scope(bought):
         entry = AuditEntry.objects.get(action="settings.change")
         assert entry.detail["after"] == {"habit_days": 2} and entry.operator is not None
-    again = worked(client, shop, f"/w/acme/settings/changes/{change.pk}/apply/")
+    again = worked(client, bought, f"/w/acme/settings/changes/{change.pk}/apply/")
     assert again.context["change"].state == "applied"
 
 
-def test_a_preset_is_previewed_with_its_events(shop: Workspace, as_role: Any) -> None:
+def test_a_preset_is_previewed_with_its_events(bought: Workspace, as_role: Any) -> None:
     client = as_role("owner")
-    response = worked(client, shop, "/w/acme/settings/preset/", industry="tool")
+    response = worked(client, bought, "/w/acme/settings/preset/", industry="tool")
     assert response.context["change"].state == "ready" and Workspace.objects.get(slug="acme").industry == "ecommerce"
     settings = {row["label"] for row in response.context["settings"]}
     assert len(settings) >= 6
-    worked(client, shop, f"/w/acme/settings/changes/{response.context['change'].pk}/apply/")
+    worked(client, bought, f"/w/acme/settings/changes/{response.context['change'].pk}/apply/")
     workspace = Workspace.objects.get(slug="acme")
     assert (workspace.industry, workspace.rules.habit_window, workspace.rules.pay_stage) == ("tool", 28, True)
     assert client.get("/w/acme/tiers/rfm/").status_code == 200
@@ -80,7 +67,7 @@ def test_a_preset_is_previewed_with_its_events(shop: Workspace, as_role: Any) ->
     assert nonsense.status_code == 200 and Workspace.objects.get(slug="acme").industry == "tool"
 
 
-def test_while_a_night_runs_a_change_waits(shop: Workspace, as_role: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_a_night_runs_a_change_waits(bought: Workspace, as_role: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(workspace: Workspace) -> Any:
         raise Conflict("night_running", "A daily update of this project is running already.")
 
@@ -89,14 +76,14 @@ def test_while_a_night_runs_a_change_waits(shop: Workspace, as_role: Any, monkey
         patch.setattr(nightly, "alone", taken)
         response = client.post(CHANGE, as_typed(client, habit_days="2"), follow=True)
         assert response.context["busy"] and 'hx-trigger="every 1s"' in response.content.decode()
-        assert tasks.run_rules_changes(str(shop.pk)) == {"changes": 0}
-    assert tasks.run_rules_changes(str(shop.pk)) == {"changes": 1}
+        assert tasks.run_rules_changes(str(bought.pk)) == {"changes": 0}
+    assert tasks.run_rules_changes(str(bought.pk)) == {"changes": 1}
     assert not client.get(response.redirect_chain[-1][0]).context["busy"]
 
 
-def test_only_admins_change_and_everybody_reads(shop: Workspace, as_role: Any) -> None:
+def test_only_admins_change_and_everybody_reads(bought: Workspace, as_role: Any) -> None:
     client = as_role("admin")
-    url = worked(client, shop, CHANGE, **as_typed(client, habit_days="2")).request["PATH_INFO"]
+    url = worked(client, bought, CHANGE, **as_typed(client, habit_days="2")).request["PATH_INFO"]
     client = as_role("operator")
     assert client.get(url).context["change"].state == "ready" and f"{url}apply/" not in client.get(url).content.decode()
     assert client.post(f"{url}apply/").status_code == 403
@@ -104,7 +91,7 @@ def test_only_admins_change_and_everybody_reads(shop: Workspace, as_role: Any) -
     assert as_role("stranger").get(url).status_code == 404
 
 
-def test_names_are_shown_everywhere_and_taken_back(shop: Workspace, world: Any, as_role: Any) -> None:
+def test_names_are_shown_everywhere_and_taken_back(bought: Workspace, world: Any, as_role: Any) -> None:
     client = as_role("admin")
     own = {"rfm.champions": "铁粉<b>", "stage.habit": "常用", "bits.111": "头部"}
     assert client.post("/w/acme/settings/names/save/", own).status_code == 302
@@ -123,16 +110,16 @@ def test_names_are_shown_everywhere_and_taken_back(shop: Workspace, world: Any, 
     assert rules().names == {} and "常用" not in client.get("/w/acme/tiers/lifecycle/").content.decode()
 
 
-def test_axes_are_chosen_and_explained(shop: Workspace, as_role: Any) -> None:
+def test_axes_are_chosen_and_explained(bought: Workspace, as_role: Any) -> None:
     client = as_role("admin")
     typed = as_typed(client, axis_r="last_seen_on", axis_f="visits_90", axis_m="core_days", rfm_best_group="111")
-    change = worked(client, shop, CHANGE, **typed).context["change"]
-    worked(client, shop, f"/w/acme/settings/changes/{change.pk}/apply/")
+    change = worked(client, bought, CHANGE, **typed).context["change"]
+    worked(client, bought, f"/w/acme/settings/changes/{change.pk}/apply/")
     assert list(rules().rfm_axes) == ["last_seen_on", "visits_90", "core_days"]
     page = client.get("/w/acme/tiers/rfm/")
     assert [axis["axis"].fact.key for axis in page.context["cuts"]] == ["last_seen_on", "visits_90", "core_days"]
     assert sum(row["people"] for row in page.context["distances"]) == 2
-    with workspace_scope(shop):
+    with workspace_scope(bought):
         opened = client.get(f"/w/acme/users/?gap={page.context['distances'][0]['points']}").context["page"].rows
     assert len(opened) == page.context["distances"][0]["people"]
     person = client.get(re.search(r"/w/acme/users/[0-9a-f-]{36}/", client.get("/w/acme/users/").content.decode())[0])
@@ -141,9 +128,9 @@ def test_axes_are_chosen_and_explained(shop: Workspace, as_role: Any) -> None:
     assert same.status_code == 422
 
 
-def test_a_list_of_a_change_that_says_nothing_is_the_list_of_all(shop: Workspace, as_role: Any) -> None:
+def test_a_list_of_a_change_that_says_nothing_is_the_list_of_all(bought: Workspace, as_role: Any) -> None:
     client = as_role("admin")
-    change = worked(client, shop, CHANGE, **as_typed(client, habit_days="2")).context["change"]
+    change = worked(client, bought, CHANGE, **as_typed(client, habit_days="2")).context["change"]
     assert len(client.get(f"/w/acme/users/?rules={change.pk}:stage:any:any").context["page"].rows) == 1
     for nonsense in ("x", f"{change.pk}:x:any:any", f"{change.pk}:stage:x:any", "0" * 36):
         assert len(client.get(f"/w/acme/users/?rules={nonsense}").context["page"].rows) == 2

@@ -8,20 +8,13 @@ from typing import Any
 import pytest
 
 from ops_platform import tasks
-from tests import builders
-from tests.night.reading import night
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import create_key
 
 
 @pytest.fixture
-def call(world: Any, client: Any) -> Any:
-    for who, days in {"ann": ("06-20", "07-10", "08-10"), "bob": ("07-20", "08-15")}.items():
-        for day in days:
-            builders.event(world.acme, who, "Order Completed", f"2026-{day}", total=20)
-    night(world.acme, "2026-08-20")
-
+def call(world: Any, bought: Workspace, client: Any) -> Any:
     def ask(method: str, path: str = "", body: Any = None, key: str = world.acme_api_key) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
         data = json.dumps(body) if body is not None else ""

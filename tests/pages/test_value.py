@@ -6,14 +6,17 @@ import json
 import re
 from datetime import date
 from html import unescape
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from lifecycle.models import PersonValue, SourceCost, ValueModel
+from ops_platform.nightly import run_night
 from ops_platform.people_list import PeopleQuery
 from tests import builders
-from tests.lifecycle.test_value import PEOPLE, again, shop  # noqa: F401 - the shop is a fixture
+from tests.conftest import ground
+from tests.lifecycle.test_value import PEOPLE, again, take_in
 from tests.oracle import cdnow
 from users.models import Facts
 from workspaces.models import AuditEntry, Workspace
@@ -23,8 +26,9 @@ from workspaces.services import change_settings
 API = "/api/v1"
 
 
-@pytest.fixture
-def predicted(shop: Workspace) -> Workspace:  # noqa: F811
+@ground
+def predicted(world: Any) -> Workspace:
+    shop = take_in(world.acme)
     again(shop)
     Workspace.objects.filter(pk=shop.pk).update(current_day=cdnow.LAST_DAY)
     shop.refresh_from_db()
@@ -99,17 +103,15 @@ def test_the_api_tells_the_model_and_a_persons_value(predicted: Workspace, world
     )
 
 
-@pytest.fixture
-def sourced(acme: Workspace) -> Workspace:
+@ground
+def sourced(world: Any) -> Workspace:
     """Two people of feed in July, one in August, of whom two ordered; ten days of August are over."""
-    day = date(2026, 8, 10)
+    acme, day = world.acme, date(2026, 8, 10)
     for who, joined, spent in (("ann", "2026-07-01", 60), ("bo", "2026-07-09", 0), ("cy", "2026-08-05", 30)):
         builders.event(acme, who, "Account Registered", joined)
         builders.person(acme, who, created=joined, source="feed")
         if spent:
             builders.event(acme, who, "Order Completed", joined, total=spent)
-    from ops_platform.nightly import run_night
-
     run_night(acme, day)
     acme.refresh_from_db()
     return acme
