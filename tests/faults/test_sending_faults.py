@@ -23,6 +23,7 @@ from tests.campaigns.sender import connect, make_campaign, make_people, start
 from workspaces.errors import Conflict
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
+from workspaces.sql import execute
 
 from .conftest import FULL
 from .lab import Senders, WatchedInbox, accounting
@@ -31,6 +32,12 @@ pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
 MAILS, KILLS = (10_000, 100) if FULL else (200, 2)
 IN_FLIGHT = 20
+UNDER_WAY = """
+    select exists (
+        select from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null
+    ) as found
+"""
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +174,16 @@ def test_f19_turns_red_when_what_is_unknown_is_sent_again(
     assert freeze_a_sender(shop, senders, inbox, "retry_unknown")["double"] > 0
 
 
+def stop_between_transactions(pid: int) -> None:
+    """Stopped within one, a sender would keep its locks from whoever answers."""
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        if not execute(UNDER_WAY, {})[0]["found"]:
+            return
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.005)
+
+
 def late_mails(shop: Workspace, senders: Senders, inbox: WatchedInbox, sabotage: str = "") -> int:
     """F24: half of the people unsubscribe while their mails are being sent; returns how many got one after all."""
     run = prepare(shop, 120)
@@ -177,7 +194,7 @@ def late_mails(shop: Workspace, senders: Senders, inbox: WatchedInbox, sabotage:
     inbox.strikes[30] = go.set
     pid = senders.start(shop, sabotage=sabotage)
     assert go.wait(30)
-    os.kill(pid, signal.SIGSTOP)  # so that the answers below are given at one known moment of the run
+    stop_between_transactions(pid)  # so that the answers below are given at one known moment of the run
     client, acknowledged = Client(), set()
     for delivery_id in everybody[:70]:
         answer = client.post(f"/t/u/{make_token('unsubscribe', shop.pk, delivery_id)}")
