@@ -67,7 +67,6 @@ def django_db_setup(django_db_setup, django_db_blocker):  # type: ignore[no-unty
         patch.setattr(flush.Command, "handle", flush_as_owner)
         assume("uop_app")
         yield
-        Ground.take("")
         assume("uop_owner")
 
 
@@ -131,10 +130,10 @@ class Recording:
 
 class Ground:
     """Rows that many tests begin with, made once for those that come one after the other: each undoes its own on top of
-    them, and the first that begins with something else undoes them."""
+    them, and the last undoes them, for they hold locks."""
 
     makers: ClassVar[dict[str, Callable[[SimpleNamespace], Any]]] = {}
-    name = ""
+    name = following = ""
     world: SimpleNamespace
     made: Any
     copied: dict[int, Any]
@@ -175,15 +174,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: Ground.of(getattr(item, "fixturenames", ())))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    Ground.following = Ground.of(getattr(nextitem, "fixturenames", ()))
+
+
 @pytest.fixture
 def _django_db_helper(on_its_ground, _django_db_helper):  # type: ignore[no-untyped-def]
     """The transaction of a test begins on its ground."""
 
 
 @pytest.fixture
-def on_its_ground(request, django_db_setup, django_db_blocker) -> None:  # type: ignore[no-untyped-def]
+def on_its_ground(request, django_db_setup, django_db_blocker) -> Iterator[None]:  # type: ignore[no-untyped-def]
     with django_db_blocker.unblock():
         Ground.take(Ground.of(request.fixturenames))
+    yield
+    if Ground.following != Ground.name:
+        with django_db_blocker.unblock():
+            Ground.take("")
 
 
 @pytest.fixture
