@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -154,13 +154,14 @@ class Ground:
                 cls.undo, cls.name = undo.pop_all(), name
 
     @classmethod
-    def of(cls, names: Iterable[str]) -> str:
-        """The ground among the fixtures of a test."""
-        return next((name for name in names if name in cls.makers), "")
+    def of(cls, test: pytest.Item | None) -> str:
+        """The ground among the fixtures of a test; a parameter may have the same name."""
+        names = set(getattr(test, "fixturenames", ())) - set(getattr(getattr(test, "callspec", None), "params", ()))
+        return next((name for name in cls.makers if name in names), "")
 
 
 def ground(make: Callable[[SimpleNamespace], Any]) -> Any:
-    """A fixture from the world (not from fixtures) that is made once; its name is no other fixture's anywhere."""
+    """A fixture from the world (not from fixtures) that is made once; no other fixture anywhere has its name."""
     assert make.__name__ not in Ground.makers
     Ground.makers[make.__name__] = make
 
@@ -171,12 +172,12 @@ def ground(make: Callable[[SimpleNamespace], Any]) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: Ground.of(getattr(item, "fixturenames", ())))
+    items.sort(key=Ground.of)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
-    Ground.following = Ground.of(getattr(nextitem, "fixturenames", ()))
+    Ground.following = Ground.of(nextitem)
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def _django_db_helper(on_its_ground, _django_db_helper):  # type: ignore[no-unty
 @pytest.fixture
 def on_its_ground(request, django_db_setup, django_db_blocker) -> Iterator[None]:  # type: ignore[no-untyped-def]
     with django_db_blocker.unblock():
-        Ground.take(Ground.of(request.fixturenames))
+        Ground.take(Ground.of(request.node))
     yield
     if Ground.following != Ground.name:
         with django_db_blocker.unblock():

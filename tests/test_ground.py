@@ -40,3 +40,8 @@ def test_who_begins_with_the_world_finds_it_empty(acme: Workspace) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_nobody_who_commits_stands_on_one(acme: Workspace) -> None:
     assert people(acme) == [] and Ground.name == ""
+
+
+@pytest.mark.parametrize("one_person", [()])
+def test_a_parameter_of_that_name_is_none(acme: Workspace, one_person: Any) -> None:
+    assert people(acme) == [] and Ground.name == ""

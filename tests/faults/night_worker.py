@@ -186,12 +186,12 @@ def no_lock() -> None:
 def only_the_last() -> None:
     """F14: beat knows one next time, and what it missed is gone."""
     from ops_platform import schedule
+    from workspaces.models import Workspace
 
     plain = schedule.outstanding
 
     def forgetful(workspace: Any, now: datetime, newest: Any) -> date | None:
-        plainly = plain(workspace, now, newest)
-        return plainly and workspace.yesterday()
+        return plain(workspace, now, newest) and plain(Workspace(zone=workspace.zone), now, None)
 
     schedule.outstanding = forgetful
 
