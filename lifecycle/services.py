@@ -13,14 +13,15 @@ from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute
 
-# Whose flag, or stage, is decided: everybody, or those of whom something changed and those whose day has come.
+# Whose flag, or stage, is decided: everybody, or those of whom something changed and those whose day has come. No flag
+# rests on how many days somebody came in a window; a signal that does is told apart.
 EVERYBODY = """
 select end_user_id from facts where workspace_id = %(workspace)s
 union select end_user_id from standing where workspace_id = %(workspace)s
 union select end_user_id from {table} where workspace_id = %(workspace)s
 """
 FLAGS = """
-select end_user_id from changed_people
+select end_user_id from changed_people where not only_windows
 union select end_user_id from standing where workspace_id = %(workspace)s and due_on <= %(day)s
 union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
 """

@@ -35,6 +35,8 @@ FACTS_CHUNK = 20_000
 # No id is after this one.
 LAST = 2**128 - 1
 WINDOWS = (7, 30, 90)
+# Facts that change though nothing happens: of two thirds of the people whose facts are others, only these are.
+WINDOWED = {f"{count}_{days}" for count in ("visits", "active_days") for days in WINDOWS} | {"habit_days"}
 # After so many nights that were missed, everybody is counted afresh.
 MOST_ROLLED = 31
 # What facts rest on, among the rules; with another version of the computation everybody is computed afresh, too.
@@ -238,11 +240,9 @@ def count_recommendations(workspace: Workspace, day: date) -> dict[str, int]:
 def find_changes() -> None:
     """The temporary table `changed_people`: who is looked at again by those who go on from facts."""
     names = [name for name in fact_columns() if name != "end_user_id"]
-    compute(
-        "changed_people",
-        "users/facts_changed",
-        f"({listed('o', names)}) is distinct from ({listed('n', names)})",
-    )
+    beyond = [name for name in names if name not in WINDOWED]
+    differ = [f"({listed('o', some)}) is distinct from ({listed('n', some)})" for some in (names, beyond)]
+    compute("changed_people", "users/facts_changed", ", ".join(differ))
 
 
 def fact_columns() -> list[str]:
