@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import re
 from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -18,8 +19,11 @@ from lifecycle.models import ActivityChange, ReturnRate, Standing
 from ops_platform import churn_reads, day_reads, selectors
 from tests import builders
 from tests.night.reading import facts, night, one, standing
+from users.facts import FACTS
 from users.models import EndUser, Facts
+from users.night import WINDOWED
 from workspaces.scoping import workspace_scope
+from workspaces.sql import read_sql
 
 
 def visits(workspace, who: str, first: str, offsets: list[int], name: str = "App Opened") -> None:  # type: ignore[no-untyped-def]
@@ -233,3 +237,9 @@ def test_an_unchanged_person_stays_an_unchanged_row(thirty):
         assert {f.attname: getattr(before, f.attname) for f in model._meta.concrete_fields} == {
             f.attname: getattr(after, f.attname) for f in model._meta.concrete_fields
         }
+
+
+def test_no_flag_rests_on_what_changes_while_days_only_leave_windows():
+    """Whoever has only such changes is not looked at again (FLAGS in lifecycle/services.py)."""
+    words = set(re.findall(r"\w+", read_sql("lifecycle/flags")))
+    assert "active_days" in words and WINDOWED.isdisjoint(words) and set(FACTS) >= WINDOWED
