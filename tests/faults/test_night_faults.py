@@ -183,6 +183,8 @@ def test_f13_two_beats_a_button_and_a_bell_rung_twice_make_one_run(shop: Workspa
     for _round in range(20 if FULL else 1):
         forget_nights(shop)
         assert trigger_all(shop, workers) == ("done", 1)
+        with workspace_scope(shop):
+            assert set(NightStep.objects.values_list("attempts", flat=True)) == {1}
 
 
 def test_f13_turns_red_without_a_lock(shop: Workspace, workers: NightWorkers) -> None:
