@@ -6,7 +6,7 @@ import uuid
 from datetime import date
 from functools import partial
 
-from users.chunks import in_chunk
+from users.chunks import in_chunk, in_lanes
 from users.differences import compute, refresh_statistics, write_differences
 from users.spells import take_out_late
 from workspaces.models import Workspace
@@ -14,8 +14,8 @@ from workspaces.progress import progress
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute, run_sql
 
-# People in a transaction: what a killed night has to do again.
-FOLD_CHUNK = 20_000
+# People in a transaction: what a killed night has to do again, in each lane.
+FOLD_CHUNK = 10_000
 # Whose events are read: all of those who are taken, or those of days on which some came.
 EVERY_DAY = """
     select end_user_id, '-infinity'::timestamptz as first_key, 'infinity'::timestamptz as last_key, null::date[] as days
@@ -43,8 +43,7 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
     )
     counts = {"folded": 0, "changes": 0}
     everybody = sum(pack["people"] for pack in packs)
-    for pack in packs:
-        people, changes = in_chunk(workspace, partial(fold_pack, workspace, pack["id"]))
+    for people, changes in in_lanes(workspace, [partial(fold_pack, workspace, pack["id"]) for pack in packs]):
         counts["folded"] += people
         counts["changes"] += changes
         # Whoever is folded is counted next.
@@ -54,9 +53,10 @@ def fold_touched(workspace: Workspace) -> dict[str, int]:
 
 def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
     """Fold the people of one packed row, in the open scope; returns (people, rows changed)."""
-    # Two folds at once could overwrite the newer rows with the older; the second waits and finds less to do.
+    # Beside other packs, of other people: whoever packs somebody again waits until the row of their pack is gone. Who moves
+    # events, or seals days, holds this lock alone.
     lock = {"workspace": str(workspace.id)}
-    execute("select pg_advisory_xact_lock(hashtextextended('fold:' || %(workspace)s, 0))", lock)
+    execute("select pg_advisory_xact_lock_shared(hashtextextended('fold:' || %(workspace)s, 0))", lock)
     execute("drop table if exists pg_temp.taken", {})
     execute("create temporary table taken (end_user_id uuid primary key) on commit drop", {})
     taken = run_sql("users/fold_take", pack=pack)

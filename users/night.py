@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import deque
 from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
-from django.db.models import Count
-
-from users.chunks import in_chunk, take_chunk, take_news
+from users.chunks import LANES, in_chunk, in_lanes, take_chunk, take_news
 from users.differences import column_names, compute, listed, refresh_statistics
 from users.fold import fold_touched, forget_next
 from users.models import Facts, FactsDue, FactsNext, FactsStateNext, person_id
@@ -30,10 +30,10 @@ from workspaces.sql import execute, run_sql
 NIGHT_LEASE = "night"
 # Somebody's core days count for their inviter when they lie within so many days of joining.
 JOINING_DAYS = 30
-# People in a transaction: what a killed night has to do again.
-FACTS_CHUNK = 20_000
-# No id is after this one.
-LAST = 2**128 - 1
+# People in a transaction: what a killed night has to do again, in each lane.
+FACTS_CHUNK = 10_000
+# Before all ids, and after them.
+FIRST, LAST = uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)
 WINDOWS = (7, 30, 90)
 # Facts that change though nothing happens: of two thirds of the people whose facts are others, only these are.
 WINDOWED = {f"{count}_{days}" for count in ("visits", "active_days") for days in WINDOWS} | {"habit_days"}
@@ -50,6 +50,8 @@ FROM_CHUNK = """(
         offset 0
     ) e
 )"""
+# People whose ids lie after one and not after another.
+Part = tuple[uuid.UUID, uuid.UUID]
 ALL_DAYS = """
 from chunk c cross join lateral (
     select * from person_day
@@ -60,6 +62,7 @@ from chunk c cross join lateral (
 DAYS = """
 from person_day p
 where p.workspace_id = %(workspace)s and p.day <= %(day)s and p.day = any(%(days)s::date[])
+    and p.end_user_id > %(after)s::uuid and p.end_user_id <= %(until)s::uuid
     and p.end_user_id not in (select end_user_id from counted)
 """
 
@@ -71,14 +74,14 @@ def refresh_facts(workspace: Workspace, day: date) -> dict[str, int]:
     changed. Returns people folded, people in the numbers, and changes.
     """
     folded = fold_touched(workspace)
-    published, due = in_chunk(workspace, partial(find_due, workspace, day))
-    after, done = uuid.UUID(int=0), 0
-    while after.int < LAST:
-        after, people = in_chunk(workspace, partial(count_afresh, workspace, day, after))
+    published, due, parts = in_chunk(workspace, partial(find_due, workspace, day))
+    done = 0
+    for people in in_lanes(workspace, [partial(count_afresh, workspace, day, part) for part in parts]):
         done += people
         progress(folded["folded"] + done, folded["folded"] + max(due, done))
     if published is not None and published < day:
-        in_chunk(workspace, partial(roll_on, workspace, day, published))
+        sides = in_chunk(workspace, part_all)
+        deque(in_lanes(workspace, [partial(roll_on, workspace, day, published, side) for side in sides]), maxlen=0)
     told = in_chunk(workspace, partial(count_recommendations, workspace, day))
     return {"folded": folded["folded"], "people": told["people"], "changes": folded["changes"] + told["changes"]}
 
@@ -89,10 +92,10 @@ def basis(workspace: Workspace) -> str:
     return digest(VERSION, workspace.zone, rules)
 
 
-def find_due(workspace: Workspace, day: date) -> tuple[date | None, int]:
+def find_due(workspace: Workspace, day: date) -> tuple[date | None, int, list[Part]]:
     """Make those due whose facts have to be made afresh.
 
-    Returns the published day from which all others go on, if any, and how many are due.
+    Returns the published day from which all others go on, if any, and how many are still to be counted, in parts.
     """
     held = workspace.hold()
     published, now = held.current_day, basis(workspace)
@@ -113,8 +116,16 @@ def find_due(workspace: Workspace, day: date) -> tuple[date | None, int]:
         reach = max(JOINING_DAYS, workspace.rules.effective_days)
         run_sql("users/facts_newcomers", day=day, published=published, days=days_between(published, day), reach=reach)
     forget_next("select end_user_id from news")
-    due = FactsDue.objects.filter(due_on__lte=day).aggregate(people=Count("end_user_id", distinct=True))["people"]
-    return published, due
+    lasts = run_sql("users/facts_parts", day=day, most=FACTS_CHUNK)
+    ends = [FIRST, *(row["end_user_id"] for row in lasts)]
+    return published, lasts[-1]["place"] if lasts else 0, list(pairwise(ends))
+
+
+def part_all() -> list[Part]:
+    """Everybody, in as many parts as there are lanes, unless they are few. Ids are spread evenly."""
+    parts = LANES if Facts.objects.order_by()[FACTS_CHUNK : FACTS_CHUNK + 1].exists() else 1
+    ends = [FIRST, *(uuid.UUID(int=LAST.int * n // parts) for n in range(1, parts + 1))]
+    return list(pairwise(ends))
 
 
 def days_between(after: date, until: date) -> list[date]:
@@ -130,30 +141,28 @@ def leaving(published: date, day: date, windows: list[int]) -> list[date]:
     return sorted(days)
 
 
-def count_afresh(workspace: Workspace, day: date, after: uuid.UUID) -> tuple[uuid.UUID, int]:
-    """Make the rows of the next people who are due from all that is kept of them; the last of them, and how many."""
+def count_afresh(workspace: Workspace, day: date, part: Part) -> int:
+    """Make the rows of those of a part who are due from all that is kept of them; returns how many."""
     execute("drop table if exists pg_temp.chunk", {})
-    compute("chunk", "users/facts_chunk", day=day, after=after, most=FACTS_CHUNK)
-    [found] = execute("select max(end_user_id::text) as last, count(*) as people from chunk", {})
-    if found["last"] is None:
-        return uuid.UUID(int=LAST), 0
+    compute("chunk", "users/facts_chunk", day=day, after=part[0], until=part[1])
     compute("fact_before", "users/facts_before", "false")
     compute("known", "users/facts_people", FROM_CHUNK, zone=workspace.zone)
     run_sql("users/facts_coming", day=day)
     compute("fact_history", "users/facts_history", ALL_DAYS, day=day, published=None, days=None)
     compute("fact_buyers", "users/facts_buyers", days=None)
     make_facts(workspace, day, None)
-    return uuid.UUID(found["last"]), found["people"]
+    return execute("select count(*) as people from chunk", {})[0]["people"]
 
 
-def roll_on(workspace: Workspace, day: date, published: date) -> None:
-    """Make the rows of people of whom only days passed: fresh ones come, and others leave their windows."""
+def roll_on(workspace: Workspace, day: date, published: date, part: Part) -> None:
+    """Make the rows of those of a part of whom only days passed: fresh ones come, and others leave their windows."""
     rules = workspace.rules
     days = leaving(published, day, [*WINDOWS, rules.habit_window])
     money_days = leaving(published, day, [365, *([rules.rfm_window] if rules.rfm_window else [])])
+    ids: dict[str, Any] = {"after": part[0], "until": part[1]}
     compute("counted", "users/facts_counted", day=day)
-    compute("fact_history", "users/facts_history", DAYS, day=day, published=published, days=days)
-    compute("chunk", "users/facts_rolling", days=money_days)
+    compute("fact_history", "users/facts_history", DAYS, day=day, published=published, days=days, **ids)
+    compute("chunk", "users/facts_rolling", days=money_days, **ids)
     compute("fact_before", "users/facts_before", "true")
     compute("known", "users/facts_known_before")
     # Only those of whom there is something to go on from: visitors have days, too.

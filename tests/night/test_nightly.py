@@ -66,7 +66,7 @@ def test_a_night_tells_how_many_people_it_has_done(shop, monkeypatch):
     monkeypatch.setattr(Watch, "hear", lambda watch, done, total: told.append((done, total)))
     night(shop, "2026-08-10")
     # Both are folded and then counted, one at a time.
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4), (4, 4)]
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_the_same_night_again_changes_nothing(shop):

@@ -15,4 +15,5 @@ from (
 ) v
 where next is null or next - day > 1
 group by 2, 3
+order by 2, 3 -- two who add wait for each other, and never in a circle
 on conflict (workspace_id, day, length) do update set people = old.people + excluded.people
