@@ -64,7 +64,10 @@ class Facts(FactColumns):
 
     class Meta(PersonModel.Meta):
         db_table = "facts"
-        indexes = [models.Index(fields=["workspace"], name="facts_workspace")]
+        indexes = [
+            models.Index(fields=["workspace"], name="facts_workspace"),
+            models.Index(fields=["workspace"], condition=models.Q(recommendations__gt=0), name="facts_recommended"),
+        ]
 
 
 class StateColumns(PersonModel):

@@ -235,7 +235,8 @@ def count_recommendations(workspace: Workspace, day: date) -> dict[str, int]:
     execute(
         f"insert into facts_next (workspace_id, {', '.join(names)}, recommendations, gone)"
         f" select f.workspace_id, {listed('f', names)}, r.recommendations, false"
-        " from fact_recommendations r join facts f on f.end_user_id = r.end_user_id and f.workspace_id = %(workspace)s"
+        " from fact_recommendations r cross join lateral ("
+        " select * from facts where end_user_id = r.end_user_id and workspace_id = %(workspace)s offset 0) f"
         " on conflict (end_user_id, workspace_id) do nothing",
         own,
     )

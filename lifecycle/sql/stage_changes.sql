@@ -16,10 +16,7 @@ with before as (
     ) c
 ),
 moved as (
-    select
-        d.end_user_id,
-        coalesce(b.to_stage, '') as from_stage,
-        coalesce(n.stage, '') as to_stage
+    select n.*, d.end_user_id as id, coalesce(b.to_stage, '') as from_stage, coalesce(n.stage, '') as to_stage
     from deciding d
     left join fresh_stages n on n.end_user_id = d.end_user_id
     left join before b on b.end_user_id = d.end_user_id
@@ -27,25 +24,19 @@ moved as (
 )
 select
     %(workspace)s::uuid as workspace_id,
-    m.end_user_id,
+    id as end_user_id,
     %(day)s::date as day,
-    m.from_stage,
-    m.to_stage,
-    m.from_stage = 'churned' and m.to_stage <> '' as returned,
+    from_stage,
+    to_stage,
+    from_stage = 'churned' and to_stage <> '' as returned,
     -- The numbers from which the stage's file words the reason; none for somebody who left.
-    case when m.to_stage = '' then '{}' else jsonb_strip_nulls(jsonb_build_object(
-        'core_days', f.core_days,
-        'habit_days', f.habit_days, 'habit_needed', %(habit_days)s, 'habit_window', %(habit_window)s,
-        'ever_habit', f.ever_habit, 'ever_paid', %(pay_stage)s and f.ever_paid,
-        'recommendations', f.recommendations, 'recommendation_days', %(recommendation_days)s,
-        'subsidy_dependent', f.subsidy_dependent,
-        'activity', a.activity, 'seen', f.last_seen_on is not null, 'idle', greatest(%(day)s::date - a.idle_from, 0),
-        'kind', a.limit_kind, 'limit', trim_scale(a.limit_days), 'median', trim_scale(f.gap_median)
+    case when to_stage = '' then '{}' else jsonb_strip_nulls(jsonb_build_object(
+        'core_days', core_days,
+        'habit_days', habit_days, 'habit_needed', %(habit_days)s, 'habit_window', %(habit_window)s,
+        'ever_habit', ever_habit, 'ever_paid', %(pay_stage)s and ever_paid,
+        'recommendations', recommendations, 'recommendation_days', %(recommendation_days)s,
+        'subsidy_dependent', subsidy_dependent,
+        'activity', activity, 'seen', last_seen_on is not null, 'idle', greatest(%(day)s::date - idle_from, 0),
+        'kind', limit_kind, 'limit', trim_scale(limit_days), 'median', trim_scale(gap_median)
     )) end as why
-from moved m
-left join lateral (
-    select * from facts where end_user_id = m.end_user_id and workspace_id = %(workspace)s offset 0
-) f on true
-left join lateral (
-    select * from standing where end_user_id = m.end_user_id and workspace_id = %(workspace)s offset 0
-) a on true
+from moved

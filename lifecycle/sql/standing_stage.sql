@@ -1,5 +1,5 @@
 -- The standing of the people in fresh_stages with the stages of a day; the flag stays as it is.
--- Parameters: workspace, day. Reads the temporary table fresh_stages. Index: the keys of stage_change and standing.
+-- Parameters: workspace, day. Reads the temporary table fresh_stages. Index: the key of stage_change.
 -- Not the ORM: rows of temporary tables. A stage holds since its latest change, and so does the mark of having returned.
 with since as (
     select d.end_user_id, c.*
@@ -20,16 +20,13 @@ select
     n.stage,
     c.day as stage_since,
     c.returned,
-    s.activity,
-    s.activity_since,
-    s.idle_from,
-    s.limit_days,
-    s.limit_kind,
-    s.signals,
-    s.value_at_risk_minor,
-    s.due_on
+    n.activity,
+    n.activity_since,
+    n.idle_from,
+    n.limit_days,
+    n.limit_kind,
+    n.signals,
+    n.value_at_risk_minor,
+    n.due_on
 from fresh_stages n
 join since c on c.end_user_id = n.end_user_id
-cross join lateral (
-    select * from standing where end_user_id = n.end_user_id and workspace_id = %(workspace)s offset 0
-) s
