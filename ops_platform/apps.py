@@ -8,9 +8,10 @@ class OpsPlatformConfig(AppConfig):
     name = "ops_platform"
 
     def ready(self) -> None:
-        from ops_platform import list_exports, models, tier_exports
+        from ops_platform import catalogue_exports, list_exports, models, tier_exports
         from users.person_tables import register
 
+        catalogue_exports.register()
         list_exports.register()
         tier_exports.register()
         register("night", "goes", models.RulesMove)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from users.identity_consent import say_for_all
-from users.ingest.normal import NormalProfile
+from users.ingest.normal import TOPIC, NormalProfile
 from users.models import Topic
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator
@@ -26,7 +26,6 @@ from workspaces.sql import run_sql
 
 CHANNELS = ("email", "sms", "push")
 MOST_TOPICS = 50
-TOPIC = r"[a-z0-9][a-z0-9_-]{0,39}"
 KEY = re.compile(f"({'|'.join(CHANNELS)})(/{TOPIC})?")
 # The trait in which SDKs tell consent: {"email": true, "email/promotions": false}.
 TRAIT = "consent"

@@ -48,10 +48,12 @@ def read_choice(text: str) -> bool:
 
 
 def read_channel(text: str) -> str:
-    channel = CHANNELS.get(text.strip().lower())
-    if channel is None:
-        raise Refused("invalid_channel", "Channels are email, sms and push.")
-    return channel
+    """A channel, or a topic of it as in "email/promotions". Raises Refused."""
+    name, slash, topic = text.strip().lower().partition("/")
+    channel = CHANNELS.get(name)
+    if channel is None or (slash and not re.fullmatch(normal.TOPIC, topic)):
+        raise Refused("invalid_channel", "Channels are email, sms and push, topics of them as in email/promotions.")
+    return channel + slash + topic
 
 
 class PersonReader(RowReader):

@@ -43,7 +43,9 @@ SENTENCES = {
     "invalid_email": gettext_lazy("This is no email address."),
     "invalid_phone": gettext_lazy("This is no phone number; spreadsheets like to ruin them."),
     "invalid_choice": gettext_lazy("This is neither a yes nor a no."),
-    "invalid_channel": gettext_lazy("This is no channel: email, sms or push."),
+    "invalid_channel": gettext_lazy(
+        "This is no channel: email, sms or push, or a topic of one as in email/promotions."
+    ),
     "invalid_tag": gettext_lazy("A tag has at most 50 characters; between tags stands a comma."),
     "invalid_zone": gettext_lazy("This is no time zone, such as Asia/Shanghai."),
     "would_loosen": gettext_lazy("This would let somebody be written to who has not agreed: opt-ins are left out."),

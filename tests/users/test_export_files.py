@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,18 @@ import pytest
 from django.utils import timezone
 
 from campaigns.models import Campaign, Delivery, Run
+from ops_platform.catalogue_exports import CONSENTS_HEADER
+from ops_platform.nightly import run_night
+from segmentation.services import create_segment
+from segmentation.tagging import bind_tag
 from tests import builders
+from tests.users.test_imports import counts, queue, run_import
 from users import export_run
+from users.csv_mapping import guess_mapping
 from users.export_kinds import all_kinds
 from users.export_run import ask_export, claim, expire_exports, path_of, run_export, write_page
 from users.models import EndUser, Export
+from users.services import add_tag, set_consent
 from workspaces.errors import DomainError
 from workspaces.models import AuditEntry, Workspace
 from workspaces.scoping import workspace_scope
@@ -92,6 +99,41 @@ def test_events_deliveries_and_the_audit_trail_come_whole(crowd: Workspace, worl
         for kind in ("events", "deliveries", "members"):
             with pytest.raises(DomainError):
                 ask_export(all_kinds()[kind], {"campaign": "7", "segment": "7", "event": "nothing"})
+
+
+def test_attributes_tags_and_consents_come_whole(crowd: Workspace, send: Any, tmp_path: Path) -> None:
+    names = [f"level_{n}" for n in range(7)]
+    send("identify", {"type": "identify", "userId": "u2", "traits": dict.fromkeys(names, 1), "messageId": "t"})
+    run_night(crowd, date(2026, 8, 2))
+    rows = made(crowd, "attributes", q="level")
+    assert [(row["name"], row["kind"], row["people"], row["conflicts"]) for row in rows] == [
+        (name, "number", "1", "0") for name in names
+    ]
+    with workspace_scope(crowd):
+        people = {one.external_id: one for one in EndUser.objects.all()}
+        for n in range(5):
+            add_tag([people["u3"].pk, people["u4"].pk], f"t{n}")
+        bind_tag(
+            "ruled",
+            create_segment("所有人", {"all": [{"kind": "fact", "fact": "orders", "compare": "at_least", "number": 0}]}),
+        )
+        for n, name in enumerate(sorted(people)):
+            set_consent([people[name].pk], "email", n % 2 == 0, "link")
+            set_consent([people[name].pk], "email/news", False, "page")
+    rows = made(crowd, "tags")
+    assert [(row["tag"], row["people"]) for row in rows if row["tag"].startswith("t")] == [
+        (f"t{n}", "2") for n in range(5)
+    ]
+    assert [(row["people"], row["segment"]) for row in rows if row["tag"] == "ruled"] == [("0", "所有人")]
+    assert [row["tag"] for row in made(crowd, "tags", q="T3")] == ["t3"]
+    words = made(crowd, "consents")
+    assert len(words) == 20 and len(made(crowd, "consents", channel="email/news")) == 10
+    # The file goes in again as it came out, and says nothing new.
+    with workspace_scope(crowd):
+        path = path_of(Export.objects.get(kind="consents", query={}))
+    mapping = guess_mapping(CONSENTS_HEADER, [list(word.values()) for word in words])
+    assert mapping.kind == "consents"
+    assert counts(run_import(crowd, queue(crowd, path, mapping=mapping).pk))[:5] == ("done", 20, 0, 20, 0)
 
 
 def test_two_clicks_make_one_file_and_the_page_gives_it_to_those_who_may(crowd: Workspace, as_role: Any) -> None:

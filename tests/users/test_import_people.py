@@ -101,6 +101,21 @@ def some_words(acme: Any, send: Any) -> None:
         set_consent([person_id(acme.pk, "u4")], "email", True, "form", datetime(2026, 8, 1, tzinfo=UTC))
 
 
+def test_a_file_may_tell_of_topics_and_is_taken_back(acme, send, tmp_path):
+    some_words(acme, send)
+    before = dump(acme)
+    said = [
+        f"u1,{channel},no,2026-08-02T00:00:00Z" for channel in ("邮件/promotions", "SMS/News-1", "email/两个", "push/")
+    ]
+    file = take_in(acme, tmp_path, said, WORDS)
+    assert counts(file)[2:5] == (2, 0, 2)
+    assert {key: told for key, told in consents(acme).items() if "/" in key[1]} == {
+        ("u1", "email/promotions"): False, ("u1", "sms/news-1"): False,
+    }  # fmt: skip
+    undo(acme, file)
+    assert dump(acme) == before
+
+
 def test_consents_without_the_switch_only_tighten(acme, send, tmp_path):
     some_words(acme, send)
     before = dump(acme)

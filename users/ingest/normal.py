@@ -45,6 +45,8 @@ MAX_EMAIL = 254
 _ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[^\W_](?:(?:[^\W_]|-){0,61}[^\W_])?"
 EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
+# The key of a kind of message that people may opt out of by itself.
+TOPIC = r"[a-z0-9][a-z0-9_-]{0,39}"
 OBJECT = msgspec.json.Decoder(dict[str, Any]).decode
 # What `check_value` allows where nothing is nested; anything else is read again, slowly, to say what is wrong.
 Whole = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
