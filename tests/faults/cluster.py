@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import psycopg2
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 
 from ops_platform.embedded import places, processes, roles
 from ops_platform.embedded.postgres import DATABASE, PORT, SUPERUSER, Postgres
@@ -91,12 +91,13 @@ class Cluster:
         plain = connection.settings_dict
         connection.close()
         here = {"OPTIONS": plain["OPTIONS"] | {"host": str(self.postgres.socket_dir)}, "NAME": DATABASE, "HOST": ""}
-        connection.settings_dict = plain | here
+        # Also for the threads that a night starts.
+        connections.settings["default"] = connection.settings_dict = plain | here
         try:
             yield
         finally:
             connection.close()
-            connection.settings_dict = plain
+            connections.settings["default"] = connection.settings_dict = plain
 
     def make_shop(self, slug: str) -> SimpleNamespace:
         """A workspace with a write key, made by the product's own services: {id, key}."""

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from ops_platform import nightly, schedule
 from ops_platform.celery import SWEEP_SECONDS
-from ops_platform.models import Night, NightStep
+from ops_platform.models import Night, NightStep, Slot
 from tests import builders
 from workspaces.leases import lease, list_expired
 from workspaces.models import Workspace
@@ -83,6 +83,7 @@ def forget_nights(workspace: Workspace) -> None:
     with workspace_scope(workspace):
         Night.objects.all().delete()
         NightStep.objects.all().delete()
+        Slot.objects.all().delete()
     Workspace.objects.filter(pk=workspace.pk).update(current_day=None)
     builders.touch_all(workspace)
 
