@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
 from workspaces.scoping import NoScope, current_workspace
+from workspaces.sql import is_away
 
 # Addresses that programs ask; everything else is pages.
 PROGRAMS = (
@@ -120,7 +121,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500 for what nobody expected; 503 while the database is away, so that the program asks again."""
     if not is_program(request):
         return defaults.server_error(request)
-    if not isinstance(sys.exception(), OperationalError | InterfaceError):
+    if not is_away(sys.exception()):
         return json_error(request, 500, "internal_error", "Something went wrong here; nothing was changed.")
     response = json_error(request, 503, "unavailable", "The database does not answer. Try again later.")
     response["Retry-After"] = "5"

@@ -7,7 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection
+import psycopg2
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from workspaces.scoping import current_workspace
 
@@ -32,12 +33,17 @@ def sqlstate(error: BaseException) -> str:
     return getattr(error.__cause__, "pgcode", None) or ""
 
 
+def is_away(error: BaseException | None) -> bool:
+    """Whether the database is away, or has just gone. Of a session that ended in the middle of a statement the driver may
+    say no more than that: an error of no kind, without a state."""
+    cut = type(error) is DatabaseError and isinstance(error.__cause__, psycopg2.DatabaseError) and not sqlstate(error)
+    return cut or isinstance(error, InterfaceError | OperationalError)
+
+
 def is_interruption(error: BaseException) -> bool:
     """Whether it says nothing about the work: the database went away, or two writers crossed. The same again may do."""
     state = sqlstate(error)
-    return isinstance(error, InterfaceError | OperationalError) and (
-        state == "" or state.startswith(("08", "40", "57P"))
-    )
+    return is_away(error) and (state == "" or state.startswith(("08", "40", "57P")))
 
 
 def database_now() -> datetime:

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2
 import pytest
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from tests.users.conftest import stored, track
@@ -340,6 +340,18 @@ def test_when_the_database_cannot_the_client_is_asked_to_come_back(send, monkeyp
     answer = send("track", track())
     assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, code, "5")
     assert b"cheese" not in answer.content
+
+
+def test_a_session_that_ends_in_the_middle_of_a_statement_is_the_databases_affair(send, monkeypatch):
+    """The driver tells it as an error of no kind, without a state, as at an immediate restart of PostgreSQL."""
+
+    def fail(*_args: Any) -> None:
+        with connection.wrap_database_errors:
+            raise psycopg2.DatabaseError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(door, "write", fail)
+    answer = send("track", track())
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "unavailable", "5")
 
 
 def test_a_bug_of_ours_is_json_too_and_names_nothing(send, monkeypatch, caplog):

@@ -16,7 +16,6 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from users.ingest.arrivals import Taken, note_arrivals
@@ -29,7 +28,7 @@ from users.ingest.write import write
 from users.services import in_scope
 from workspaces.authentication import find_key, touch_key
 from workspaces.models import AccessKey, Workspace
-from workspaces.sql import sqlstate
+from workspaces.sql import is_away, sqlstate
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5
@@ -167,7 +166,7 @@ def explain(error: Exception) -> Answer:
     elif isinstance(error, TimeoutError):
         logger.warning("ingest: the database did not answer in time")
         answer = problem(503, "unavailable", "Perhaps nothing was stored. Send the same again later.")
-    elif isinstance(error, OperationalError | InterfaceError):
+    elif is_away(error):
         logger.warning("ingest: the database is not available: %s", error)
         full = sqlstate(error) in STORAGE_FULL
         answer = problem(503, "storage_full" if full else "unavailable", "Nothing was stored. Try again later.")

@@ -14,7 +14,7 @@ from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
 from users.ingest.arrivals import NOTE_EVERY_S, Held
 from users.ingest.body import BadRequest
@@ -22,6 +22,7 @@ from users.ingest.door import read_all, store
 from users.ingest.protocol import Answer, Request
 from users.ingest.write import forget
 from workspaces.models import AccessKey
+from workspaces.sql import is_away
 
 # As many items share a commit, and as many may wait before clients are asked to come back later.
 MAX_ITEMS = 5_000
@@ -106,7 +107,7 @@ class Writer:
             found = store([read_all(job.key, job.request, job.received_at) for job in jobs], self.held.note)
             answer(jobs, [job.request.answer(results) for job, results in zip(jobs, found, strict=True)])
         except Exception as error:
-            if len(jobs) > 1 and not isinstance(error, OperationalError | InterfaceError):
+            if len(jobs) > 1 and not is_away(error):
                 for job in jobs:
                     self.store([job])
             else:
