@@ -64,7 +64,9 @@ def page_consents(workspace: Workspace, query: Query, after: str, limit: int) ->
     rows = consents(query)
     person, _bar, channel = after.partition("|")
     if after:
-        rows = rows.filter(end_user_id=uuid.UUID(person), channel__gt=channel) | rows.filter(end_user_id__gt=person)
+        # A range of the key, not two of them: each page begins where the last one ended.
+        last = uuid.UUID(person)
+        rows = rows.filter(end_user_id__gte=last).exclude(end_user_id=last, channel__lte=channel)
     found = list(rows.order_by("end_user_id", "channel")[: limit + 1])
     shown = found[:limit]
     names = dict(EndUser.objects.filter(pk__in={one.end_user_id for one in shown}).values_list("pk", "external_id"))
@@ -72,8 +74,7 @@ def page_consents(workspace: Workspace, query: Query, after: str, limit: int) ->
         [names.get(one.end_user_id, ""), one.channel, one.opted_in, one.at.astimezone(workspace.tzinfo), one.source]
         for one in shown
     ]
-    last = shown[-1] if len(found) > limit else None
-    return lines, f"{last.end_user_id}|{last.channel}" if last else ""
+    return lines, f"{shown[-1].end_user_id}|{shown[-1].channel}" if len(found) > limit else ""
 
 
 def name_words(workspace: Workspace, query: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from ops_platform.models import Night, NightStep
 from workspaces.errors import Conflict
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
-from workspaces.sql import database_now
+from workspaces.sql import database_now, execute
 
 # A step in which so many workers were killed will kill the next one as well.
 MOST_ATTEMPTS = 8
@@ -90,10 +90,17 @@ def start_step(workspace: Workspace, day: date, step: str, position: int) -> int
     """Begin a step, perhaps once more; returns the number of the attempt. Steps alone have no row yet."""
     with workspace_scope(workspace):
         before = NightStep.objects.filter(day=day, step=step, state="running").first()
-        attempts = before.attempts + 1 if before else 1
+        attempts = before.attempts + (not was_cut(before)) if before else 1
         started = {"state": "running", "started_at": database_now(), "attempts": attempts}
         record(workspace, day, step, position=position, **{**WAITING, **started})
         return attempts
+
+
+def was_cut(before: NightStep) -> bool:
+    """Whether PostgreSQL was started anew since: then that is what ended the attempt, and not what the step does. A backend
+    that was killed for what it did takes the sessions of the others along, but not the server."""
+    [server] = execute("select pg_postmaster_start_time() as started_at", {})
+    return before.started_at is not None and before.started_at < server["started_at"]
 
 
 def fail(workspace: Workspace, day: date, step: str, error: str, seconds: float, *, whole: bool) -> None:

@@ -31,7 +31,10 @@ LISTED = 100
 class ExportIn(serializers.Serializer):
     """Which list: its kind, and what narrows it, named as in the address of the list's page."""
 
-    kind = serializers.CharField(max_length=20, help_text="people, events, members, deliveries, warnings, moves, audit")
+    kind = serializers.CharField(
+        max_length=20,
+        help_text="people, events, members, deliveries, warnings, moves, attributes, tags, consents, audit",
+    )
     query = serializers.DictField(child=serializers.CharField(max_length=300), default=dict)
 
 

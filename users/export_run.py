@@ -56,7 +56,8 @@ def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None,
     """Ask for a list, in the open scope; while the same one waits or is written, that is it. What else is told stands in the
     audit trail. Raises DomainError."""
     workspace = current_workspace()
-    query = kind.read(workspace, asked)
+    # No value of ours has one, and PostgreSQL takes none.
+    query = kind.read(workspace, {name: value.replace("\0", "") for name, value in asked.items()})
     try:
         name = kind.name(workspace, query)
     except LookupError as error:

@@ -117,7 +117,7 @@ def find_due(workspace: Workspace, day: date) -> tuple[date | None, int, list[Pa
         run_sql("users/facts_newcomers", day=day, published=published, days=days_between(published, day), reach=reach)
     forget_next("select end_user_id from news")
     lasts = run_sql("users/facts_parts", day=day, most=FACTS_CHUNK)
-    ends = [FIRST, *(row["end_user_id"] for row in lasts)]
+    ends = [FIRST, *(row["end_user_id"] for row in lasts[:-1]), LAST]
     return published, lasts[-1]["place"] if lasts else 0, list(pairwise(ends))
 
 
@@ -145,13 +145,16 @@ def count_afresh(workspace: Workspace, day: date, part: Part) -> int:
     """Make the rows of those of a part who are due from all that is kept of them; returns how many."""
     execute("drop table if exists pg_temp.chunk", {})
     compute("chunk", "users/facts_chunk", day=day, after=part[0], until=part[1])
+    people = execute("select count(*) as people from chunk", {})[0]["people"]
+    if not people:
+        return 0
     compute("fact_before", "users/facts_before", "false")
     compute("known", "users/facts_people", FROM_CHUNK, zone=workspace.zone)
     run_sql("users/facts_coming", day=day)
     compute("fact_history", "users/facts_history", ALL_DAYS, day=day, published=None, days=None)
     compute("fact_buyers", "users/facts_buyers", days=None)
     make_facts(workspace, day, None)
-    return execute("select count(*) as people from chunk", {})[0]["people"]
+    return people
 
 
 def roll_on(workspace: Workspace, day: date, published: date, part: Part) -> None:

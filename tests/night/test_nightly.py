@@ -7,7 +7,7 @@ import functools
 import json
 import uuid
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -219,6 +219,22 @@ def test_a_step_that_kills_every_worker_is_given_up(shop, monkeypatch):
             night(shop, "2026-08-10")
     with workspace_scope(shop):
         assert (Night.objects.get().state, Night.objects.get().error) == ("failed", "interrupted")
+
+
+def test_a_step_that_a_restart_of_the_database_cut_is_never_given_up(shop, monkeypatch):
+    with monkeypatch.context() as patch:
+        kill_in(patch, "stages")
+        for _ in range(MOST_ATTEMPTS + 2):
+            with pytest.raises(InterfaceError):
+                night(shop, "2026-08-10")
+            forget_lease(shop)
+            with workspace_scope(shop):
+                # As if PostgreSQL had been started after that.
+                NightStep.objects.filter(state="running").update(started_at=datetime(2020, 1, 1, tzinfo=UTC))
+    night(shop, "2026-08-10")
+    with workspace_scope(shop):
+        assert (Night.objects.get().state, Night.objects.get().runs) == ("done", 1)
+        assert set(NightStep.objects.values_list("attempts", flat=True)) == {1}
 
 
 def test_a_worker_that_was_taken_over_from_writes_nothing_more(shop, monkeypatch):

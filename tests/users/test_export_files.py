@@ -162,6 +162,17 @@ def test_two_clicks_make_one_file_and_the_page_gives_it_to_those_who_may(crowd: 
     assert str(audit.pk) not in as_role("operator").get(ROOT).content.decode()
 
 
+@pytest.mark.parametrize("kind", ["people", "attributes", "tags", "consents", "audit"])
+def test_an_address_with_a_nul_asks_for_what_it_says_without(acme: Workspace, as_role: Any, kind: str) -> None:
+    answer = as_role("admin").post(f"{ROOT}ask/", {"kind": kind, "query": "q=a%00b&channel=%00&stage=%00"})
+    assert answer.status_code == 302
+    with workspace_scope(acme):
+        export = Export.objects.get()
+    run_export(acme, export.pk)
+    with workspace_scope(acme):
+        assert Export.objects.get().state == "done" and export.query.get("q") in (None, "ab")
+
+
 def test_files_go_after_the_days_that_the_workspace_keeps_them(crowd: Workspace, small_pages: Path) -> None:
     made(crowd, "people")
     stray = next(small_pages.rglob("*.csv")).with_name("left-behind.csv")
