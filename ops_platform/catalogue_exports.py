@@ -23,7 +23,7 @@ CONSENTS_HEADER = ("external_id", "channel", "opted_in", "time", "source")
 
 
 def attributes(query: Query) -> QuerySet[Attribute]:
-    return list_attributes(query.get("q", ""), hidden=query.get("hidden") == "1", sort="name")
+    return list_attributes(query.get("q", "").strip(), hidden=query.get("hidden") == "1", sort="name")
 
 
 def page_attributes(workspace: Workspace, query: Query, after: str, limit: int) -> tuple[Rows, str]:
@@ -41,7 +41,7 @@ def page_attributes(workspace: Workspace, query: Query, after: str, limit: int) 
 
 
 def tags(query: Query) -> list[dict[str, Any]]:
-    return [row for row in list_tags() if query.get("q", "").lower() in row["tag"].lower()]
+    return [row for row in list_tags() if query.get("q", "").strip().lower() in row["tag"].lower()]
 
 
 def page_tags(workspace: Workspace, query: Query, after: str, limit: int) -> tuple[Rows, str]:

@@ -48,14 +48,15 @@ def in_lanes(workspace: Workspace, works: Sequence[Callable[[], Answer]]) -> Ite
         return
     answers: list[Future[Answer]] = [Future() for _work in works]
     waiting = deque(zip(works, answers, strict=True))
-    lanes = [Thread(target=copy_context().run, args=(follow, workspace, waiting)) for _lane in range(LANES)]
-    for lane in lanes:
-        lane.start()
+    lanes: list[Thread] = []
     try:
+        for _lane in range(LANES):
+            lanes.append(Thread(target=copy_context().run, args=(follow, workspace, waiting)))
+            lanes[-1].start()
         yield from (answer.result() for answer in answers)
     finally:
         waiting.clear()
-        for lane in lanes:
+        for lane in filter(Thread.is_alive, lanes):
             lane.join()
 
 

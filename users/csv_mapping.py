@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from users.exports import plain_text
 from users.import_kinds import KINDS, PROPERTY, ROLES, TRAITS
 from users.ingest import normal
 from users.ingest.normal import NormalEvent, NormalProfile, PersonKey, Refused
@@ -252,7 +253,7 @@ class RowReader:
             raise Refused(problem.code, problem.message, column) from problem
 
     def read_person(self, text: str) -> PersonKey:
-        text = text.strip()
+        text = plain_text(text.strip())
         if self.mapping.id_numbers and text.isdecimal() and text.isascii():
             text = str(int(text))
         if not text:

@@ -19,7 +19,7 @@ from typing import Any
 from users.chunks import LANES, in_chunk, in_lanes, take_chunk, take_news
 from users.differences import column_names, compute, listed, refresh_statistics
 from users.fold import fold_touched, forget_next
-from users.models import Facts, FactsDue, FactsNext, FactsStateNext, person_id
+from users.models import Facts, FactsNext, FactsStateNext, person_id
 from users.spells import count_spells, mend_spells
 from workspaces.leases import is_held
 from workspaces.models import Workspace
@@ -280,7 +280,12 @@ def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> No
     execute(upsert("facts", names, "facts_next", "not gone"), own)
     state = column_names("facts_state_next", "public")
     execute(upsert("facts_state", state, "facts_state_next", "true"), own)
-    FactsDue.objects.filter(due_on__lte=day)._raw_delete("default")
+    # Whoever became due after their part was worked off stays due: the next night counts them.
+    execute(
+        "delete from facts_due d where workspace_id = %(workspace)s and due_on <= %(day)s and exists ("
+        " select from facts_next n where n.end_user_id = d.end_user_id and n.workspace_id = %(workspace)s)",
+        own | {"day": day},
+    )
     if alone:
         execute(
             "insert into facts_due (workspace_id, end_user_id, due_on)"
