@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import selectors
+import re
+import select
 import socket
 import time
 import uuid
@@ -18,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 
 EVENTS = [f"Event {n}" for n in range(25)]
 PEOPLE = 100_000
+LENGTH = re.compile(rb"content-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 def message(rng: random.Random, now: datetime) -> dict[str, object]:
@@ -66,27 +68,29 @@ class Connection:
 
     def receive(self) -> bool | None:
         """None while the answer is not whole; then whether it was a 200."""
-        self.held += self.socket.recv(262_144)
-        head, found, body = self.held.partition(b"\r\n\r\n")
-        if not found:
+        self.held += self.socket.recv(65_536)
+        end = self.held.find(b"\r\n\r\n")
+        if end < 0:
             return None
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        return None if len(body) < length else head.startswith(b"HTTP/1.1 200")
+        length = int(LENGTH.search(self.held, 0, end + 2)[1])  # type: ignore[index]
+        return None if len(self.held) < end + 4 + length else self.held.startswith(b"HTTP/1.1 200")
 
 
 def drive(port: int, made: list[bytes], connections: int, rate: float) -> dict[str, float]:
-    """Send everything; returns seconds, answers that were no 200, and latencies in milliseconds."""
-    selector, waiting = selectors.DefaultSelector(), [Connection(port) for _ in range(connections)]
-    for connection in waiting:
-        selector.register(connection.socket, selectors.EVENT_READ, connection)
+    """Send everything; returns seconds, the processor's seconds it cost here, answers that were no 200, and latencies in
+    milliseconds."""
+    poll, waiting = select.epoll(), [Connection(port) for _ in range(connections)]
+    by_number = {connection.socket.fileno(): connection for connection in waiting}
+    for number in by_number:
+        poll.register(number, select.EPOLLIN)
     todo, latencies, bad = iter(made), [], 0
-    began, sent, left = time.perf_counter(), 0, len(made)
+    began, cpu, sent, left = time.perf_counter(), time.process_time(), 0, len(made)
     while left:
         while waiting and sent < len(made) and (not rate or sent < (time.perf_counter() - began) * rate):
             waiting.pop().send(next(todo))
             sent += 1
-        for key, _mask in selector.select(0.001 if rate else 0.1):
-            connection = key.data
+        for number, _events in poll.poll(0.001 if rate else 0.1):
+            connection = by_number[number]
             good = connection.receive()
             if good is None:
                 continue
@@ -96,6 +100,7 @@ def drive(port: int, made: list[bytes], connections: int, rate: float) -> dict[s
     latencies.sort()
     return {
         "seconds": time.perf_counter() - began,
+        "cpu": time.process_time() - cpu,
         "bad": bad,
         "p50_ms": latencies[len(latencies) // 2] * 1000,
         "p99_ms": latencies[int(len(latencies) * 0.99)] * 1000,
