@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 
 from django.db import connection
 
-from benchmarks.ingest import pss_of, superuser
+from benchmarks.ingest import family, pss_of, superuser
 from benchmarks.load import EVENTS, PEOPLE
 from users.import_run import run_import
 from users.imports import undo_import
@@ -145,11 +145,11 @@ def work(slug: str, pk: str) -> None:
 
 
 def tenths(pid: int, alive: Callable[[], bool]) -> list[float]:
-    """The most memory (PSS, MB) of a process in each tenth of its life."""
+    """The most memory (PSS, MB) of a process and those that it started in each tenth of its life."""
     seen: list[float] = []
     while alive():
         with contextlib.suppress(OSError, StopIteration):
-            seen.append(pss_of(pid) / 1024)
+            seen.append(sum(map(pss_of, family(pid))) / 1024)
         time.sleep(0.25)
     size = max(1, len(seen) // 10)
     return [max(seen[n : n + size]) for n in range(0, len(seen), size)][:11]

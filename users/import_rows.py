@@ -1,15 +1,16 @@
 """Rows of a file made into what the database takes, a chunk at a time and one chunk ahead. No database here.
 
-A thread prepares the next chunk while the database stores the one before: half of the work is waiting for the server.
+A process of its own prepares the next chunk while this one stores the one before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -55,6 +56,13 @@ class Chunk(msgspec.Struct):
     words: list[tuple[int, str, Word]] = []
     errors: list[tuple[int, Refused, list[str] | Refused]] = []
 
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Chunk], tuple[dict[str, Any]]]:
+        """Each column as one text: a process hands that over in a fifth of the time of tens of thousands of texts."""
+        told = {name: getattr(self, name) for name in self.__struct_fields__}
+        told |= {name: "\0".join(told[name]) for name in COLUMNS}
+        told |= {name: ("\0".join(told[name]), "\0".join(told[name].values())) for name in PAIRS}
+        return unpacked, (told,)
+
     def leave_out(self, erased: Collection[str]) -> None:
         """Refuse what the chunk tells of some people (ids in hex), without a word of it."""
         names = {self.external.pop(pk) for pk in erased if pk in self.external}
@@ -68,6 +76,22 @@ class Chunk(msgspec.Struct):
         places = {n: place for place, n in enumerate(kept)}
         self.words = [(places[n], pk, word) for n, pk, word in self.words if n in places]
         self.tags = [told for told in self.tags if told[0] not in erased]
+
+
+# Fields of a chunk that are lists of texts, and those that are texts by text. No file holds a NUL.
+COLUMNS = ("who", "times", "events", "rests")
+PAIRS = ("people", "external")
+
+
+def unpacked(told: dict[str, Any]) -> Chunk:
+    """The chunk that `Chunk.__reduce__` told of."""
+    told |= {name: texts_of(told[name]) for name in COLUMNS}
+    told |= {name: dict(zip(*map(texts_of, told[name]), strict=True)) for name in PAIRS}
+    return Chunk(**told)
+
+
+def texts_of(told: str) -> list[str]:
+    return told.split("\0") if told else []
 
 
 class ChunkReader:
@@ -153,6 +177,7 @@ class ChunkReader:
             zip(reversed(chunk.who), reversed(chunk.times), strict=True)
         )  # of each the earliest comes last
         chunk.external.update(zip(told.people, told.ids, strict=True))
+        chunk.external.pop(None, None)  # type: ignore[call-overload]  # of the refused
         return [places[n] for n in bad]
 
     def read_row(self, chunk: Chunk, row: FileRow, count: int) -> None:
@@ -202,11 +227,35 @@ class ChunkReader:
         return person
 
 
-def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The items, each made by a thread while the one before is used."""
-    end = object()
-    with ThreadPoolExecutor(1, "read-ahead") as thread:
-        waiting = thread.submit(next, items, end)
-        while (item := waiting.result()) is not end:
-            waiting = thread.submit(next, items, end)
-            yield item  # type: ignore[misc]
+def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each made by a process of its own while the one before is used. Raises what making them raised.
+
+    A thread would do it in turns with its user: half of what either does is Python, and Python does one thing at a time.
+    """
+    forking = get_context("fork")
+    here, there = forking.Pipe(duplex=False)
+    maker = forking.Process(target=hand_over, args=(items, here, there), daemon=True)
+    maker.start()
+    there.close()
+    try:
+        while (told := here.recv()) is not None:
+            if isinstance(told, Exception):
+                raise told
+            yield told
+    finally:
+        maker.kill()
+        maker.join()
+        here.close()
+
+
+def hand_over(items: Iterator[Item], here: Connection, there: Connection) -> None:
+    """Send the items, which waits for whoever uses them, and None behind the last; where that one died, so does this."""
+    here.close()
+    try:
+        for item in items:
+            there.send(item)
+        there.send(None)
+    except BrokenPipeError:
+        return
+    except Exception as problem:
+        there.send(problem)

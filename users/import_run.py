@@ -24,7 +24,7 @@ from users.differences import refresh_statistics
 from users.import_effects import Effects
 from users.import_kinds import ABOUT_PEOPLE
 from users.import_people import store_told
-from users.import_rows import Chunk, ChunkReader, one_ahead
+from users.import_rows import Chunk, ChunkReader, read_ahead
 from users.import_store import Met, Stored, store_chunk
 from users.import_undo import undo_import
 from users.imports import ACTIVE, UNREAD, layout_of, mapping_of
@@ -35,7 +35,7 @@ from users.services import in_scope
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
-CHUNK_ROWS = 40_000
+CHUNK_ROWS = 20_000
 KEPT_ERRORS = 10_000
 # A worker that did not commit a chunk for so long is taken for dead.
 SILENCE = timedelta(minutes=2)
@@ -141,7 +141,7 @@ class Run:
         rows = self.file.rows
         chunks = ChunkReader(self.workspace, Path(self.file.path), self.layout, self.reader, CHUNK_ROWS, rows)
         with no_cycles():
-            for chunk in one_ahead(iter(chunks)):
+            for chunk in read_ahead(iter(chunks)):
                 if not in_scope(self.workspace, partial(self.take, chunk)):
                     return
                 rows = chunk.position + chunk.rows

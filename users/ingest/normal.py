@@ -62,6 +62,9 @@ class Refused(Exception):
         super().__init__(message)
         self.code, self.message, self.path = code, message, path
 
+    def __reduce__(self) -> tuple[type[Refused], tuple[str, str, str]]:
+        return Refused, (self.code, self.message, self.path)  # whole, also where it went from one process to another
+
 
 class PersonKey(msgspec.Struct, frozen=True, gc=False):
     """Who: an id of the sender's, and whether it names a known user (True) or a visitor."""
