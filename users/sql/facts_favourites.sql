@@ -16,12 +16,12 @@ hour as (
         end_user_id, array_agg(times * 100000000 + latest order by value) as hours,
         (max(times * 100000000 + latest) %% 100000000 %% 24)::smallint as value
     from (
-        select end_user_id, value, sum(times)::bigint as times, max(latest) as latest
+        select end_user_id, value, sum(times) as times, max(latest) as latest
         from (
             select end_user_id, value::bigint as value, 1 as times, number * 24 + value as latest
             from (select end_user_id, number, unnest(hours) as value from days) v
             union all
-            select end_user_id, tally %% 100000000 %% 24, tally / 100000000, tally %% 100000000
+            select end_user_id, tally %% 100000000 %% 24, (tally / 100000000)::integer, tally %% 100000000
             from (select end_user_id, unnest(hours) as tally from before) b
         ) every
         group by end_user_id, value
@@ -33,11 +33,11 @@ weekday as (
         end_user_id, array_agg(times * 100000000 + latest order by value) as weekdays,
         (max(times * 100000000 + latest) %% 100000000 %% 7)::smallint as value
     from (
-        select end_user_id, latest %% 7 as value, sum(times)::bigint as times, max(latest) as latest
+        select end_user_id, latest %% 7 as value, sum(times) as times, max(latest) as latest
         from (
             select end_user_id, visits as times, number as latest from days
             union all
-            select end_user_id, tally / 100000000, tally %% 100000000
+            select end_user_id, (tally / 100000000)::integer, tally %% 100000000
             from (select end_user_id, unnest(weekdays) as tally from before) b
         ) every
         group by end_user_id, latest %% 7
@@ -48,14 +48,14 @@ category as (
     select
         end_user_id, array_agg(value order by tally desc) as categories, array_agg(tally order by tally desc) as tallies
     from (
-        select end_user_id, value, sum(times)::bigint * 1000000000000 + max(latest) as tally
+        select end_user_id, value, sum(times) * 1000000000000 + max(latest) as tally
         from (
             select end_user_id, value, 1 as times, number * 1000000 + least(place, 999999) as latest
             from (
                 select end_user_id, number, unnest(categories) as value, generate_subscripts(categories, 1) as place from days
             ) v
             union all
-            select end_user_id, value, tally / 1000000000000, tally %% 1000000000000
+            select end_user_id, value, (tally / 1000000000000)::integer, tally %% 1000000000000
             from (select end_user_id, unnest(categories) as value, unnest(category_tallies) as tally from before) b
         ) every
         group by end_user_id, value

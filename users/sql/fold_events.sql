@@ -2,7 +2,7 @@
 -- Parameters: workspace, zone, first and last (the keys between which those events lie); the hole `code` takes whose events
 -- are read: the keys theirs lie between, and the days in question, or nulls for all. Index: the event table's key.
 -- Not the ORM: kept as a temporary table that the other fold files group. `offset 0` keeps the planner on the keys, person
--- by person, whatever it believes about the size of the workspace.
+-- by person, whatever it believes about the size of the workspace; and the local time is found once.
 -- A refund is always passive. No core event mapped: each visit is a core action. No habit event mapped: the core action.
 -- `mix` is what an event gives to the digest of its day: its id, with what its name means and the zone.
 with mapped as (
@@ -27,12 +27,12 @@ role as materialized (
 )
 select
     e.end_user_id,
-    l.local::date as day,
+    e.local::date as day,
     e.at,
     e.client_at,
     e.event_id,
     uuid_hash_extended(e.event_id, r.meaning) as mix,
-    extract(hour from l.local)::smallint as hour,
+    extract(hour from e.local)::smallint as hour,
     e.message_id,
     r.visit,
     r.core,
@@ -53,12 +53,13 @@ select
         then nullif(e.properties ->> 'coupon_kind', '') end as coupon_kind
 from ({code}) p
 cross join lateral (
-    select end_user_id, event_id, at, client_at, message_id, name_id, properties, order_id, amount_minor
+    select
+        end_user_id, event_id, at, client_at, message_id, name_id, properties, order_id, amount_minor,
+        at at time zone %(zone)s as local
     from event
     where end_user_id = p.end_user_id and workspace_id = %(workspace)s
         and client_at between p.first_key and p.last_key and client_at between %(first)s and %(last)s
     offset 0
 ) e
 join role r on r.id = e.name_id
-cross join lateral (select e.at at time zone %(zone)s as local) l
-where p.days is null or l.local::date = any(p.days)
+where p.days is null or e.local::date = any(p.days)
