@@ -20,12 +20,13 @@ from ops_platform.people_deeds import came_between, did
 from ops_platform.people_moves import flagged_on, moved, moved_between, moved_by_rules, recalled
 from ops_platform.people_parts import BadValue, Build, Part, day_of, keys_of, whole
 from ops_platform.people_past import BOARDS, MEMBERS, past_day, stood_on
-from ops_platform.people_steps import stepped, took_step, walked
+from ops_platform.people_steps import lasted, stepped, took_step, walked
 from ops_platform.people_value import alive_between, brought_tested, registered_between, worth_between
 from segmentation.conditions import get_condition
 from segmentation.models import Segment, TagRule
 from segmentation.rfm_gap import points_case
 from segmentation.vocabulary import Vocabulary
+from users.models import Import
 from workspaces.models import Workspace
 
 
@@ -72,6 +73,28 @@ def in_segment(value: str, query: Mapping[str, str], workspace: Workspace) -> Pa
         " and m.workspace_id = %(workspace)s and m.segment_id = %(segment)s)"
     )
     return Part(sql, {"segment": segment.pk}, "", _("in “%(name)s”") % {"name": segment.name}, ("segment",))
+
+
+NEW_IN_FILE = """u.id in (
+    select coalesce(e.merged_into, e.id)
+    from import_batch b
+    cross join lateral unnest(b.new_people) as n (id)
+    join end_user e on e.id = n.id and e.workspace_id = %(workspace)s
+    where b.workspace_id = %(workspace)s and b.file_id = %(import)s
+)"""
+
+
+def new_in_file(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """Whom an import made known, for as long as it can be taken back."""
+    try:
+        file = Import.objects.filter(pk=uuid.UUID(value)).first()
+    except ValueError as error:
+        raise BadValue(value) from error
+    if file is None:
+        raise BadValue(value)
+    return Part(
+        NEW_IN_FILE, {"import": file.pk}, "", _("new with the file “%(name)s”") % {"name": file.name}, ("import",)
+    )
 
 
 def plain(column: str, parameter: str, words: Callable[[str], str]) -> Build:
@@ -218,12 +241,14 @@ CONDITIONS: dict[str, Build] = {
     "f": scored("f_score", "f"),
     "m": scored("m_score", "m"),
     "segment": in_segment,
+    "import": new_in_file,
     "source": came_from,
     "city": plain("u.city", "city", lambda value: _("in %(city)s") % {"city": value}),
     "tag": tagged,
     "attribute": with_attribute,
     "reach": reachable,
     "preceded": stepped,
+    "lasts": lasted,
     "from": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),
     "to": moved_between("stage", "stage_change", "from_stage", "to_stage", ("from", "to")),
     "rfm_from": moved_between("rfm", "rfm_change", "from_group", "to_group", ("rfm_from", "rfm_to")),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from ops_platform import names, numbers
-from ops_platform.people_parts import BadValue, Part, day_of
+from ops_platform.people_parts import BadValue, Part, day_of, whole
 from users.models import EventName
 from workspaces.models import Workspace
 
@@ -31,6 +32,34 @@ STEPPED = """u.id in (
                 and e.at < c.day::timestamp at time zone %(step_zone)s
                 and e.client_at between %(step_first)s and %(step_last)s
         )
+)"""
+
+LASTED = """u.id in (
+    select m.end_user_id
+    from (
+        select c.end_user_id, max(c.day) as day from stage_change c
+        where c.workspace_id = %(workspace)s and c.day > %(step_since)s and c.day <= %(step_on)s
+            and c.from_stage = %(step_from)s and c.to_stage = %(step_to)s
+        group by c.end_user_id
+    ) m
+    cross join lateral (
+        select array_agg(t.name_id order by t.at, t.name_id desc) as ids
+        from (
+            select o.name_id, max(o.at) as at
+            from (
+                select name_id, at from event
+                where end_user_id = m.end_user_id and workspace_id = %(workspace)s
+                    and client_at between %(step_first)s and %(step_last)s
+                offset 0
+            ) o
+            where o.at >= (m.day - %(step_days)s)::timestamp at time zone %(step_zone)s
+                and o.at < m.day::timestamp at time zone %(step_zone)s
+            group by o.name_id
+            order by max(o.at) desc, o.name_id
+            limit 3
+        ) t
+    ) e
+    where e.ids = %(step_lasts)s
 )"""
 
 
@@ -68,24 +97,44 @@ def walked(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
 
 def stepped(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     """People who took the step `from` → `to` in the days and did this event in the week before it."""
-    since, until = span(query, workspace)
     name = None if "\0" in value else EventName.objects.filter(name=value).first()
-    ends = [query.get("from", ""), query.get("to", "")]
-    if name is None or any(key not in names.STAGES for key in ends):
+    if name is None:
         raise BadValue(value)
+    params, words = step_of(query, workspace)
+    text = _("did %(event)s in the %(days)s days before going %(path)s %(when)s") % (words | {"event": name.name})
+    params["step_event"] = name.pk
+    return Part(STEPPED, params, "", text, ("preceded", "from", "to", "since", "on"))
+
+
+def lasted(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """People who took the step, and the last events that they did in the week before: up to three ids of names, oldest first."""
+    ids = [whole(part, most=2**31 - 1) for part in value.split(",")]
+    names_of = dict(EventName.objects.filter(pk__in=ids).values_list("pk", "name"))
+    if len(ids) > 3 or len(names_of) < len(ids):
+        raise BadValue(value)
+    params, words = step_of(query, workspace)
+    told = {"events": " → ".join(names_of[pk] for pk in ids)}
+    text = _("did %(events)s last in the %(days)s days before going %(path)s %(when)s") % (words | told)
+    params["step_lasts"] = ids
+    return Part(LASTED, params, "", text, ("lasts", "from", "to", "since", "on"))
+
+
+def step_of(query: Mapping[str, str], workspace: Workspace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(parameters, words) of the step `from` → `to` in the days. Raises BadValue."""
+    since, until = span(query, workspace)
+    ends = [query.get("from", ""), query.get("to", "")]
+    if any(key not in names.STAGES for key in ends):
+        raise BadValue(ends)
     params = {
         "step_since": since,
         "step_on": until,
         "step_from": ends[0],
         "step_to": ends[1],
-        "step_event": name.pk,
         "step_days": BEFORE_DAYS,
         "step_zone": workspace.zone,
         **event_months(since, until),
     }
-    words = {"event": name.name, "days": BEFORE_DAYS, "path": path_words(">".join(ends)), "when": between(since, until)}
-    text = _("did %(event)s in the %(days)s days before going %(path)s %(when)s") % words
-    return Part(STEPPED, params, "", text, ("preceded", "from", "to", "since", "on"))
+    return params, {"days": BEFORE_DAYS, "path": path_words(">".join(ends)), "when": between(since, until)}
 
 
 STEPS = """u.id in (

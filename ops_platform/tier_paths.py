@@ -94,6 +94,7 @@ def read_before(workspace: Workspace, source: str, target: str, since: date, unt
         "words": path_words(f"{source}>{target}"),
         "picture": path_pictures.deeds(found["deeds"], lambda name: address(preceded=name, **step)),
         "deeds": [row | {"url": address(preceded=row["name"], **step)} for row in found["deeds"]],
+        "lasts": [row | {"url": address(lasts=",".join(map(str, row["ids"])), **step)} for row in found["lasts"]],
         "window": BEFORE_DAYS,
         "sampled": found["people"] >= path_reads.SAMPLE,
         "url": address(step=f"{source}>{target}", since=step["since"], on=step["on"]),

@@ -223,7 +223,10 @@ class PersonDay(PersonModel):
     class Meta(PersonModel.Meta):
         db_table = "person_day"
         indexes = [
-            models.Index(fields=["workspace", "day"], name="person_day_day"),
+            # With what a window loses when the day leaves it.
+            models.Index(
+                fields=["workspace", "day"], include=["end_user", "visits", "core", "habit"], name="person_day_day"
+            ),
             models.Index(
                 fields=["workspace", "referred_by"], condition=~models.Q(referred_by=""), name="person_day_referred"
             ),

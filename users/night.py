@@ -59,9 +59,18 @@ from chunk c cross join lateral (
     offset 0
 ) p where %(days)s::date[] is null
 """
+# Of counted days that leave a window only what `person_day_day` holds, so that their rows need not be read.
 DAYS = """
-from person_day p
-where p.workspace_id = %(workspace)s and p.day <= %(day)s and p.day = any(%(days)s::date[])
+from (
+    select end_user_id, day, visits, core, habit, hours, categories, app_version, registered, referred_by
+    from person_day
+    where workspace_id = %(workspace)s and day = any(%(days)s::date[]) and day > %(published)s::date
+    union all
+    select end_user_id, day, visits, core, habit, '{}', '{}', '', false, ''
+    from person_day
+    where workspace_id = %(workspace)s and day = any(%(days)s::date[]) and day <= %(published)s::date
+) p
+where p.day <= %(day)s
     and p.end_user_id > %(after)s::uuid and p.end_user_id <= %(until)s::uuid
     and p.end_user_id not in (select end_user_id from counted)
 """

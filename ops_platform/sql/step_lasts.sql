@@ -1,4 +1,5 @@
--- The last three distinct events in the days before a step, oldest first, and how many people they preceded it for.
+-- The last three distinct events in the days before a step, oldest first (of those at one moment the one with the larger id), and
+-- how many people they preceded it for. The people list knows them by the ids (LASTED in people_steps.py).
 -- Parameters: as step_deeds, and shown (rows). Index: stage_change_day, the key of event per person.
 -- Not the ORM: a rank per person. Also tells all who stepped (among them those with nothing before) and the median days
 -- they had been in the stage; the day they came into it is that of the change before.
@@ -24,7 +25,7 @@ last as (
     select m.end_user_id, e.name_id, e.rank
     from mover m
     cross join lateral (
-        select o.name_id, row_number() over (order by max(o.at) desc) as rank
+        select o.name_id, row_number() over (order by max(o.at) desc, o.name_id) as rank
         from (
             select name_id, at
             from event
@@ -38,14 +39,15 @@ last as (
     ) e
 ),
 three as (
-    select l.end_user_id, array_agg(n.name order by l.rank desc) as events
+    select
+        l.end_user_id, array_agg(n.name order by l.rank desc) as events, array_agg(n.id order by l.rank desc) as ids
     from last l
     join event_name n on n.id = l.name_id and n.workspace_id = %(workspace)s
     group by l.end_user_id
 )
-select t.events, count(t.end_user_id)::integer as before, size.people, size.days
+select t.events, t.ids, count(t.end_user_id)::integer as before, size.people, size.days
 from size
 left join three t on true
-group by t.events, size.people, size.days
+group by t.events, t.ids, size.people, size.days
 order by before desc, t.events
 limit %(shown)s

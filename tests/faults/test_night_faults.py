@@ -20,6 +20,7 @@ from ops_platform import nightly, schedule
 from ops_platform.celery import SWEEP_SECONDS
 from ops_platform.models import Night, NightStep, Slot
 from tests import builders
+from tests.night.reading import LOOK
 from workspaces.leases import lease, list_expired
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -33,6 +34,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
 FEW = 40
 TENANTS, PEOPLE, RANDOM_KILLS = (20, 10_000, 50) if FULL else (1, 40, 3)
+READ_PEOPLE, PUBLISHES = (200_000, 50) if FULL else (200, 3)
 PREPARING = [step.key for step in nightly.STEPS if step.prepares]
 DECIDING = [step.key for step in nightly.STEPS if not step.prepares]
 FAILPOINTS = [f"{step}:working" for step in PREPARING + DECIDING]
@@ -163,6 +165,39 @@ def test_f11_a_reader_sees_one_night_or_the_other(shop: Workspace, workers: Nigh
         stop.set()
         seen = reader.result()
     assert {when: len(states) for when, states in seen.items()}.get(day - timedelta(days=1)) == 1
+
+
+def look_all_the_while(shop: Workspace, stop: threading.Event) -> set[tuple[Any, ...]]:
+    """Of which nights the parts of the pages are, every 50 ms, each time in one snapshot."""
+    seen = set()
+    with connection.cursor() as cursor:
+        while not stop.wait(0.05):
+            with transaction.atomic():
+                cursor.execute("set transaction isolation level repeatable read read only")
+                cursor.execute("select set_config('app.workspace_id', %s, true)", [str(shop.pk)])
+                cursor.execute(LOOK, [shop.pk])
+                seen.add(cursor.fetchone())
+    connection.close()
+    return seen
+
+
+def test_f11_a_reader_never_sees_a_mix_of_two_nights(workers: NightWorkers, db: None) -> None:
+    shop = make_history("crowded", READ_PEOPLE, noon(1))
+    days = [due_day(shop) - timedelta(days=n) for n in reversed(range(PUBLISHES + 1))]
+    for day in days:
+        builders.event(shop, "daily", "Order Completed", day, total=20)
+        builders.event(shop, f"new on {day}", "App Opened", day)
+    nightly.run_night(shop, days[0])
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(look_all_the_while, shop, stop)
+        try:
+            for day in days[1:]:
+                order = {"day": day.isoformat(), "trigger": "schedule", "at": 0}
+                assert workers.wait(workers.start(shop, job="answer_again", **order)) == 0
+        finally:
+            stop.set()
+    assert reader.result() == {(day,) * 11 for day in days}
 
 
 # F13

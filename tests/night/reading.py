@@ -13,6 +13,17 @@ from users.models import Facts, PersonDay, person_id
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
+# Whose night each part of the pages is. Somebody comes every day.
+LOOK = """
+select w.current_day,
+    (select max(last_seen_on) from facts), (select max(recent_days[array_length(recent_days, 1)]) from facts_state),
+    (select max(idle_from) from standing), (select date '1970-01-01' + max(r_value)::integer from rfm_score),
+    (select max(day) from day_count),
+    (select max(day) from return_rate), (select max(day) from rfm_cuts), (select max(refreshed_on) from segment),
+    (select max(day) from stage_change), (select max(day) from night where state = 'done')
+from workspace w where id = %s
+"""
+
 
 def night(workspace: Workspace, day: str, only: str = "") -> dict[str, Any]:
     return run_night(workspace, date.fromisoformat(day), only=only)

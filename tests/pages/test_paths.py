@@ -57,6 +57,10 @@ def test_what_preceded_a_step_is_compared_with_those_who_came_and_stayed(
         ends = {"from": "contact", "to": "use", "since": FIRST.isoformat(), "on": LAST.isoformat()}
         for name, (moved, *_rest) in deeds.items():
             assert len(PeopleQuery(walked, {"preceded": name, **ends}).ids()) == moved
+        behind = [
+            PeopleQuery(walked, {"lasts": ",".join(map(str, row["ids"])), **ends}).page() for row in told["lasts"]
+        ]
+        assert not any("lasts" in part.keys for part in PeopleQuery(walked, {"lasts": "1,nothing", **ends}).parts)
     assert (step["from_stage"], step["to_stage"], step["people"]) == ("contact", "use", 2)
     assert deeds == {"Product Searched": (2, 2, 1, 2), "Coupon Claimed": (1, 2, 0, 2), "App Opened": (0, 2, 1, 2)}
     assert (told["people"], told["days"], told["movers"], told["stayers"]) == (2, 11, 2, 2)
@@ -64,6 +68,7 @@ def test_what_preceded_a_step_is_compared_with_those_who_came_and_stayed(
         (["Product Searched"], 1),
         (["Product Searched", "Coupon Claimed"], 1),
     ]
+    assert [[row["external_id"] for row in page.rows] for page in behind] == [["up2"], ["up1"]]
 
 
 def test_time_in_stage_is_the_days_since_the_change_that_began_it(walked: Workspace) -> None:

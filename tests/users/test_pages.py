@@ -67,10 +67,15 @@ def test_a_check_then_the_import_then_the_error_file(uploaded, world):
     assert uploaded.post(f"{uploaded.url}start/", chosen(verb="check")).status_code == 302
     file = run_import(world.acme, the_import(world).pk)
     assert (file.state, file.dry_run, file.accepted, file.rejected, file.new_people) == ("done", True, 2, 1, 2)
-    assert "0" in uploaded.get(uploaded.url).content.decode()
+    assert "users/?import=" not in uploaded.get(uploaded.url).content.decode(), "a check makes nobody known"
     assert uploaded.post(f"{uploaded.url}start/", chosen(verb="run")).status_code == 302
     file = run_import(world.acme, file.pk)
     assert (file.state, file.dry_run, file.accepted, file.rejected, file.new_people) == ("done", False, 2, 1, 2)
+    people = f"/w/acme/users/?import={file.pk}"
+    assert people in uploaded.get(uploaded.url).content.decode()
+    listed = uploaded.get(people, headers={"Accept-Language": "en"})
+    assert sorted(row["external_id"] for row in listed.context["page"].rows) == ["u1", "u2"]
+    assert "new with the file “orders.csv”" in listed.content.decode()
     errors = b"".join(uploaded.get(f"{uploaded.url}errors.csv").streaming_content).decode("utf-8-sig").splitlines()
     assert len(errors) == 2 and errors[1].startswith("4,时间,") and errors[1].endswith(",yesterday")
     with workspace_scope(world.acme):
