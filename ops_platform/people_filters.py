@@ -80,12 +80,12 @@ NEW_IN_FILE = """u.id in (
     from import_batch b
     cross join lateral unnest(b.new_people) as n (id)
     join end_user e on e.id = n.id and e.workspace_id = %(workspace)s
-    where b.workspace_id = %(workspace)s and b.file_id = %(import)s
+    where b.workspace_id = %(workspace)s and b.file_id = %(import)s and b.at >= %(import_since)s
 )"""
 
 
 def new_in_file(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
-    """Whom an import made known, for as long as it can be taken back."""
+    """Whom the latest run of an import made known, for as long as it can be taken back."""
     try:
         file = Import.objects.filter(pk=uuid.UUID(value)).first()
     except ValueError as error:

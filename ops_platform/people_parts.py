@@ -48,6 +48,7 @@ def day_of(value: str | None) -> date:
 
 
 def whole(value: str, least: int = 0, most: int = 100_000) -> int:
-    if not value.isdecimal() or not least <= int(value) <= most:
+    # Of thousands of digits Python makes no number.
+    if not value.isdecimal() or len(value) > 20 or not least <= int(value) <= most:
         raise BadValue(value)
     return int(value)

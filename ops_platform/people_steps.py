@@ -50,6 +50,7 @@ LASTED = """u.id in (
                 select name_id, at from event
                 where end_user_id = m.end_user_id and workspace_id = %(workspace)s
                     and client_at between %(step_first)s and %(step_last)s
+                    and client_at between m.day - (%(step_days)s + 2) and m.day + 2
                 offset 0
             ) o
             where o.at >= (m.day - %(step_days)s)::timestamp at time zone %(step_zone)s
@@ -108,9 +109,9 @@ def stepped(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
 
 def lasted(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     """People who took the step, and the last events that they did in the week before: up to three ids of names, oldest first."""
-    ids = [whole(part, most=2**31 - 1) for part in value.split(",")]
+    ids = [whole(part, most=2**31 - 1) for part in value.split(",", 3)]
     names_of = dict(EventName.objects.filter(pk__in=ids).values_list("pk", "name"))
-    if len(ids) > 3 or len(names_of) < len(ids):
+    if len(names_of) < len(ids) or len(ids) > 3:
         raise BadValue(value)
     params, words = step_of(query, workspace)
     told = {"events": " → ".join(names_of[pk] for pk in ids)}

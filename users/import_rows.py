@@ -5,11 +5,14 @@ A process of its own prepares the next chunk while this one stores the one befor
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from traceback import format_exc
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,11 +27,16 @@ from users.ingest import normal
 from users.ingest.normal import NormalEvent, NormalProfile, Refused
 from users.ingest.write import copy_text
 from workspaces.models import Workspace
+from workspaces.processes import signal_when_parent_dies
 
 MAX_ROWS = 2_000_000
 CHUNK_BYTES = 12 * 1024 * 1024
 ERASED = Refused("erased", "This user was erased: what is told of them is not kept.")
 Item = TypeVar("Item")
+
+
+class ReaderLost(RuntimeError):
+    """The process that reads ahead is gone, killed for its memory perhaps. That says nothing about the file."""
 
 
 class Chunk(msgspec.Struct):
@@ -78,7 +86,7 @@ class Chunk(msgspec.Struct):
         self.tags = [told for told in self.tags if told[0] not in erased]
 
 
-# Fields of a chunk that are lists of texts, and those that are texts by text. No file holds a NUL.
+# Fields of a chunk that are lists of texts, and those that are texts by text. None holds a NUL: such cells are refused.
 COLUMNS = ("who", "times", "events", "rests")
 PAIRS = ("people", "external")
 
@@ -191,7 +199,8 @@ class ChunkReader:
                 else:
                     self.tell(chunk, line, item)
         except Refused as problem:
-            chunk.errors.append((line, problem, cells))
+            # Without its traceback, which would hold the chunk, and the chunk it: there is no collector here.
+            chunk.errors.append((line, Refused(problem.code, problem.message, problem.path), cells))
 
     def tell(self, chunk: Chunk, line: int, item: NormalProfile | Tagged | Word) -> None:
         """Add what a row says of a person; each row of a file about people counts once."""
@@ -228,29 +237,49 @@ class ChunkReader:
 
 
 def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The items, each made by a process of its own while the one before is used. Raises what making them raised.
+    """The items, each made by a process of its own while the one before is used. Raises what making them raised, and
+    ReaderLost.
 
     A thread would do it in turns with its user: half of what either does is Python, and Python does one thing at a time.
+    Forked by hand, because Celery's workers are not allowed the children of multiprocessing.
     """
-    forking = get_context("fork")
-    here, there = forking.Pipe(duplex=False)
-    maker = forking.Process(target=hand_over, args=(items, here, there), daemon=True)
-    maker.start()
+    end_with_parent = signal_when_parent_dies(signal.SIGKILL)
+    try:
+        here, there = Pipe(duplex=False)
+        reader = os.fork()
+    except OSError as problem:
+        raise ReaderLost("It cannot be begun.") from problem
+    if not reader:
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):  # its worker's handlers are nothing for it
+                signal.signal(number, signal.SIG_DFL)
+            if end_with_parent:
+                end_with_parent()
+            here.close()
+            hand_over(items, there)
+        finally:
+            os._exit(0)
     there.close()
     try:
-        while (told := here.recv()) is not None:
+        while (told := received(here)) is not None:
             if isinstance(told, Exception):
                 raise told
             yield told
     finally:
-        maker.kill()
-        maker.join()
         here.close()
+        os.kill(reader, signal.SIGKILL)
+        os.waitpid(reader, 0)
 
 
-def hand_over(items: Iterator[Item], here: Connection, there: Connection) -> None:
-    """Send the items, which waits for whoever uses them, and None behind the last; where that one died, so does this."""
-    here.close()
+def received(here: Connection) -> Any:
+    try:
+        return here.recv()
+    except (EOFError, OSError) as problem:
+        raise ReaderLost("It ended in the middle of its work.") from problem
+
+
+def hand_over(items: Iterator[Item], there: Connection) -> None:
+    """Send the items, which waits for whoever uses them, and None behind the last; or what went wrong."""
     try:
         for item in items:
             there.send(item)
@@ -258,4 +287,6 @@ def hand_over(items: Iterator[Item], here: Connection, there: Connection) -> Non
     except BrokenPipeError:
         return
     except Exception as problem:
+        if not isinstance(problem, BadFile | OSError):
+            problem.add_note(format_exc())  # which is all that comes over of where it was
         there.send(problem)

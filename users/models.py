@@ -225,7 +225,7 @@ class PersonDay(PersonModel):
         indexes = [
             # With what a window loses when the day leaves it.
             models.Index(
-                fields=["workspace", "day"], include=["end_user", "visits", "core", "habit"], name="person_day_day"
+                fields=["workspace", "day"], include=["end_user", "visits", "core", "habit"], name="person_day_by_day"
             ),
             models.Index(
                 fields=["workspace", "referred_by"], condition=~models.Q(referred_by=""), name="person_day_referred"

@@ -59,7 +59,7 @@ from chunk c cross join lateral (
     offset 0
 ) p where %(days)s::date[] is null
 """
-# Of counted days that leave a window only what `person_day_day` holds, so that their rows need not be read.
+# Of counted days that leave a window only what `person_day_by_day` holds, so that their rows need not be read.
 DAYS = """
 from (
     select end_user_id, day, visits, core, habit, hours, categories, app_version, registered, referred_by

@@ -29,7 +29,7 @@ def run_imports(workspace: Workspace) -> dict[str, int]:
     with workspace_scope(workspace):
         due = due_imports(timezone.now())
         forget_files(timezone.now())
-    return {"imports": sum(run_import(workspace, pk) is not None for pk in due)}
+    return {"imports": sum(went_well(run_import, workspace, pk) for pk in due)}
 
 
 @shared_task(base=WorkspaceTask, by_hand=True)
@@ -49,7 +49,7 @@ def run_erasures(workspace: Workspace) -> dict[str, int]:
     return {"erasures": sum(went_well(run_erasure, workspace, pk) for pk in due)}
 
 
-def went_well(work: Callable[[Workspace, uuid.UUID], None], workspace: Workspace, pk: uuid.UUID) -> bool:
+def went_well(work: Callable[[Workspace, uuid.UUID], object], workspace: Workspace, pk: uuid.UUID) -> bool:
     """Do the work; one that fails is logged, keeps no other waiting, and is tried again by the next tick."""
     try:
         work(workspace, pk)

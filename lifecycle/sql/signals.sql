@@ -1,5 +1,5 @@
 -- The warning signals that hold for somebody on a day, of those switched on.
--- Parameters: workspace, day, zone, on (keys of lifecycle/signals.py). Index: person_day_day, brin on the time of events,
+-- Parameters: workspace, day, zone, on (keys of lifecycle/signals.py). Index: person_day_by_day, brin on the time of events,
 -- the keys of purchase, person_day and balance_mark. Not the ORM: four sets in one. What is off is not read at all.
 with halved as (
     select p.end_user_id

@@ -1,7 +1,7 @@
 -- Of the people who came between two days, how many did not come again within 30 days of a visit: by the app version told
 -- that day, and by source. One of their days each, picked by a hash: of the first day or the last, those who come seldom
 -- would fall to one version and those who come often to another.
--- Parameters: workspace, first_day, last_day. Index: person_day_day, the keys of person_day, facts and end_user.
+-- Parameters: workspace, first_day, last_day. Index: person_day_by_day, the keys of person_day, facts and end_user.
 -- Not the ORM: a day per person, then both counts from one reading. Who left the numbers is in neither.
 with came as (
     select distinct on (d.end_user_id) d.end_user_id, d.day, d.app_version

@@ -1,5 +1,5 @@
 -- What happened on each of a few days: people who came, who were new, who bought, orders and money.
--- Parameters: workspace, days (dates). Indexes: person_day_day, purchase_day. Not the ORM: three tables, one row per day.
+-- Parameters: workspace, days (dates). Indexes: person_day_by_day, purchase_day. Not the ORM: three tables, one row per day.
 -- Refunds are taken off on their own day, as everywhere.
 select
     d.day,

@@ -30,6 +30,7 @@ last as (
             select name_id, at
             from event
             where end_user_id = m.end_user_id and workspace_id = %(workspace)s and client_at between %(first_key)s and %(last_key)s
+                and client_at between m.day - (%(days)s + 2) and m.day + 2
             offset 0
         ) o
         where o.at >= (m.day - %(days)s)::timestamp at time zone %(zone)s and o.at < m.day::timestamp at time zone %(zone)s

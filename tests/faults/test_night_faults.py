@@ -168,10 +168,11 @@ def test_f11_a_reader_sees_one_night_or_the_other(shop: Workspace, workers: Nigh
 
 
 def look_all_the_while(shop: Workspace, stop: threading.Event) -> set[tuple[Any, ...]]:
-    """Of which nights the parts of the pages are, every 50 ms, each time in one snapshot."""
-    seen = set()
+    """Of which nights the parts of the pages are, every 50 ms and once more at the end, each time in one snapshot."""
+    seen, ended = set(), False
     with connection.cursor() as cursor:
-        while not stop.wait(0.05):
+        while not ended:
+            ended = stop.wait(0.05)
             with transaction.atomic():
                 cursor.execute("set transaction isolation level repeatable read read only")
                 cursor.execute("select set_config('app.workspace_id', %s, true)", [str(shop.pk)])

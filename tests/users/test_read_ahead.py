@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from users.csv_files import BadFile
-from users.import_rows import Chunk, read_ahead
+from users.import_rows import Chunk, ReaderLost, read_ahead
 from users.ingest.normal import Refused
 
 
@@ -41,9 +44,36 @@ def test_what_goes_wrong_while_reading_comes_behind_what_was_read():
     assert (told.value.code, told.value.line) == ("open_quote", 7)
 
 
+def children() -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
 def test_whoever_stops_early_leaves_no_process_behind():
+    before = children()
     found = read_ahead(map(str, count()))
     assert [next(found) for _ in range(3)] == ["0", "1", "2"]
-    assert multiprocessing.active_children()
+    assert len(children()) == len(before) + 1
     found.close()
-    assert not multiprocessing.active_children()
+    assert children() == before
+
+
+def test_a_reader_that_is_killed_says_nothing_about_the_file():
+    before = children()
+    found = read_ahead("x" * 1_000_000 for _ in range(10))
+    next(found)
+    [reader] = set(children()) - set(before)
+    os.kill(reader, signal.SIGKILL)
+    with pytest.raises(ReaderLost):
+        list(found)
+    assert children() == before
+
+
+def test_a_bug_tells_where_it_was():
+    with pytest.raises(ZeroDivisionError) as told:
+        list(read_ahead(1 // n for n in (1, 0)))
+    assert "test_read_ahead.py" in told.value.__notes__[0]
+
+
+def test_workers_that_may_have_no_children_of_multiprocessing_read_ahead(monkeypatch):
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    assert list(read_ahead(iter([1, 2]))) == [1, 2]

@@ -1,4 +1,4 @@
-"""Tables that got many rows are analysed in less time, and nobody is waited for."""
+"""Tables that got many rows are analysed in less time, and whoever analyses them already is not waited for."""
 
 from django.db import migrations
 
@@ -24,7 +24,7 @@ begin
 end
 $$
 """
-# A third of the usual sample: events alone are a dozen tables. Whoever analyses one of them already is not waited for.
+# A third of the usual sample: events alone are a dozen tables.
 QUICK = STATISTICS.format(tables=TABLES, settings="set default_statistics_target = 30", options="(skip_locked)")
 SLOW = STATISTICS.format(tables=TABLES, settings="", options="")
 

@@ -1,6 +1,6 @@
 -- Makes people due with a day that no night has counted, of whom there is nothing to go on from, or whose first weeks may still
 -- tell more than that they came: an effective newcomer, somebody's lasting recommendation.
--- Parameters: workspace, day, published, days (those to be counted), reach (days after joining). Index: person_day_day.
+-- Parameters: workspace, day, published, days (those to be counted), reach (days after joining). Index: person_day_by_day.
 -- Not the ORM: person by person.
 insert into facts_due (workspace_id, end_user_id, due_on)
 select %(workspace)s, c.end_user_id, %(day)s

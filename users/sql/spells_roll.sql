@@ -1,5 +1,5 @@
 -- Goes on with the spells of people who are counted and came since: their open spell ends, others follow, the last is open.
--- People who are counted afresh are not among them. Parameters: workspace, day, published. Index: person_day_day.
+-- People who are counted afresh are not among them. Parameters: workspace, day, published. Index: person_day_by_day.
 -- Not the ORM: a window over days, into an upsert.
 with came as (
     select p.end_user_id, p.day, f.last_seen_on
