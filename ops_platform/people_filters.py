@@ -90,11 +90,10 @@ def new_in_file(value: str, query: Mapping[str, str], workspace: Workspace) -> P
         file = Import.objects.filter(pk=uuid.UUID(value)).first()
     except ValueError as error:
         raise BadValue(value) from error
-    if file is None:
+    if file is None or file.started_at is None:
         raise BadValue(value)
-    return Part(
-        NEW_IN_FILE, {"import": file.pk}, "", _("new with the file “%(name)s”") % {"name": file.name}, ("import",)
-    )
+    params = {"import": file.pk, "import_since": file.started_at}
+    return Part(NEW_IN_FILE, params, "", _("new with the file “%(name)s”") % {"name": file.name}, ("import",))
 
 
 def plain(column: str, parameter: str, words: Callable[[str], str]) -> Build:
