@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 from django.conf import settings
 
-from workspaces.processes import signal_when_parent_dies
+from ops_platform.embedded.processes import signal_when_parent_dies
 
 BIN = Path(sys.executable).parent
 PATIENCE_S = 30

@@ -5,8 +5,10 @@ A process of its own prepares the next chunk while this one stores the one befor
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from multiprocessing import Pipe
@@ -27,11 +29,11 @@ from users.ingest import normal
 from users.ingest.normal import NormalEvent, NormalProfile, Refused
 from users.ingest.write import copy_text
 from workspaces.models import Workspace
-from workspaces.processes import signal_when_parent_dies
 
 MAX_ROWS = 2_000_000
 CHUNK_BYTES = 12 * 1024 * 1024
 ERASED = Refused("erased", "This user was erased: what is told of them is not kept.")
+PR_SET_PDEATHSIG = 1
 Item = TypeVar("Item")
 
 
@@ -243,7 +245,6 @@ def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
     A thread would do it in turns with its user: half of what either does is Python, and Python does one thing at a time.
     Forked by hand, because Celery's workers are not allowed the children of multiprocessing.
     """
-    end_with_parent = signal_when_parent_dies(signal.SIGKILL)
     try:
         here, there = Pipe(duplex=False)
         reader = os.fork()
@@ -251,10 +252,7 @@ def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
         raise ReaderLost("It cannot be begun.") from problem
     if not reader:
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):  # its worker's handlers are nothing for it
-                signal.signal(number, signal.SIG_DFL)
-            if end_with_parent:
-                end_with_parent()
+            end_with_parent()
             here.close()
             hand_over(items, there)
         finally:
@@ -269,6 +267,14 @@ def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
         here.close()
         os.kill(reader, signal.SIGKILL)
         os.waitpid(reader, 0)
+
+
+def end_with_parent() -> None:
+    """In a child: be killed when its parent is, and let go of the parent's handlers of signals."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def received(here: Connection) -> Any:

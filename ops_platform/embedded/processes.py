@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
 from ops_platform.embedded import places
-from workspaces.processes import signal_when_parent_dies
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 KEEPER = b"ops_platform.embedded\0keep\0"  # its command line
 
@@ -38,6 +38,14 @@ def start(
         preexec_fn=signal_when_parent_dies(farewell),
         **places.as_account(account),
     )
+
+
+def signal_when_parent_dies(number: signal.Signals) -> Callable[[], None] | None:
+    """Return what a child calls to be sent `number` when its parent dies, even by kill -9 (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(PR_SET_PDEATHSIG, int(number))
 
 
 def end(process: subprocess.Popen[bytes], number: signal.Signals, *, patience_s: float) -> int:

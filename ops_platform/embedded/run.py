@@ -8,8 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from ops_platform.embedded.processes import adopt_orphans, end_orphans
-from workspaces.processes import signal_when_parent_dies
+from ops_platform.embedded.processes import adopt_orphans, end_orphans, signal_when_parent_dies
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 PATIENCE_S = 5
