@@ -46,7 +46,8 @@ FROM_CHUNK = """(
     select e.* from chunk c
     cross join lateral (
         select * from end_user
-        where id = c.end_user_id and workspace_id = %(workspace)s and identified and not excluded and merged_into is null
+        where id = c.end_user_id and workspace_id = (select %(workspace)s::uuid)
+            and identified and not excluded and merged_into is null
         offset 0
     ) e
 )"""
@@ -55,7 +56,7 @@ Part = tuple[uuid.UUID, uuid.UUID]
 ALL_DAYS = """
 from chunk c cross join lateral (
     select * from person_day
-    where end_user_id = c.end_user_id and workspace_id = %(workspace)s and day <= %(day)s
+    where end_user_id = c.end_user_id and workspace_id = (select %(workspace)s::uuid) and day <= %(day)s
     offset 0
 ) p where %(days)s::date[] is null
 """
@@ -248,7 +249,7 @@ def count_recommendations(workspace: Workspace, day: date) -> dict[str, int]:
         f"insert into facts_next (workspace_id, {', '.join(names)}, recommendations, gone)"
         f" select f.workspace_id, {listed('f', names)}, r.recommendations, false"
         " from fact_recommendations r cross join lateral ("
-        " select * from facts where end_user_id = r.end_user_id and workspace_id = %(workspace)s offset 0) f"
+        " select * from facts where end_user_id = r.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0) f"
         " on conflict (end_user_id, workspace_id) do nothing",
         own,
     )

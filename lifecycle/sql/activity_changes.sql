@@ -10,7 +10,7 @@ with before as (
         select to_activity
         from (
             select to_activity, day from activity_change
-            where end_user_id = d.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+            where end_user_id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) and day < %(day)s
             offset 0 -- by person: the index by day would be read from its end
         ) b
         order by day desc limit 1

@@ -20,13 +20,13 @@ with person as (
         s.activity as stood, s.activity_since as stood_since, s.stage, s.stage_since, s.returned
     from deciding d
     cross join lateral (
-        select * from facts where end_user_id = d.end_user_id and workspace_id = %(workspace)s offset 0
+        select * from facts where end_user_id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
     ) f
     cross join lateral (
-        select created_at, attributes from end_user where id = d.end_user_id and workspace_id = %(workspace)s offset 0
+        select created_at, attributes from end_user where id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
     ) u
     left join lateral (
-        select * from standing where end_user_id = d.end_user_id and workspace_id = %(workspace)s offset 0
+        select * from standing where end_user_id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
     ) s on true
 ),
 measured as (

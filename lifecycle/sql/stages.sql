@@ -7,8 +7,8 @@ select
     a.activity, a.activity_since, a.idle_from, a.limit_days, a.limit_kind, a.signals, a.value_at_risk_minor, a.due_on
 from deciding d
 cross join lateral (
-    select * from facts where end_user_id = d.end_user_id and workspace_id = %(workspace)s offset 0
+    select * from facts where end_user_id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
 ) f
 cross join lateral (
-    select * from standing where end_user_id = d.end_user_id and workspace_id = %(workspace)s offset 0
+    select * from standing where end_user_id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
 ) a

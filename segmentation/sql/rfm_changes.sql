@@ -16,7 +16,7 @@ from (
         select to_group
         from (
             select to_group, day from rfm_change
-            where end_user_id = c.end_user_id and workspace_id = %(workspace)s and day < %(day)s
+            where end_user_id = c.end_user_id and workspace_id = (select %(workspace)s::uuid) and day < %(day)s
             offset 0 -- by person: the index by day would be read from its end
         ) told
         order by day desc limit 1

@@ -11,6 +11,6 @@ left join (
     group by t.end_user_id
 ) n using (end_user_id)
 left join lateral (
-    select tallies from profile_tally where end_user_id = c.end_user_id and workspace_id = %(workspace)s offset 0
+    select tallies from profile_tally where end_user_id = c.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
 ) o on true
 where coalesce(n.tallies, '{}') <> coalesce(o.tallies, '{}')

@@ -13,7 +13,7 @@ from (
         from chunk c
         cross join lateral (
             select * from end_user
-            where id = c.end_user_id and workspace_id = %(workspace)s and merged_into is null
+            where id = c.end_user_id and workspace_id = (select %(workspace)s::uuid) and merged_into is null
             offset 0
         ) p
     ) told

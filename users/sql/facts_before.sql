@@ -4,8 +4,8 @@ select f.*, s.created_on, s.told_on, s.told_inviter, s.recent_days, s.hours, s.w
     s.inviter_id, s.recommended_on
 from chunk c
 cross join lateral (
-    select * from facts where end_user_id = c.end_user_id and workspace_id = %(workspace)s and {code} offset 0
+    select * from facts where end_user_id = c.end_user_id and workspace_id = (select %(workspace)s::uuid) and {code} offset 0
 ) f
 cross join lateral (
-    select * from facts_state where end_user_id = c.end_user_id and workspace_id = %(workspace)s offset 0
+    select * from facts_state where end_user_id = c.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
 ) s

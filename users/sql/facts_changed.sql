@@ -6,7 +6,7 @@ select n.end_user_id, (o.end_user_id is null) <> n.gone or (b.both_there and d.d
     (o.end_user_id is null)::integer - n.gone::integer as more, n.gone, b.both_there and d.differs and not d.beyond as only_windows
 from facts_next n
 left join lateral (
-    select * from facts where end_user_id = n.end_user_id and workspace_id = %(workspace)s offset 0
+    select * from facts where end_user_id = n.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
 ) o on true
 cross join lateral (select not n.gone and o.end_user_id is not null as both_there) b
 cross join lateral (select {code}) d (differs, beyond)

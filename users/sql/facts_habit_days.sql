@@ -12,7 +12,7 @@ from (
 cross join lateral (
     select end_user_id, day
     from person_day
-    where end_user_id = c.end_user_id and workspace_id = %(workspace)s and habit > 0 and day <= %(day)s
+    where end_user_id = c.end_user_id and workspace_id = (select %(workspace)s::uuid) and habit > 0 and day <= %(day)s
         and day > coalesce(%(published)s::date - %(habit_window)s, '-infinity')
     offset 0
 ) p

@@ -12,12 +12,12 @@ from (
 ) c
 left join lateral (
     select first_seen_on, coalesce(registered_on, first_seen_on) as joined_on
-    from facts where end_user_id = c.end_user_id and workspace_id = %(workspace)s
+    from facts where end_user_id = c.end_user_id and workspace_id = (select %(workspace)s::uuid)
     offset 0
 ) f on true
 left join lateral (
     select id from end_user
-    where id = c.end_user_id and workspace_id = %(workspace)s and identified and not excluded and merged_into is null
+    where id = c.end_user_id and workspace_id = (select %(workspace)s::uuid) and identified and not excluded and merged_into is null
         and f.first_seen_on is null
     offset 0
 ) u on true

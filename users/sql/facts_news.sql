@@ -9,11 +9,11 @@ from news n
 left join known k using (end_user_id)
 left join lateral (
     select end_user_id, created_on, told_on, told_inviter
-    from facts_state where end_user_id = n.end_user_id and workspace_id = %(workspace)s
+    from facts_state where end_user_id = n.end_user_id and workspace_id = (select %(workspace)s::uuid)
     offset 0
 ) s on true
 left join lateral (
-    select id from end_user where id = n.end_user_id and workspace_id = %(workspace)s offset 0
+    select id from end_user where id = n.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
 ) u on true
 where u.id is null or (k.end_user_id is null) <> (s.end_user_id is null)
     or (k.end_user_id is not null and (

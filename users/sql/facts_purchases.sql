@@ -5,6 +5,6 @@ from fact_buyers b
 cross join lateral (
     select end_user_id, kind, order_key, at, message_id, event_id, day, amount_minor, with_coupon, targeted
     from purchase
-    where end_user_id = b.end_user_id and workspace_id = %(workspace)s and day <= %(day)s
+    where end_user_id = b.end_user_id and workspace_id = (select %(workspace)s::uuid) and day <= %(day)s
     offset 0
 ) p

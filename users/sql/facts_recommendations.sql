@@ -23,7 +23,7 @@ counted as (
     from success s
     cross join lateral (
         select id, merged_into from end_user
-        where id = s.inviter_id and workspace_id = %(workspace)s and identified
+        where id = s.inviter_id and workspace_id = (select %(workspace)s::uuid) and identified
         offset 0
     ) u
     where coalesce(u.merged_into, u.id) <> s.end_user_id
@@ -36,7 +36,7 @@ published as (
     from counted c
     cross join lateral (
         select end_user_id, recommendations from facts
-        where end_user_id = c.end_user_id and workspace_id = %(workspace)s
+        where end_user_id = c.end_user_id and workspace_id = (select %(workspace)s::uuid)
         offset 0
     ) f
 ),

@@ -57,7 +57,7 @@ cross join lateral (
         end_user_id, event_id, at, client_at, message_id, name_id, properties, order_id, amount_minor,
         at at time zone %(zone)s as local
     from event
-    where end_user_id = p.end_user_id and workspace_id = %(workspace)s
+    where end_user_id = p.end_user_id and workspace_id = (select %(workspace)s::uuid)
         and client_at between p.first_key and p.last_key and client_at between %(first)s and %(last)s
     offset 0
 ) e

@@ -14,7 +14,7 @@ from (
     cross join lateral (
         select at, client_at
         from event
-        where end_user_id = t.end_user_id and workspace_id = %(workspace)s and client_at between %(first)s and %(last)s
+        where end_user_id = t.end_user_id and workspace_id = (select %(workspace)s::uuid) and client_at between %(first)s and %(last)s
         offset 0
     ) e
     group by t.end_user_id, (e.at at time zone %(zone)s)::date
@@ -22,6 +22,6 @@ from (
 left join lateral (
     select day, digest, first_key, last_key
     from person_day
-    where end_user_id = s.end_user_id and workspace_id = %(workspace)s and day = s.day
+    where end_user_id = s.end_user_id and workspace_id = (select %(workspace)s::uuid) and day = s.day
     offset 0
 ) p on true

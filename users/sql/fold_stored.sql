@@ -5,6 +5,6 @@ from taken t
 cross join lateral (
     select end_user_id, day, digest
     from person_day
-    where end_user_id = t.end_user_id and workspace_id = %(workspace)s
+    where end_user_id = t.end_user_id and workspace_id = (select %(workspace)s::uuid)
     offset 0
 ) p

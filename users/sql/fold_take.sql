@@ -12,7 +12,7 @@ strays as (
     select %(workspace)s, gen_random_uuid(), array_agg(u.id)
     from people p
     cross join lateral (
-        select id, merged_into from end_user where id = p.id and workspace_id = %(workspace)s offset 0
+        select id, merged_into from end_user where id = p.id and workspace_id = (select %(workspace)s::uuid) offset 0
     ) u
     where u.merged_into is not null
         and (select true from event e where e.end_user_id = u.id and e.workspace_id = %(workspace)s limit 1)

@@ -9,7 +9,7 @@ from (
     cross join lateral (
         select end_user_id, day
         from person_day
-        where end_user_id = s.end_user_id and workspace_id = %(workspace)s and day <= %(day)s and visits > 0
+        where end_user_id = s.end_user_id and workspace_id = (select %(workspace)s::uuid) and day <= %(day)s and visits > 0
         offset 0
     ) p
 ) v

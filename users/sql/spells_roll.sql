@@ -6,7 +6,7 @@ with came as (
     from person_day p
     cross join lateral (
         select last_seen_on from facts
-        where end_user_id = p.end_user_id and workspace_id = %(workspace)s and last_seen_on is not null
+        where end_user_id = p.end_user_id and workspace_id = (select %(workspace)s::uuid) and last_seen_on is not null
         offset 0
     ) f
     where p.workspace_id = %(workspace)s and p.day > %(published)s and p.day <= %(day)s and p.visits > 0
