@@ -111,6 +111,16 @@ def test_a_sql_file_explains_itself_and_carries_the_workspace(path: Path) -> Non
     assert filters >= len(set(used)), f"{len(set(used))} tenant tables, {filters} mentions of the workspace"
 
 
+def test_the_night_looks_people_up_without_showing_whose_they_are() -> None:
+    """The planner believes a workspace that it sees, and that the statistics have not met, to be empty: a look-up by person
+    then reads all of it, for each person (docs/decisions/011)."""
+    shown = re.compile(r"\b(?:end_user_)?id = \w+\.\w+ and workspace_id = %\(workspace\)s")
+    night = [path for path in SQL if path.parts[-3] in ("users", "lifecycle", "segmentation")]
+    night += [ROOT / "users" / f"{name}.py" for name in ("night", "fold", "spells", "chunks")]
+    assert [path.name for path in night if shown.search(path.read_text())] == []
+    assert sum("(select %(workspace)s::uuid)" in path.read_text() for path in night) > 20
+
+
 def test_every_task_about_a_workspace_goes_through_the_door() -> None:
     from ops_platform.celery import app
     from workspaces.task_base import WorkspaceTask

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
-from django.db import connection
 
 from tests import builders
 from tests.night.reading import days, facts, night
 from users.fold import fold_touched
-from users.ingest.people import array
 from users.models import PersonDay, Purchase, Touched
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
-from workspaces.sql import execute, read_sql, run_sql
 
 
 def fold(workspace: Workspace) -> dict[str, int]:
@@ -138,32 +133,3 @@ def test_one_workspace_folds_nothing_of_another(world):
     assert facts(world.other, "ann") is None and days(world.other, "ann") == {}
     with workspace_scope(world.other):
         assert Touched.objects.count() == 1
-
-
-def fill(workspace: Workspace, people: int) -> None:
-    """So many people, ten days of each."""
-    ids = sorted(uuid.uuid4().hex for _ in range(people))
-    times = array(["2026-08-01T00:00:00Z"] * people)
-    run_sql("users/add_people", ids=array(ids), external_ids=ids, identified=[True] * people, times=times)
-    execute(
-        "insert into person_day (workspace_id, end_user_id, day, visits, core, habit, hours, categories, app_version,"
-        " registered, referred_by) select %(own)s, id, date '2026-08-01' + n, 1, 0, 0, '{}', '{}', '', false, ''"
-        " from end_user cross join generate_series(1, 10) n where workspace_id = %(own)s",
-        {"own": workspace.pk},
-    )
-
-
-def test_days_are_looked_up_by_person_in_a_workspace_that_the_statistics_do_not_know(world):
-    """It was believed to be empty: all of its days were read once for each of its people."""
-    with workspace_scope(world.acme):
-        fill(world.acme, 2_000)
-        execute("analyze person_day", {})
-    with workspace_scope(world.other), connection.cursor() as cursor:
-        fill(world.other, 2_000)
-        execute("set local enable_nestloop = off", {})
-        execute("create temporary table taken on commit drop as select id as end_user_id from end_user limit 500", {})
-        cursor.execute(
-            f"explain (analyze, buffers, format json) {read_sql('users/fold_stored')}", {"workspace": world.other.pk}
-        )
-        plan = cursor.fetchone()[0][0]["Plan"]
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 20 * 500
