@@ -13,7 +13,7 @@ from campaigns.suppressions import hashing
 from segmentation.models import Segment
 from segmentation.services import match_people, refresh_segment
 from workspaces.scoping import current_workspace
-from workspaces.sql import run_sql
+from workspaces.sql import joining_sets, run_sql
 
 PAGE_SECONDS = 5
 SAMPLE = 100
@@ -46,14 +46,15 @@ def measure_reach(segment: Segment, topic: str = "") -> Measured:
     match_people(segment.definition, workspace, workspace.today(), PAGE_SECONDS)
     found = {}
     for channel in all_channels().values():
-        rows = run_sql(
-            "campaigns/reach",
-            channel=channel.key,
-            topic=topic,
-            address=channel.address_attribute,
-            consent_required=workspace.rules.consent_required,
-            **hashing(channel.key),
-        )
+        with joining_sets():
+            rows = run_sql(
+                "campaigns/reach",
+                channel=channel.key,
+                topic=topic,
+                address=channel.address_attribute,
+                consent_required=workspace.rules.consent_required,
+                **hashing(channel.key),
+            )
         reasons = {row["reason"]: row["people"] for row in rows}
         reachable = reasons.pop("", 0)
         found[channel.key] = Reach(channel.key, reachable + sum(reasons.values()), reachable, reasons)
@@ -69,18 +70,19 @@ def freeze(run: Run, campaign: Campaign) -> None:
     """
     workspace = current_workspace()
     refresh_segment(Segment.objects.get(pk=campaign.segment_id), workspace, workspace.today())
-    run_sql(
-        "campaigns/freeze_audience",
-        run=run.pk,
-        segment=campaign.segment_id,
-        channel=campaign.channel,
-        topic=campaign.topic,
-        address=get_channel(campaign.channel).address_attribute,
-        salt=campaign.salt,
-        control_below=round(campaign.control_percent * 100),
-        consent_required=workspace.rules.consent_required,
-        **hashing(campaign.channel),
-    )
+    with joining_sets():
+        run_sql(
+            "campaigns/freeze_audience",
+            run=run.pk,
+            segment=campaign.segment_id,
+            channel=campaign.channel,
+            topic=campaign.topic,
+            address=get_channel(campaign.channel).address_attribute,
+            salt=campaign.salt,
+            control_below=round(campaign.control_percent * 100),
+            consent_required=workspace.rules.consent_required,
+            **hashing(campaign.channel),
+        )
     counts = Delivery.objects.filter(run=run).aggregate(
         matched=Count("delivery_id"),
         treated=Count("delivery_id", filter=Q(arm="treated")),

@@ -98,12 +98,19 @@ def render(template: Template, context: Mapping[str, Any]) -> str:
     if template.parts is None:
         return CHILD.render(template.source, template.html, plain(context))
     try:
-        text = "".join(part if isinstance(part, str) else _fill(part, template, context) for part in template.parts)
+        text = "".join(
+            _one_newline(part if isinstance(part, str) else _fill(part, template, context)) for part in template.parts
+        )
     except (LiquidError, ArithmeticError, ValueError, TypeError) as problem:
         raise template_error(problem) from problem
     if len(text.encode("utf-8", "replace")) > MAX_OUTPUT:
         raise TemplateError(None, "output is too long", "template_limit")
     return text
+
+
+def _one_newline(text: str) -> str:
+    """Ends of lines as the whole language prints them, whatever the system that they come from."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def missing(template: Template, context: Mapping[str, Any]) -> list[str]:

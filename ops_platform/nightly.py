@@ -28,6 +28,7 @@ from ops_platform.snapshots import keep_snapshot
 from segmentation.rfm import score_rfm
 from segmentation.services import refresh_segments
 from users.attributes import count_attributes
+from users.differences import introduce
 from users.identity import merge_pending
 from users.night import NIGHT_LEASE, decide_for_all, publish_facts, refresh_facts
 from workspaces.errors import Conflict, DomainError
@@ -56,6 +57,8 @@ class Step:
 
 def merge_identities(workspace: Workspace, day: date) -> Counts:
     """Ids that turned out to be one person count as one, from the day their links are known."""
+    with workspace_scope(workspace):
+        introduce()
     return merge_pending(workspace)
 
 

@@ -23,6 +23,7 @@ from users.services import sqlstate
 from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import read_role
+from workspaces.sql import joining_sets
 
 LIVE_SECONDS = 5
 SAMPLE = 10
@@ -53,12 +54,9 @@ def reading(seconds: int) -> Iterator[None]:
         before = cursor.fetchone()[0]
         try:
             # The savepoint is for the refused query: read_role can only step back from a healthy transaction.
-            with read_role(), transaction.atomic():
+            with read_role(), transaction.atomic(), joining_sets():
                 cursor.execute("set local statement_timeout = %s", [seconds * 1000])
-                # The planner believes what was written a moment ago to be empty, and would loop over it for every person.
-                cursor.execute("set local enable_nestloop to off")
                 yield
-                cursor.execute("set local enable_nestloop to default")
                 cursor.execute("select set_config('statement_timeout', %s, true)", [before])
         except OperationalError as error:
             if sqlstate(error) != QUERY_CANCELED:

@@ -19,7 +19,7 @@ from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace
 from workspaces.services import audit
-from workspaces.sql import execute, run_sql
+from workspaces.sql import joining_sets, run_sql
 
 GOALS = ("scale", "value")
 # A rule somebody waits for on a page, and one that the night works off.
@@ -185,10 +185,8 @@ def refresh_segment(segment: Segment, workspace: Workspace, day: date, seconds: 
     with transaction.atomic():
         Segment.objects.select_for_update().get(pk=segment.pk)
         match_people(segment.definition, workspace, day, seconds)
-        # The planner believes tables that were filled a moment ago to be empty, and would loop over them.
-        execute("set local enable_nestloop to off", {})
-        moved = run_sql("segmentation/replace_members", segment=segment.pk, day=day)[0]
-        execute("set local enable_nestloop to default", {})
+        with joining_sets():
+            moved = run_sql("segmentation/replace_members", segment=segment.pk, day=day)[0]
         told = run_sql("segmentation/record_day", segment=segment.pk, day=day)[0]
         segment.size, segment.refreshed_on, segment.error = told["size"], day, ""
         segment.save(update_fields=["size", "refreshed_on", "error"])

@@ -79,14 +79,35 @@ def listed(alias: str, columns: list[str]) -> str:
     return ", ".join(f"{alias}.{column}" for column in columns)
 
 
-# Below this many rows a wrong guess of the planner costs nothing worth mending.
-MANY = 2_000
+# Below this many rows a wrong guess of the planner costs nothing worth mending; and it is asked for no more.
+MANY, MOST = 2_000, 20_000
 
 
 def refresh_statistics(rows: int, *tables: str) -> None:
-    """Analyse tables that just got many rows, for their size: until then the planner takes a new workspace for an empty one."""
-    if rows >= MANY:
-        grown = "select relname from pg_class where oid = any(%(tables)s::regclass[]) and reltuples < 5 * %(rows)s"
-        names = [row["relname"] for row in execute(grown, {"tables": list(tables), "rows": rows})]
-        if names:
-            execute("select refresh_statistics(%(tables)s)", {"tables": names})
+    """Analyse those of the tables in which the workspace has so many rows by now, and the planner believes far fewer.
+
+    That a table as a whole was analysed says little: among the rows of others, a new workspace is taken for an empty one.
+    """
+    if names := [table for table in tables if rows >= MANY and believed(table) < rows / 5]:
+        analyse(*names)
+
+
+def introduce() -> None:
+    """Let the planner know of the open workspace, whose people came one by one since the tables were analysed."""
+    [people] = execute(
+        "select count(*) as n from (select from end_user where workspace_id = %(workspace)s limit %(most)s) p",
+        {"workspace": current_workspace().id, "most": MOST},
+    )
+    if people["n"] >= MANY and believed("end_user") < people["n"] / 5:
+        analyse("end_user", "event")
+
+
+def analyse(*tables: str) -> None:
+    execute("select refresh_statistics(%(tables)s)", {"tables": list(tables)})
+
+
+def believed(table: str) -> int:
+    """How many rows the planner expects the workspace to have in a table."""
+    explain = f"explain (format json) select from {table} where workspace_id = %(workspace)s"
+    [told] = execute(explain, {"workspace": current_workspace().id})
+    return told["QUERY PLAN"][0]["Plan"]["Plan Rows"]

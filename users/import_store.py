@@ -24,7 +24,7 @@ from users.ingest.write import COLUMNS, copy_rows, ends, ensure_months, find_nam
 from users.models import Import, person_id
 from users.traits import region_of, save_profiles
 from workspaces.models import Workspace
-from workspaces.sql import execute, run_sql
+from workspaces.sql import joining_sets, run_sql
 
 IMPORTING = f"""
 set local work_mem = '64MB';
@@ -188,10 +188,8 @@ def store_people(
 
 def look_up(ids: list[str], times: list[str]) -> list[dict[str, Any]]:
     """Those of the people who need more than a look; see users/sql/import_people.sql."""
-    execute("set local enable_nestloop = off", {})
-    found = run_sql("users/import_people", ids=array(ids), times=array(times))
-    execute("set local enable_nestloop = on", {})
-    return found
+    with joining_sets():
+        return run_sql("users/import_people", ids=array(ids), times=array(times))
 
 
 def at_of(chunk: Chunk, pk: str) -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -49,6 +51,17 @@ def is_interruption(error: BaseException) -> bool:
 def database_now() -> datetime:
     """The database's clock, which all processes share whatever their own say."""
     return execute("select clock_timestamp() as now", {})[0]["now"]
+
+
+@contextmanager
+def joining_sets() -> Iterator[None]:
+    """In the open transaction: join whole sets, whatever the planner believes. It takes a table that was filled a moment
+    ago, or a workspace that its statistics have not met, for empty, and would look through all of it for each person."""
+    [was] = execute(
+        "select current_setting('enable_nestloop') as loops, set_config('enable_nestloop', 'off', true) as off", {}
+    )
+    yield  # whatever raises ends the transaction, or the savepoint, and the setting with it
+    execute("select set_config('enable_nestloop', %(loops)s, true)", {"loops": was["loops"]})
 
 
 def execute(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from campaigns import template_rules
@@ -273,6 +273,7 @@ CONTEXTS = st.fixed_dictionaries(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(FIELDS), max_size=6), CONTEXTS, st.booleans())
+@example(["{{ a }}", "\n"], {"a": "\r\n\r"}, False)
 def test_the_short_way_gives_what_the_whole_language_gives(pieces: list[str], context: Any, html: bool) -> None:
     source = "".join(pieces)
     template = compile_template(source, html=html)
