@@ -10,7 +10,7 @@ from campaigns.experiments import Arm, interval
 from lifecycle import churn
 from lifecycle.models import ReturnRate
 from workspaces.models import Workspace
-from workspaces.sql import run_sql
+from workspaces.sql import joining_sets, run_sql
 
 LISTED = 20
 # Fewer absences than this say nothing about a rate; nor do the few left over from very many, who are special ones.
@@ -80,7 +80,9 @@ def churn_by(day: date) -> dict[str, list[dict[str, Any]]]:
     """
     first, last = cohort(day)
     found: dict[str, list[dict[str, Any]]] = {"version": [], "source": []}
-    for row in run_sql("ops_platform/churn_by", first_day=first, last_day=last):
+    with joining_sets():
+        rows = run_sql("ops_platform/churn_by", first_day=first, last_day=last)
+    for row in rows:
         found[row.pop("kind")].append(row)
     return {kind: compare_to_rest(rows) for kind, rows in found.items()}
 

@@ -20,7 +20,7 @@ from users.models import EventName
 from workspaces.models import Workspace
 from workspaces.permissions import action
 
-DAYS = 180
+DAYS = 30
 MOST_DAYS = 400
 
 
@@ -42,7 +42,7 @@ def show_events(request: HttpRequest) -> HttpResponse:
 
 
 def question_of(request: HttpRequest, name: EventName) -> Question:
-    """The question in the address; what cannot be read falls back to the last 180 days and no split."""
+    """The question in the address; what cannot be read falls back to the last 30 days and no split."""
     last = day_from(request, "until") or request.workspace.yesterday()
     first = day_from(request, "since") or last - timedelta(days=DAYS - 1)
     first = min(max(first, last - timedelta(days=MOST_DAYS - 1)), last)

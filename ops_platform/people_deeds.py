@@ -41,16 +41,18 @@ def did(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
 # One of their days each, as ops_platform/sql/churn_by.sql picks it.
 CAME = """u.id in (
     select c.end_user_id from (
-        select distinct on (d.end_user_id) d.end_user_id, d.day, d.app_version from person_day d
-        where d.workspace_id = %(workspace)s and d.day between %(seen_from)s and %(seen_to)s and d.visits > 0
+        select distinct on (d.end_user_id) d.end_user_id, d.app_version, coalesce(d.next_day > d.day + 30, true) as lost
+        from (
+            select end_user_id, day, app_version, lead(day) over (partition by end_user_id order by day) as next_day
+            from person_day
+            where workspace_id = %(workspace)s and day between %(seen_from)s and %(seen_to)s::date + 30 and visits > 0
+        ) d
+        where d.day <= %(seen_to)s
         order by d.end_user_id, hashtext(d.end_user_id::text || d.day::text)
     ) c where true{narrowed}
 )"""
 WITH_VERSION = " and c.app_version = %(seen_version)s"
-LOST = """ and not exists (
-        select from person_day n where n.end_user_id = c.end_user_id and n.workspace_id = %(workspace)s
-            and n.day > c.day and n.day <= c.day + 30 and n.visits > 0
-    )"""
+LOST = " and c.lost"
 
 
 def came_between(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
@@ -67,4 +69,5 @@ def came_between(value: str, query: Mapping[str, str], workspace: Workspace) -> 
     if query.get("lost") == "1":
         narrowed += LOST
         text = _("%(came)s and not again within 30 days") % {"came": text}
-    return Part(CAME.format(narrowed=narrowed), params, "", text, ("seen_from", "seen_to", "seen_version", "lost"))
+    keys = ("seen_from", "seen_to", "seen_version", "lost")
+    return Part(CAME.format(narrowed=narrowed), params, "", text, keys, wide=True)

@@ -6,6 +6,7 @@ import base64
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from ops_platform.people_parts import BadValue, Part
 from segmentation.tagging import all_tags, ruled_tags
 from workspaces.errors import DomainError
 from workspaces.models import Workspace
-from workspaces.sql import execute, read_sql
+from workspaces.sql import execute, joining_sets, read_sql, run_sql
 
 PAGE = 50
 COUNTED_UP_TO = 100_000
@@ -94,23 +95,28 @@ class PeopleQuery:
             params |= part.params
         return joins, where, params
 
+    def run(self, sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows of a statement that looks for those who match."""
+        with joining_sets() if any(part.wide for part in self.parts) else nullcontext():
+            return execute(sql, params)
+
     def count(self) -> tuple[int, bool]:
         """(people, exact): counted up to a hundred thousand, beyond that "more than"."""
         joins, where, params = self.pieces()
         sql = f"select count(*) as n from (select 1 from end_user u {joins} where {where} limit {COUNTED_UP_TO + 1}) c"
-        found = execute(sql, params)[0]["n"]
+        found = self.run(sql, params)[0]["n"]
         return min(found, COUNTED_UP_TO), found <= COUNTED_UP_TO
 
     def ids(self) -> list[str]:
         """Everybody who matches, for what is done to all of them at once. Raises DomainError when they are too many."""
         joins, where, params = self.pieces()
-        rows = execute(f"select u.id from end_user u {joins} where {where} limit {CHANGED_AT_ONCE + 1}", params)
+        rows = self.run(f"select u.id from end_user u {joins} where {where} limit {CHANGED_AT_ONCE + 1}", params)
         if len(rows) > CHANGED_AT_ONCE:
             raise DomainError("too_many", _("At most %(n)s at once.") % {"n": CHANGED_AT_ONCE})
         return [row["id"] for row in rows]
 
     def page(self) -> Page:
-        """Fifty people after (or before) the cursor, with all that the table shows, in one query."""
+        """Fifty people after (or before) the cursor, with all that the table shows."""
         sort = SORTS[self.sort]
         joins, where, params = self.pieces(sort.needs)
         backwards, cursor = ("before" in self.query), read_cursor(self.query.get("before") or self.query.get("after"))
@@ -119,10 +125,14 @@ class PeopleQuery:
             where += f" and ({sort.expression}, u.id) {sign} (%(cursor)s::{sort.type}, %(cursor_id)s::uuid)"
             params |= {"cursor": cursor[0], "cursor_id": cursor[1]}
         way = "asc" if backwards else "desc"
-        sql = read_sql("ops_platform/people").format(
-            joins=joins, where=where, sort=sort.expression, way=way, outward="desc", limit=PAGE + 1
+        sql = read_sql("ops_platform/people_page").format(
+            joins=joins, where=where, sort=sort.expression, way=way, limit=PAGE + 1
         )
-        rows = execute(sql, params)
+        found = {row["id"]: row["sort_key"] for row in self.run(sql, params)}
+        told = {row["id"]: row for row in run_sql("ops_platform/people", ids=[str(pk) for pk in found])}
+        rows = [told[pk] | {"sort_key": key} for pk, key in found.items()]
+        if backwards:
+            rows.reverse()
         ruled = ruled_tags(row["id"] for row in rows)
         for row in rows:
             row["tags"] = all_tags(json.loads(row["tags"]), ruled.get(row["id"], ()))  # raw SQL gives JSON as text

@@ -16,13 +16,14 @@ class BadValue(ValueError):
 
 @dataclass(frozen=True)
 class Part:
-    """One condition, ready to run and to read."""
+    """One condition, ready to run and to read. `wide`: most people may meet it, and the planner cannot tell how many."""
 
     sql: str
     params: dict[str, Any]
     needs: str
     text: str
     keys: tuple[str, ...]
+    wide: bool = False
 
 
 def keys_of(value: str, known: Mapping[str, Any]) -> list[str]:

@@ -70,7 +70,7 @@ def stood(kind: str, keys: list[str], day: date, name: str) -> tuple[str, dict[s
 def stood_on(kind: str, keys: list[str], day: date, text: str) -> Part:
     """The condition "is one of these" as of a past day."""
     sql, params = stood(kind, keys, day, f"{kind}_past")
-    return Part(sql, params, "", f"{text} {on(day)}", (kind, "as_of"))
+    return Part(sql, params, "", f"{text} {on(day)}", (kind, "as_of"), wide=True)
 
 
 def stayed(kind: str, key: str, since: date, until: date, parameters: tuple[str, ...]) -> Part:
@@ -79,7 +79,8 @@ def stayed(kind: str, key: str, since: date, until: date, parameters: tuple[str,
     after, more = stood(kind, [key], until, f"{kind}_after")
     days = {"since": numbers.day(since), "on": numbers.day(until)}
     words = {"name": names.label(kind, key), "when": _("between %(since)s and %(on)s") % days}
-    return Part(f"{before} and {after}", params | more, "", _("stayed in %(name)s %(when)s") % words, parameters)
+    text = _("stayed in %(name)s %(when)s") % words
+    return Part(f"{before} and {after}", params | more, "", text, parameters, wide=True)
 
 
 def on(day: date) -> str:

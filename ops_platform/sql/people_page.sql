@@ -1,0 +1,9 @@
+-- Whom one page of the people list shows, and by what they are sorted.
+-- Parameters: workspace, those of the conditions, cursor and cursor_id when paging. The placeholders in braces are SQL of
+-- our own from ops_platform/people_list.py. Index: end_user_external, and the keys of the joined tables.
+-- Not the ORM: the tables about people have no reverse relations.
+select u.id, ({sort})::text as sort_key
+from end_user u {joins}
+where u.workspace_id = %(workspace)s and {where}
+order by {sort} {way}, u.id {way}
+limit {limit}
