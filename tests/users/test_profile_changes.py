@@ -92,6 +92,13 @@ def test_a_first_value_fills_no_attribute_that_is_counted_already(tell, acme):
     assert told_of(acme).attributes == {"early": 11, "late": 1}
 
 
+def test_nothing_fills_no_gap(tell, acme):
+    tell(record("set_once", {"city": None}), record("set", {"vip": True}, hour=1))
+    assert told_of(acme).attributes == {"vip": True}
+    tell(record("set_once", {"city": "上海"}, hour=2))
+    assert told_of(acme).attributes == {"vip": True, "city": "上海"}
+
+
 def test_changes_that_do_not_fit_the_type_count_for_nothing(tell, acme):
     tell(record("set", {"city": "上海", "vip": True, "tags": ["a"]}))
     tell(record("increment", {"city": 1, "vip": 1, "tags": 1}, hour=1), record("append", {"city": ["b"]}, hour=2))

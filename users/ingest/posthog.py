@@ -199,7 +199,7 @@ def profile_of(
     unset = told.get("$unset")
     gone = dict.fromkeys(key for key in unset if isinstance(key, str)) if isinstance(unset, list) else {}
     traits = normal.clean_traits(normal.clean_properties(traits, "$set")) | gone
-    firsts = normal.clean_traits(normal.clean_properties(firsts, "$set_once"))
+    firsts = normal.clean_firsts(normal.clean_properties(firsts, "$set_once"))
     source = told.get("utm_source") or firsts.pop("$initial_utm_source", None)
     if isinstance(source, str) and source:
         firsts = {"source": source[:100]} | firsts
