@@ -17,7 +17,7 @@ from segmentation.selectors import as_id
 from users.export_kinds import Kind, Query, Rows, keep, register_kind
 from users.models import EndUser, Event, EventName
 from workspaces.models import AuditEntry, Workspace
-from workspaces.sql import execute, read_sql
+from workspaces.sql import run_sql
 
 PEOPLE_HEADER = (
     "external_id", "name", "email", "phone", "city", "source", "tags", "stage", "stage_since", "activity", "rfm_group",
@@ -38,22 +38,23 @@ def name_people(workspace: Workspace, query: Query) -> str:
 
 
 def count_people(workspace: Workspace, query: Query) -> int:
-    joins, where, params = PeopleQuery(workspace, query).pieces()
-    sql = f"select count(*) as n from end_user u {joins} where {where}"
-    return execute(sql, params)[0]["n"]
+    listed = PeopleQuery(workspace, query)
+    joins, where, params = listed.pieces()
+    return listed.run(f"select count(*) as n from end_user u {joins} where {where}", params)[0]["n"]
 
 
 def page_people(workspace: Workspace, query: Query, after: str, limit: int) -> tuple[Rows, str]:
     """In the order of ids, which a night in between does not change."""
-    joins, where, params = PeopleQuery(workspace, query).pieces()
+    listed = PeopleQuery(workspace, query)
+    joins, where, params = listed.pieces()
     if after:
         where, params = f"{where} and u.id > %(after)s::uuid", params | {"after": after}
-    sql = read_sql("ops_platform/people_export").format(joins=joins, where=where, limit=limit + 1)
-    found = execute(sql, params)
-    for row in found:
+    found = listed.run(f"select u.id from end_user u {joins} where {where} order by u.id limit {limit + 1}", params)
+    ids = [str(row["id"]) for row in found[:limit]]
+    rows = run_sql("ops_platform/people_export", ids=ids)
+    for row in rows:
         row["tags"] = ", ".join(map(str, json.loads(row["tags"])))
-    last = str(found[limit - 1]["id"]) if len(found) > limit else ""
-    return [[row[column] for column in PEOPLE_HEADER] for row in found[:limit]], last
+    return [[row[column] for column in PEOPLE_HEADER] for row in rows], ids[-1] if len(found) > limit else ""
 
 
 def read_events(workspace: Workspace, asked: Mapping[str, str]) -> Query:

@@ -35,7 +35,8 @@ def did(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     if (key := query.get("did_property")) and "\0" not in key + query.get("did_value", ""):
         params |= {"did_property": key, "did_value": query.get("did_value", "")}
         having, text = HAVING, f"{text} ({key} = {query.get('did_value') or '—'})"
-    return Part(DID.format(having=having), params, "", text, ("did", "did_from", "did_to", "did_property", "did_value"))
+    keys = ("did", "did_from", "did_to", "did_property", "did_value")
+    return Part(DID.format(having=having), params, "", text, keys, wide=True)
 
 
 # One of their days each, as ops_platform/sql/churn_by.sql picks it.

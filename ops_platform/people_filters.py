@@ -67,7 +67,7 @@ def in_segment(value: str, query: Mapping[str, str], workspace: Workspace) -> Pa
         raise BadValue(value)
     if day := past_day(query, workspace):
         text = _("in “%(name)s” on %(day)s") % {"name": segment.name, "day": numbers.day(day)}
-        return Part(MEMBERS, {"segment": segment.pk, "as_of": day}, "", text, ("segment", "as_of"))
+        return Part(MEMBERS, {"segment": segment.pk, "as_of": day}, "", text, ("segment", "as_of"), wide=True)
     sql = (
         "exists (select from segment_member m where m.end_user_id = u.id"
         " and m.workspace_id = %(workspace)s and m.segment_id = %(segment)s)"

@@ -128,20 +128,18 @@ class PeopleQuery:
         sql = read_sql("ops_platform/people_page").format(
             joins=joins, where=where, sort=sort.expression, way=way, limit=PAGE + 1
         )
-        found = {row["id"]: row["sort_key"] for row in self.run(sql, params)}
-        told = {row["id"]: row for row in run_sql("ops_platform/people", ids=[str(pk) for pk in found])}
-        rows = [told[pk] | {"sort_key": key} for pk, key in found.items()]
-        if backwards:
-            rows.reverse()
+        found = self.run(sql, params)
+        more = len(found) > PAGE
+        found = found[:PAGE][:: -1 if backwards else 1]
+        told = {row["id"]: row for row in run_sql("ops_platform/people", ids=[str(row["id"]) for row in found])}
+        rows = [told[row["id"]] for row in found if row["id"] in told]  # the others were erased in between
         ruled = ruled_tags(row["id"] for row in rows)
         for row in rows:
             row["tags"] = all_tags(json.loads(row["tags"]), ruled.get(row["id"], ()))  # raw SQL gives JSON as text
-        more = len(rows) > PAGE
-        rows = rows[1:] if more and backwards else rows[:PAGE]
         return Page(
             rows,
-            write_cursor(rows[-1]) if rows and (more or backwards) else "",
-            write_cursor(rows[0]) if rows and cursor and (more or not backwards) else "",
+            write_cursor(found[-1]) if found and (more or backwards) else "",
+            write_cursor(found[0]) if found and cursor and (more or not backwards) else "",
         )
 
 

@@ -126,13 +126,14 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
         "rfm_change", "fresh_rfm_change", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
     written = write_differences("rfm_cuts", "fresh_cuts", "day", "old.day = %(day)s", day=day)
-    written += write_differences("rfm_score", "fresh_rfm", "end_user_id")
+    scored = write_differences("rfm_score", "fresh_rfm", "end_user_id")
     written += write_differences(
         "day_count", "fresh_rfm_count", "day, board, key", "old.day = %(day)s and old.board = 'rfm'", day=day
     )
-    refresh_statistics(changes + written, "rfm_score", "rfm_change")
+    refresh_statistics(scored, "rfm_score")
+    refresh_statistics(changes, "rfm_change")
     cuts = RfmCuts.objects.filter(day=day).first()
-    return {"people": cuts.population if cuts else 0, "moved": changes, "changes": changes + written}
+    return {"people": cuts.population if cuts else 0, "moved": changes, "changes": changes + scored + written}
 
 
 def _fixed_cuts(method: str, cuts: dict[str, list[int]]) -> dict[str, Any]:

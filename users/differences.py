@@ -79,8 +79,8 @@ def listed(alias: str, columns: list[str]) -> str:
     return ", ".join(f"{alias}.{column}" for column in columns)
 
 
-# Below this many rows a wrong guess of the planner costs nothing worth mending; and it is asked for no more.
-MANY, MOST = 2_000, 20_000
+# Below this many rows a wrong guess of the planner costs nothing worth mending; and it may be so many times too low.
+MANY, TOO_LOW = 2_000, 5
 
 
 def refresh_statistics(rows: int, *tables: str) -> None:
@@ -88,18 +88,22 @@ def refresh_statistics(rows: int, *tables: str) -> None:
 
     That a table as a whole was analysed says little: among the rows of others, a new workspace is taken for an empty one.
     """
-    if names := [table for table in tables if rows >= MANY and believed(table) < rows / 5]:
+    if names := [table for table in tables if rows >= MANY and believed(table) * TOO_LOW < rows]:
         analyse(*names)
 
 
 def introduce() -> None:
-    """Let the planner know of the open workspace, whose people came one by one since the tables were analysed."""
+    """Let the planner know of the people and the events of the open workspace, which came since the tables were analysed."""
+    own = {"workspace": current_workspace().id, "most": max(MANY, believed("end_user") * TOO_LOW + 1)}
     [people] = execute(
-        "select count(*) as n from (select from end_user where workspace_id = %(workspace)s limit %(most)s) p",
-        {"workspace": current_workspace().id, "most": MOST},
+        "select count(*) as n from (select from end_user where workspace_id = %(workspace)s limit %(most)s) p", own
     )
-    if people["n"] >= MANY and believed("end_user") < people["n"] / 5:
-        analyse("end_user", "event")
+    # Of whoever is touched something happened.
+    [events] = execute(
+        "select coalesce(sum(cardinality(people)), 0) as n from touched where workspace_id = %(workspace)s", own
+    )
+    refresh_statistics(people["n"], "end_user")
+    refresh_statistics(int(events["n"]), "event")
 
 
 def analyse(*tables: str) -> None:

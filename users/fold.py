@@ -72,13 +72,14 @@ def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
     changed = f"{theirs} (select end_user_id, day from fold_changed)"
     gone = f"{theirs} (select end_user_id, day from fold_changed where digest is null)"
     compute("fresh_days", "users/fold_days")
-    changes = write_differences("person_day", "fresh_days", "end_user_id, day", gone, few=True)
+    days = write_differences("person_day", "fresh_days", "end_user_id, day", gone, few=True)
     compute("fresh_purchases", "users/fold_purchases")
-    changes += write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", changed, few=True)
+    purchases = write_differences("purchase", "fresh_purchases", "end_user_id, at, event_id, kind", changed, few=True)
     run_sql("users/fold_due", published=published)
     forget_next("select end_user_id from fold_changed")
-    refresh_statistics(changes, "person_day", "purchase")
-    return taken[0]["people"], changes
+    refresh_statistics(days, "person_day")
+    refresh_statistics(purchases, "purchase")
+    return taken[0]["people"], days + purchases
 
 
 def find_changed(workspace: Workspace, first: str | None, last: str | None) -> None:

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from users.csv_files import BadFile
 from users.csv_people import reader_of
-from users.differences import refresh_statistics
+from users.differences import introduce
 from users.import_effects import Effects
 from users.import_kinds import ABOUT_PEOPLE
 from users.import_people import store_told
@@ -100,7 +100,7 @@ def finish(workspace: Workspace, file: Import, state: str, error: str = "") -> N
     with workspace_scope(workspace):
         mine = Import.objects.filter(pk=file.pk, state="running")
         mine.update(state=state, error=error, finished_at=timezone.now())
-        refresh_statistics(Import.objects.get(pk=file.pk).accepted, "event", "end_user")
+        introduce()
 
 
 def is_about_users(file: Import) -> bool:

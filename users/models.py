@@ -286,6 +286,8 @@ class Consent(PersonModel):
 
     class Meta(PersonModel.Meta):
         db_table = "consent"
+        # What joins the consents of a whole segment would else read those of every workspace.
+        indexes = [models.Index(fields=["workspace", "channel"], name="consent_workspace")]
 
 
 class IngestError(TenantModel):

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from users.consent import set_consent
-from users.differences import refresh_statistics
+from users.differences import introduce
 from users.ingest.bulk import normal_chunks
 from users.ingest.normal import NormalProfile, Result, Told
 from users.ingest.write import write
@@ -64,7 +64,7 @@ def bulk_load(workspace: Workspace, events: Any, chunk: int = CHUNK) -> dict[str
     for batch in normal_chunks(events, workspace.currency, chunk):
         for result in record_events(workspace, batch):
             counts[result.status] = counts.get(result.status, 0) + 1
-    in_scope(workspace, lambda: refresh_statistics(counts["accepted"], "event", "end_user"))
+    in_scope(workspace, introduce)
     return counts
 
 

@@ -20,7 +20,7 @@ from django.db import connections
 
 from ops_platform.bench_data import texts
 from ops_platform.bench_data.crowd import LAST_DAY, LATEST, Crowd
-from users.differences import refresh_statistics
+from users.differences import introduce
 from users.identity import merge_pending
 from users.ingest.normal import NormalEvent, Result, Told
 from users.ingest.people import People, hashed
@@ -82,7 +82,7 @@ def load(workspace: Workspace, size: Size, processes: int, tell: Callable[[str],
             tell(f"{stored:,} events, {rate:,.0f} a second, {left:.0f} s left")
     with workspace_scope(workspace):
         leave_out(workspace, crowd.staff(0))
-        refresh_statistics(stored, "event", "end_user")
+        introduce()
 
 
 def run(work: Callable[[Any], Any], jobs: Sequence[Any], processes: int) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from campaigns.models import Delivery, Suppression
 from campaigns.services import start_run
 from campaigns.suppressions import add_by_hand, release, suppress
 from segmentation.models import SegmentMember
+from tests.planner import noting_loops
 from users.models import EndUser
 from users.services import set_consent
 from workspaces.errors import DomainError
@@ -105,6 +106,15 @@ def test_the_control_group_is_drawn_by_person_and_campaign(shop: Workspace) -> N
     mine = {row.end_user_id for row in rows if row.state == "control"}
     theirs = {row.end_user_id for row in deliveries(shop, other) if row.state == "control"}
     assert mine != theirs, "each campaign has a salt of its own"
+
+
+def test_an_audience_is_joined_as_sets(shop: Workspace) -> None:
+    make_people(shop, 2)
+    with noting_loops("left join suppression") as loops:
+        start(shop, make_campaign(shop))
+        with workspace_scope(shop):
+            measure_reach(make_segment(shop, name="again"))
+    assert loops and set(loops) == {"off"}
 
 
 def test_freezing_again_adds_nobody_and_moves_nobody(shop: Workspace) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ops_platform import people_list
 from ops_platform.people_list import PeopleQuery
 from tests import builders
+from tests.planner import noting_loops
 from workspaces.scoping import workspace_scope
 
 
@@ -44,6 +45,23 @@ CONDITIONS: list[tuple[dict[str, str], set[str]]] = [
 def test_a_condition_finds_exactly_its_people(told: Any) -> None:
     for query, expected in CONDITIONS:
         assert set(found(told.acme, **query)) == expected, query
+
+
+@pytest.mark.parametrize(
+    ("query", "loops"),
+    [
+        ({"stage": "habit", "as_of": "2026-08-01"}, "off"),
+        ({"seen_from": "2026-08-01", "seen_to": "2026-08-30", "lost": "1"}, "off"),
+        ({"stage": "habit"}, "on"),
+    ],
+)
+def test_those_whom_most_may_be_among_are_joined_as_sets(told: Any, query: dict[str, str], loops: str) -> None:
+    with workspace_scope(told.acme), noting_loops("from end_user u") as found:
+        asked = PeopleQuery(told.acme, query)
+        rows = asked.page().rows
+        asked.count()
+    # Whom, everything about them, how many.
+    assert found == [loops, "on", loops] and rows is not None
 
 
 def test_tags_are_found_after_they_were_given(told: Any, as_role: Any) -> None:

@@ -22,7 +22,7 @@ from tests.users.changes_oracle import Said
 from users.changes import add, append, changes_of
 from users.identity import merge_pending, undo_merge
 from users.ingest.normal import MAX_LIST, Change, NormalAlias, NormalEvent, NormalProfile, PersonKey
-from users.models import EndUser, ProfileChange, person_id
+from users.models import EndUser, IngestError, ProfileChange, person_id
 from users.services import record_events
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -90,6 +90,14 @@ def test_a_first_value_fills_no_attribute_that_is_counted_already(tell, acme):
     tell(record("set_once", {"early": 10, "late": 10}, hour=2))
     tell(record("increment", {"early": 1}, hour=3), record("increment", {"late": 1}, hour=1))
     assert told_of(acme).attributes == {"early": 11, "late": 1}
+
+
+def test_an_attribute_that_cannot_be_is_not_taken_away_either(client, world, acme):
+    told = {"event": "$set", "distinct_id": "u1", "properties": {"$unset": ["a\0"]}, "api_key": world.acme_write_key}
+    answer = client.post("/e/", data=json.dumps(told), content_type="text/plain")
+    assert answer.status_code == 200
+    with workspace_scope(acme):
+        assert IngestError.objects.get().code == "invalid_string"
 
 
 def test_nothing_fills_no_gap(tell, acme):

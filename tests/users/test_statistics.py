@@ -43,6 +43,14 @@ def test_a_workspace_that_is_new_among_large_ones_is_made_known(newcomer: Worksp
         assert 1_500 < believed("end_user") < 6_000
 
 
+def test_one_that_grew_since_it_was_known_is_made_known_again(newcomer: Workspace) -> None:
+    with workspace_scope(newcomer):
+        introduce()
+        execute(PEOPLE.replace("'c'", "'d'"), {"workspace": str(newcomer.pk), "more": 60_000})
+        introduce()
+        assert believed("end_user") > 40_000
+
+
 def test_what_is_known_is_not_analysed_again(newcomer: Workspace, asked: list[str]) -> None:
     with workspace_scope(newcomer):
         refresh_statistics(3_000, "end_user")

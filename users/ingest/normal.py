@@ -305,9 +305,9 @@ def clean_traits(traits: dict[str, Any]) -> dict[str, Any]:
     return msgspec.json.decode(encode(traits)) if traits else {}
 
 
-def clean_firsts(told: dict[str, Any]) -> dict[str, Any]:
-    """Checked values that only fill gaps; nothing fills none."""
-    return {key: value for key, value in clean_traits(told).items() if value is not None}
+def that_fill(told: dict[str, Any]) -> dict[str, Any]:
+    """Of values that only fill gaps those that are one: nothing fills none."""
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def clean_email(value: Any) -> str:

@@ -198,8 +198,9 @@ def profile_of(
     firsts = as_dict(told.get("$set_once")) | (captured.set_once or {})
     unset = told.get("$unset")
     gone = dict.fromkeys(key for key in unset if isinstance(key, str)) if isinstance(unset, list) else {}
+    gone = normal.clean_traits(normal.clean_properties(gone, "$unset"))
     traits = normal.clean_traits(normal.clean_properties(traits, "$set")) | gone
-    firsts = normal.clean_firsts(normal.clean_properties(firsts, "$set_once"))
+    firsts = normal.that_fill(normal.clean_traits(normal.clean_properties(firsts, "$set_once")))
     source = told.get("utm_source") or firsts.pop("$initial_utm_source", None)
     if isinstance(source, str) and source:
         firsts = {"source": source[:100]} | firsts

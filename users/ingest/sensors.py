@@ -221,7 +221,7 @@ def read_profile(
     if verb == "set":
         return NormalProfile(person, at, told)
     if verb == "set_once":
-        return NormalProfile(person, at, {}, normal.clean_firsts(told))
+        return NormalProfile(person, at, {}, normal.that_fill(told))
     if verb == "unset":
         return NormalProfile(person, at, dict.fromkeys(told))
     if verb == "increment":
