@@ -79,8 +79,9 @@ def listed(alias: str, columns: list[str]) -> str:
     return ", ".join(f"{alias}.{column}" for column in columns)
 
 
-# Below this many rows a wrong guess of the planner costs nothing worth mending; and it may be so many times too low.
-MANY, TOO_LOW = 2_000, 5
+# Below this many rows a wrong guess of the planner costs nothing worth mending; and it may be so many times too low. Nobody
+# is counted beyond MOST.
+MANY, TOO_LOW, MOST = 2_000, 5, 200_000
 
 
 def refresh_statistics(rows: int, *tables: str) -> None:
@@ -94,7 +95,8 @@ def refresh_statistics(rows: int, *tables: str) -> None:
 
 def introduce() -> None:
     """Let the planner know of the people and the events of the open workspace, which came since the tables were analysed."""
-    own = {"workspace": current_workspace().id, "most": max(MANY, believed("end_user") * TOO_LOW + 1)}
+    enough = max(MANY, believed("end_user") * TOO_LOW + 1)
+    own = {"workspace": current_workspace().id, "most": min(enough, MOST)}
     [people] = execute(
         "select count(*) as n from (select from end_user where workspace_id = %(workspace)s limit %(most)s) p", own
     )
