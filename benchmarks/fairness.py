@@ -12,12 +12,14 @@ import secrets
 import time
 from datetime import UTC, date, datetime, timedelta
 
+from django.db.models import Model
+
 from ops_platform.nights import RUN_NIGHT
 from ops_platform.schedule import night_queue
 from ops_platform.serving import Children, start_workers
 from ops_platform.tasks import ring
 from tests import builders
-from users.models import person_id
+from users.models import EndUser, Event, person_id
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import create_workspace
@@ -26,20 +28,16 @@ from workspaces.sql import execute
 SMALL = int(os.environ.get("SMALL_WORKSPACES", 20)), int(os.environ.get("SMALL_PEOPLE", 500))
 LARGE = int(os.environ.get("LARGE_PEOPLE", 110_000))
 DAY = date(2026, 8, 31)
-# Copies of one person and one event, which the product's own code stored.
+# Copies of one person and of one event of theirs, which the product's own code stored; the event is found by key.
 PEOPLE = """
-insert into end_user select (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(), 'external_id', 'p' || n))).*
-from end_user t, generate_series(2, %(people)s) n where t.workspace_id = %(workspace)s
+insert into end_user ({columns}) select {values} from end_user t, generate_series(2, %(people)s) n
+where t.workspace_id = %(workspace)s and t.id = %(first)s
 """
 EVENTS = """
-insert into event select (jsonb_populate_record(t, jsonb_build_object(
-    'end_user_id', p.id, 'event_id', gen_random_uuid(), 'message_id', gen_random_uuid(), 'order_id', gen_random_uuid(),
-    'client_at', t.at - back, 'at', t.at - back, 'received_at', t.at - back, 'amount_minor', 100 + n * 37))).*
-from event t, generate_series(1, 3) n,
-    lateral (
-        select id, (hashtext(id::text || n) & 1023) * interval '1 hour' as back from end_user
-        where workspace_id = %(workspace)s and id <> t.end_user_id
-    ) p
+insert into event ({columns}) select {values} from event t, generate_series(1, 3) n, lateral (
+    select id, (hashtext(id::text || n) & 1023) * interval '1 hour' as back from end_user
+    where workspace_id = %(workspace)s and id <> t.end_user_id
+) p
 where t.workspace_id = %(workspace)s and t.end_user_id = %(first)s
 """
 TOUCH = """
@@ -77,12 +75,21 @@ def fill(name: str, people: int) -> Workspace:
     builders.ensure_months(datetime(2026, month, 1, tzinfo=UTC) for month in (7, 8, 9))
     builders.event(workspace, "p1", "Order Completed", DAY, total=10)
     with workspace_scope(workspace):
-        execute(PEOPLE, {"workspace": str(workspace.pk), "people": people})
+        names = {"workspace": str(workspace.pk), "people": people, "first": str(person_id(workspace.pk, "p1"))}
+        execute(copying(PEOPLE, EndUser, id="gen_random_uuid()", external_id="'p' || n"), names)
         execute("set local enable_nestloop = off", {})
-        # By key: the events of all workspaces before it need not be looked through.
-        execute(EVENTS, {"workspace": str(workspace.pk), "first": str(person_id(workspace.pk, "p1"))})
+        ids = dict.fromkeys(("event_id", "message_id", "order_id"), "gen_random_uuid()")
+        times = {"client_at": "t.at - back", "at": "t.at - back", "received_at": "t.at - back"}
+        execute(copying(EVENTS, Event, end_user_id="p.id", amount_minor="100 + n * 37", **ids, **times), names)
         touch(workspace, DAY, 1)
     return workspace
+
+
+def copying(sql: str, model: type[Model], **changed: str) -> str:
+    """The statement with the columns of a table, and the values that a copy of its row `t` has."""
+    columns = [str(field.column) for field in model._meta.concrete_fields]
+    values = [changed.get(column, f"t.{column}") for column in columns]
+    return sql.format(columns=", ".join(columns), values=", ".join(values))
 
 
 def touch(workspace: Workspace, day: date, every: int) -> None:
