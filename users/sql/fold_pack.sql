@@ -21,9 +21,10 @@ usual as (
 ),
 timed as (
     select
-        p.*, date_trunc('day', first_key, %(zone)s) = u.day and %(by_time)s as on_day,
+        -- A subquery of its own, which is asked once: joined, it may be counted anew for each person.
+        p.*, date_trunc('day', first_key, %(zone)s) = (select day from usual) and %(by_time)s as on_day,
         case when %(by_time)s then date_trunc('week', first_key, %(zone)s) end as week
-    from person p cross join usual u
+    from person p
 ),
 packed as (
     select *, (row_number() over (partition by on_day, week order by id) - 1) / %(most)s as place from timed
