@@ -1,7 +1,7 @@
 -- Who reached a rung of the recall ladder since the night told before: so many days away, and no less than their own
 -- slipping point. Parameters: workspace, day, rungs (days), slipping_percent. Index: none, everybody's standing is read.
 -- Not the ORM: all rungs in one reading. After a missed night the rungs of both days are told together.
-with told as (
+with told as materialized (
     select coalesce(max(day), %(day)s::date - 1) as before
     from day_count where workspace_id = %(workspace)s and board = 'stage' and day < %(day)s
 )

@@ -37,7 +37,7 @@ whole as (
         sum(r_score) as r_score, sum(f_score) as f_score, sum(m_score) as m_score
     from scored
 ),
-mean as (
+mean as materialized (
     select
         n, r_score, f_score, m_score,
         (div(r, n) - (mod(r, n) < 0)::integer)::bigint as r, (div(f, n) - (mod(f, n) < 0)::integer)::bigint as f,

@@ -10,6 +10,7 @@ from users.fold import fold_touched
 from users.models import PersonDay, Purchase, Touched
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
+from workspaces.sql import execute, read_sql
 
 
 def fold(workspace: Workspace) -> dict[str, int]:
@@ -133,3 +134,10 @@ def test_one_workspace_folds_nothing_of_another(world):
     assert facts(world.other, "ann") is None and days(world.other, "ann") == {}
     with workspace_scope(world.other):
         assert Touched.objects.count() == 1
+
+
+def test_packing_asks_for_the_usual_day_once(scope: Workspace) -> None:
+    """Joined to the people, it was counted anew for each of a million: the night of a workspace did not end."""
+    told = {"workspace": scope.pk, "most": 10, "zone": "UTC", "by_time": True}
+    plan = execute("explain (costs off) " + read_sql("users/fold_pack"), told)
+    assert not [line for row in plan for line in row.values() if "Nested Loop" in line]
