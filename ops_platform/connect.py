@@ -127,9 +127,10 @@ def show_item(request: HttpRequest) -> HttpResponse:
 @require_safe
 @action("connect.view")
 def list_catalogue(request: HttpRequest) -> HttpResponse:
-    """Every event name and how often it came; the page loads this after itself."""
+    """Every event name and how often it came; the page loads this after itself, and links to it where there is no script."""
     rows, counted = connect_reads.catalogue(request.workspace)
-    return render(request, "connect/_catalogue.html", {"names": rows, "counted": counted})
+    context = {"title": _("Event catalogue"), "names": rows, "counted": counted, "part": "connect/_catalogue.html"}
+    return render(request, "connect/_catalogue.html" if request.htmx else "connect/part.html", context)
 
 
 @require_safe

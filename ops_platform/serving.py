@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from django.conf import settings
+from django.core.management import CommandError
 
 from ops_platform.embedded.processes import signal_when_parent_dies
 
@@ -24,6 +26,9 @@ PATIENCE_S = 30
 # SIGHUP replaces granian's workers one by one: the old one hears no more so long after the new one was started, which
 # needs a few seconds to listen. With granian's own 3.5 a busy machine refuses connections in between.
 RESPAWN_S = 15
+# So long a server that was just stopped may still hold its port.
+LEAVING_S = 5
+TAKEN = "Port {port} is taken: another server listens there. Stop it, or take another port (make serve PORT=8001)."
 
 
 def free_port() -> int:
@@ -31,6 +36,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody listens there. Granian would share the port with another one, which would then get every second
+    request."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return True
+    return False
 
 
 class Children:
@@ -98,7 +117,12 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def start_web(children: Children, port: int) -> str:
-    """Start the web server; returns its address once it answers. Raises RuntimeError when it does not."""
+    """Start the web server; returns its address once it answers. Raises CommandError when the port is taken, and
+    RuntimeError when the server does not start."""
+    try:
+        wait_until(lambda: not is_taken(port), "", LEAVING_S)
+    except RuntimeError:
+        raise CommandError(TAKEN.format(port=port)) from None
     child = children.start(
         sys.executable, "-m", "ops_platform.web",
         "--interface", "asginl",
@@ -114,7 +138,7 @@ def start_web(children: Children, port: int) -> str:
     address = f"http://127.0.0.1:{port}"
     wait_until(lambda: answers(address) or child.poll() is not None, "The web server did not start.")
     if child.poll() is not None:
-        raise RuntimeError(f"The web server did not start; is port {port} taken?")
+        raise RuntimeError("The web server did not start; it says above why.")
     return address
 
 
@@ -138,8 +162,8 @@ def answers(address: str) -> bool:
         return False
 
 
-def wait_until(true: Callable[[], bool], complaint: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def wait_until(true: Callable[[], bool], complaint: str, seconds: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
             raise RuntimeError(complaint)

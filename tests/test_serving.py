@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError
 
+from ops_platform import serving
 from ops_platform.asgi import application
 from ops_platform.embedded.processes import is_alive
 
@@ -37,6 +40,23 @@ def test_children_end_with_a_parent_that_is_killed(number: signal.Signals, code:
     while is_alive(child):
         assert time.monotonic() < deadline, "the child is still there"
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_port_that_another_server_listens_on_is_refused_in_words(
+    shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that would share it, as granian does: each would get every second request."""
+    monkeypatch.setattr(serving, "LEAVING_S", 0.1)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with serving.Children() as children, pytest.raises(CommandError, match=f"Port {port} is taken"):
+            serving.start_web(children, port)
+        assert not children.running
+    assert not serving.is_taken(port)
 
 
 def test_a_form_is_read_also_where_the_servers_receive_is_no_coroutine() -> None:

@@ -247,6 +247,8 @@ def test_the_catalogue_counts_and_marks_properties_of_several_types(world: Any, 
     client = as_role("analyst")
     names = {row["name"]: row for row in client.get(f"{PAGE}catalogue/").context["names"]}
     assert (names["Order Completed"]["events"], names["Old One"]["events"]) == (2, 0)
+    assert "<html" in client.get(f"{PAGE}catalogue/").content.decode()  # whoever has no script follows a link there
+    assert "<html" not in client.get(f"{PAGE}catalogue/", headers={"HX-Request": "true"}).content.decode()
     page = client.get(f"{PAGE}catalogue/{names['Order Completed']['pk']}/")
     assert {row["name"]: row["mixed"] for row in page.context["rows"]} == {"total": True, "coupon": False}
     assert client.get(f"{PAGE}catalogue/{2**40}/").status_code == 404
