@@ -6,7 +6,7 @@ select
     'activity' as board,
     k.key,
     coalesce(n.people, 0)::integer as people,
-    coalesce(n.money, 0)::bigint as money_minor
+    bounded(coalesce(n.money, 0)) as money_minor
 from unnest(%(keys)s::text[]) as k (key)
 left join (
     select activity, count(*) as people, sum(value_at_risk_minor) as money

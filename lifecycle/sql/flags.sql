@@ -58,10 +58,10 @@ flagged as (
 )
 select
     g.end_user_id, g.activity, g.idle_from, g.limit_days, g.limit_kind, g.signals,
-    case when g.activity = 'slipping' then round(
+    case when g.activity = 'slipping' then bounded(round(
         greatest(g.revenue_365_minor, 0)::numeric * 90 * case when r.spells > 0 then r.spells - r.returned else 1 end
         / (least(greatest(%(day)s::date - g.known_on + 1, 30), 365) * case when r.spells > 0 then r.spells else 1 end)
-    )::bigint end as value_at_risk_minor,
+    )) end as value_at_risk_minor,
     case
         when g.activity = 'active' then g.idle_from + ceil(g.limit_days * %(slipping_percent)s / 100)::integer
         when g.activity = 'slipping' and g.revenue_365_minor > 0 then %(day)s::date + 1

@@ -61,7 +61,7 @@ curve as (
     window life as (partition by c.source, c.month order by g.n)
 ),
 curves as (
-    select source, month, array_agg(people::integer order by n) as aged, array_agg(minor::bigint order by n) as brought_minor
+    select source, month, array_agg(people::integer order by n) as aged, array_agg(bounded(minor) order by n) as brought_minor
     from curve
     group by source, month
 ),
@@ -71,8 +71,8 @@ counted as (
         count(*)::integer as people,
         count(*) filter (where effective)::integer as effective,
         count(*) filter (where orders > 0)::integer as buyers,
-        sum(revenue_minor)::bigint as revenue_minor,
-        sum(expected_minor)::bigint as expected_revenue_minor
+        bounded(sum(revenue_minor)) as revenue_minor,
+        bounded(sum(expected_minor)) as expected_revenue_minor
     from cohort
     group by source, month
 )

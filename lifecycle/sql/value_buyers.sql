@@ -6,9 +6,9 @@ select
     first_on,
     max(day) filter (where day <= %(until)s) as last_on,
     count(*) filter (where day <= %(until)s)::integer - 1 as repeats,
-    greatest(coalesce(sum(spend) filter (where day <= %(until)s and day > first_on), 0), 0)::bigint as repeat_minor,
+    bounded(greatest(coalesce(sum(spend) filter (where day <= %(until)s and day > first_on), 0), 0)) as repeat_minor,
     count(*) filter (where day > %(until)s)::integer as later_orders,
-    coalesce(sum(spend) filter (where day > %(until)s), 0)::bigint as later_minor
+    bounded(coalesce(sum(spend) filter (where day > %(until)s), 0)) as later_minor
 from value_order_days
 where first_on <= %(until)s
 group by end_user_id, first_on

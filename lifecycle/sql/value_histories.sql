@@ -3,8 +3,8 @@
 -- Parameters: workspace, until. Reads the temporary table {code}. Not the ORM: it reads what was just computed.
 select
     repeats, last_on - first_on as recency, %(until)s::date - first_on as age, count(*) as people,
-    sum(repeat_minor)::bigint as repeat_minor, sum(later_orders)::bigint as later_orders,
-    sum(later_minor)::bigint as later_minor
+    bounded(sum(repeat_minor)) as repeat_minor, sum(later_orders)::bigint as later_orders,
+    bounded(sum(later_minor)) as later_minor
 from {code}
 where workspace_id = %(workspace)s
 group by repeats, recency, age

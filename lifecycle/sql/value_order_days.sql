@@ -2,7 +2,7 @@
 -- Parameters: workspace. Reads the temporary table value_orders; nobody else's rows are in it.
 -- Not the ORM: it reads what was just computed. Orders of one day are one occasion, as the models have it.
 select
-    %(workspace)s::uuid as workspace_id, end_user_id, day, sum(net)::bigint as spend,
+    %(workspace)s::uuid as workspace_id, end_user_id, day, bounded(sum(net)) as spend,
     min(day) over (partition by end_user_id) as first_on
 from value_orders
 where not void

@@ -24,7 +24,7 @@ refund as (
     where kind = 'refund'
     group by end_user_id, order_key
 )
-select v.end_user_id, v.order_key, v.day, v.amount, (v.amount - coalesce(r.taken, 0))::bigint as net,
-    coalesce(r.taken + r.whole * abs(v.amount) >= v.amount, false) as void
+select v.end_user_id, v.order_key, v.day, v.amount, bounded(v.amount - coalesce(r.taken, 0)) as net,
+    coalesce(r.taken + r.whole::numeric * abs(v.amount) >= v.amount, false) as void
 from version v
 left join refund r using (end_user_id, order_key)

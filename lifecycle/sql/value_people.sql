@@ -10,7 +10,7 @@ select
     %(workspace)s::uuid as workspace_id,
     b.end_user_id,
     h.orders::numeric(9, 2) as expected_orders,
-    round((h.orders * %(p)s::float8 * (%(v)s::float8 + b.repeat_minor) / (%(p)s::float8 * b.repeats + %(q)s::float8 - 1))::numeric)::bigint
+    bounded(round((h.orders * %(p)s::float8 * (%(v)s::float8 + b.repeat_minor) / (%(p)s::float8 * b.repeats + %(q)s::float8 - 1))::numeric))
         as expected_revenue_minor,
     case when b.repeats > 0 then (100 * h.alive)::numeric(5, 2) end as alive_percent,
     t.repeats as tested_repeats

@@ -6,7 +6,7 @@ select
     case when grouping(r.rfm_bits) = 0 then 'bits' else 'cells' end as board,
     coalesce(r.rfm_bits, r.r_score::text || r.f_score::text) as key,
     count(*)::integer as people,
-    coalesce(sum(f.window_revenue_minor), 0)::bigint as money_minor
+    bounded(coalesce(sum(f.window_revenue_minor), 0)) as money_minor
 from rfm_score r
 left join facts f on f.end_user_id = r.end_user_id and f.workspace_id = %(workspace)s
 where r.workspace_id = %(workspace)s

@@ -4,7 +4,7 @@
 select
     ({points}) as points,
     count(*)::integer as people,
-    coalesce(sum(f.window_revenue_minor), 0)::bigint as money_minor
+    bounded(coalesce(sum(f.window_revenue_minor), 0)) as money_minor
 from rfm_score r
 left join facts f on f.end_user_id = r.end_user_id and f.workspace_id = %(workspace)s
 where r.workspace_id = %(workspace)s

@@ -5,9 +5,9 @@
 select
     r.{key} as key,
     count(*)::integer as people,
-    coalesce(sum(f.window_revenue_minor), 0)::bigint as money_minor,
+    bounded(coalesce(sum(f.window_revenue_minor), 0)) as money_minor,
     coalesce(sum(f.window_orders), 0)::bigint as orders,
-    coalesce(sum(s.value_at_risk_minor), 0)::bigint as risk_minor,
+    bounded(coalesce(sum(s.value_at_risk_minor), 0)) as risk_minor,
     count(*) filter (where u.email <> '' and coalesce(c.email, not %(consent_required)s) and x_email.address is null)::integer as email,
     count(*) filter (where u.phone <> '' and coalesce(c.sms, not %(consent_required)s) and x_sms.address is null)::integer as sms,
     count(*) filter (where u.push_token <> '' and coalesce(c.push, not %(consent_required)s) and x_push.address is null)::integer as push

@@ -3,9 +3,9 @@
 select
     coalesce(r.rfm_group, '') as rfm_group,
     count(*)::integer as people,
-    coalesce(sum(s.value_at_risk_minor), 0)::bigint as money_minor,
+    bounded(coalesce(sum(s.value_at_risk_minor), 0)) as money_minor,
     count(*) filter (where r.rfm_bits in ('111', '011'))::integer as valuable,
-    coalesce(sum(s.value_at_risk_minor) filter (where r.rfm_bits in ('111', '011')), 0)::bigint as valuable_minor
+    bounded(coalesce(sum(s.value_at_risk_minor) filter (where r.rfm_bits in ('111', '011')), 0)) as valuable_minor
 from standing s
 left join rfm_score r on r.end_user_id = s.end_user_id and r.workspace_id = %(workspace)s
 where s.workspace_id = %(workspace)s and s.activity = 'slipping'

@@ -7,7 +7,7 @@ select
     'rfm' as board,
     g.key,
     count(n.end_user_id)::integer as people,
-    coalesce(sum(p.money_minor), 0)::bigint as money_minor
+    bounded(coalesce(sum(p.money_minor), 0)) as money_minor
 from unnest(%(groups)s::text[]) as g (key)
 left join fresh_rfm n on n.rfm_group = g.key
 left join fresh_population p on p.end_user_id = n.end_user_id

@@ -135,3 +135,23 @@ def test_recommendations_survive_an_inviter_who_is_excluded(acme):
         EndUser.objects.filter(external_id="bob").update(excluded=True)
     night(acme, "2026-07-31")
     assert facts(acme, "ann").recommendations == 0
+
+
+def test_orders_beyond_all_measure_end_no_night(acme, as_role):
+    """A write key is public: whoever sends a hundred orders of 10^15 has the sums of everybody stand at a bound."""
+    builders.event(acme, "ann", "Order Completed", "2026-08-09", order_id="o1", total=20)
+    for n in range(120):
+        for who in ("mallory", "mallet"):
+            builders.event(acme, who, "Order Completed", "2026-07-01", order_id=f"{who}{n}", total=999_999_999_999_999)
+    for n in range(100):
+        builders.event(acme, "marvin", "Order Refunded", "2026-07-02", order_id=f"gone{n}", total=999_999_999_999_999)
+    for _again in range(2):
+        night(acme, "2026-08-10")
+    assert facts(acme, "mallory").revenue_minor == 4 * 10**18 and facts(acme, "mallory").orders == 120
+    assert facts(acme, "marvin").revenue_minor == -4 * 10**18
+    assert facts(acme, "ann").revenue_minor == 2000
+    acme.refresh_from_db()
+    assert str(acme.current_day) == "2026-08-10"
+    client = as_role("analyst")
+    for page in ("", "users/?sort=spend", "tiers/day/", "tiers/rfm/", "tiers/churn/", "tiers/lifecycle/", "value/"):
+        assert client.get(f"/w/acme/{page}").status_code == 200, page

@@ -15,11 +15,11 @@ summed as (
     select
         end_user_id,
         sum(orders)::integer as orders,
-        sum(amount)::bigint as revenue_minor,
-        coalesce(sum(amount) filter (where day > %(day)s::date - 365), 0)::bigint as revenue_365_minor,
+        bounded(sum(amount)) as revenue_minor,
+        bounded(coalesce(sum(amount) filter (where day > %(day)s::date - 365), 0)) as revenue_365_minor,
         coalesce(sum(orders) filter (where %(window)s::integer is null or day > %(day)s::date - %(window)s::integer), 0)::integer
             as window_orders,
-        coalesce(sum(amount) filter (where %(window)s::integer is null or day > %(day)s::date - %(window)s::integer), 0)::bigint
+        bounded(coalesce(sum(amount) filter (where %(window)s::integer is null or day > %(day)s::date - %(window)s::integer), 0))
             as window_revenue_minor,
         min(day) filter (where orders = 1) as first_order_on,
         max(day) filter (where orders = 1) as last_order_on,

@@ -21,7 +21,7 @@ refund as (
 select
     v.end_user_id, v.kind, v.order_key, v.day, v.amount, v.with_coupon, v.targeted,
     %(workspace)s::uuid as workspace_id,
-    coalesce(r.taken + r.whole * abs(v.amount), 0) as taken,
-    r.refunds is not null and r.taken + r.whole * abs(v.amount) >= v.amount as void
+    coalesce(r.taken + r.whole::numeric * abs(v.amount), 0) as taken,
+    r.refunds is not null and r.taken + r.whole::numeric * abs(v.amount) >= v.amount as void
 from version v
 left join refund r using (end_user_id, order_key)
