@@ -28,6 +28,7 @@ from segmentation.rfm_gap import points_case
 from segmentation.vocabulary import Vocabulary
 from users.models import Import
 from workspaces.models import Workspace
+from workspaces.sql import read_sql
 
 
 def one_of(kind: str, column: str, needs: str, condition: str, field: str) -> Build:
@@ -226,10 +227,16 @@ SEEN = (
     "exists (select from person_day d where d.end_user_id = u.id and d.workspace_id = %(workspace)s"
     " and d.day = %(seen_on)s and d.visits > 0)"
 )
-ORDERED = (
-    "exists (select from purchase p where p.end_user_id = u.id and p.workspace_id = %(workspace)s"
-    " and p.day = %(ordered_on)s and p.kind = 'order')"
-)
+
+
+def ordered(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
+    """Whose orders the day's are, as its totals count them: those that were not taken back, of the day of their first row."""
+    day = day_of(value)
+    sql = f"u.id in (select o.end_user_id from ({read_sql('ops_platform/day_orders')}) o where o.orders = 1)"
+    params = {"order_days": [day], "orders_as_of": max(day, workspace.current_day or day)}
+    return Part(sql, params, "", _("ordered on %(day)s") % {"day": numbers.day(day)}, ("ordered_on",), wide=True)
+
+
 CONDITIONS: dict[str, Build] = {
     "q": search,
     "stage": one_of("stage", "s.stage", "s", "stage", "stages"),
@@ -266,7 +273,7 @@ CONDITIONS: dict[str, Build] = {
     "tested": brought_tested,
     "effective": flag("effective", "f.effective", "f", gettext_lazy("became effective newcomers")),
     "seen_on": on_day("seen_on", SEEN, "", gettext_lazy("came on %(day)s")),
-    "ordered_on": on_day("ordered_on", ORDERED, "", gettext_lazy("ordered on %(day)s")),
+    "ordered_on": ordered,
     "joined_on": on_day("joined_on", "f.first_seen_on = %(joined_on)s", "f", gettext_lazy("first seen on %(day)s")),
     "gap": points_from_target,
     "recall": recalled,

@@ -16,7 +16,8 @@ from ops_platform.models import Alert, Night
 from segmentation.models import Segment
 from users.models import EventName, Facts
 from workspaces.models import Workspace
-from workspaces.sql import run_sql
+from workspaces.scoping import current_workspace
+from workspaces.sql import execute, read_sql, run_sql
 
 # R, F and M against the mean: F and M high means "important", whatever R says.
 VALUABLE = ("111", "011")
@@ -48,7 +49,10 @@ def latest_night_day() -> date | None:
 
 def day_totals(day: date) -> list[dict[str, Any]]:
     """Totals of the day and of the same weekday in the four weeks before, newest first."""
-    return run_sql("ops_platform/day_totals", days=[day - timedelta(days=7 * week) for week in range(5)])
+    days = [day - timedelta(days=7 * week) for week in range(5)]
+    sql = read_sql("ops_platform/day_totals").replace("{orders}", read_sql("ops_platform/day_orders"))
+    own = {"workspace": current_workspace().pk, "days": days, "order_days": days, "orders_as_of": day}
+    return execute(sql, own)
 
 
 def anomalies(totals: list[dict[str, Any]], most: int = 2) -> list[dict[str, Any]]:
