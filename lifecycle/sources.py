@@ -53,24 +53,24 @@ class Figures:
 
     def ltv(self, days: int) -> int | None:
         """What one person brought in their first `days` days, of all who are that old; None when nobody is."""
-        return _each(self.brought_minor[days - 1], self.aged[days - 1])
+        return each(self.brought_minor[days - 1], self.aged[days - 1])
 
     @property
     def to_date_minor(self) -> int | None:
-        return _each(self.revenue_minor, self.people)
+        return each(self.revenue_minor, self.people)
 
     @property
     def predicted_minor(self) -> int | None:
         """What one person brought and is expected to bring within 52 weeks."""
-        return _each(self.revenue_minor + self.expected_revenue_minor, self.people)
+        return each(self.revenue_minor + self.expected_revenue_minor, self.people)
 
     @property
     def cac_minor(self) -> int | None:
-        return None if self.cost_minor is None else _each(self.cost_minor, self.people)
+        return None if self.cost_minor is None else each(self.cost_minor, self.people)
 
     @property
     def cac_effective_minor(self) -> int | None:
-        return None if self.cost_minor is None else _each(self.cost_minor, self.effective)
+        return None if self.cost_minor is None else each(self.cost_minor, self.effective)
 
     def payback_days(self, margin_percent: int) -> int | None:
         """The first n up to 365 with LTVn × margin ≥ CAC, exactly; None where none is known to."""
@@ -117,7 +117,7 @@ def _source(name: str, rows: dict[date, SourceMonth], costs: dict[date, SourceCo
     return source
 
 
-def _each(total: int, people: int) -> int | None:
+def each(total: int, people: int) -> int | None:
     """The share of one, a half rounded up; None without people."""
     return (2 * total + people) // (2 * people) if people else None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from ops_platform.people_deeds import VALUE_LENGTH
 from users.models import EventName
 from workspaces.models import Workspace
 from workspaces.scoping import set_local
@@ -44,6 +45,7 @@ def per_day(question: Question, workspace: Workspace) -> list[dict[str, Any]]:
         last=question.last,
         property=question.by if filtered else None,
         value=question.value if filtered else None,
+        length=VALUE_LENGTH,
         **question.moments(workspace),
     )
 
@@ -56,6 +58,7 @@ def values(question: Question, workspace: Workspace) -> list[dict[str, Any]]:
         "ops_platform/event_values",
         name_id=question.name.pk,
         property=question.by,
+        length=VALUE_LENGTH,
         most=MOST_VALUES,
         **question.moments(workspace),
     )

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from ops_platform import event_reads, numbers
 from ops_platform.event_reads import Question
 from ops_platform.links import people_address
+from ops_platform.people_deeds import VALUE_LENGTH
 from ops_platform.people_parts import BadValue, day_of
 from users.models import EventName
 from workspaces.models import Workspace
@@ -47,7 +48,7 @@ def question_of(request: HttpRequest, name: EventName) -> Question:
     first = day_from(request, "since") or last - timedelta(days=DAYS - 1)
     first = min(max(first, last - timedelta(days=MOST_DAYS - 1)), last)
     by = request.GET.get("by", "").replace("\0", "")[:200]
-    value = request.GET["is"].replace("\0", "")[:200] if by and "is" in request.GET else None
+    value = request.GET["is"].replace("\0", "")[:VALUE_LENGTH] if by and "is" in request.GET else None
     return Question(name, first, last, by, value)
 
 

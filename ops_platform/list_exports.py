@@ -8,12 +8,14 @@ from datetime import UTC, datetime, time, timedelta
 
 from django.db.models import Q, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Left
 from django.utils.translation import gettext_lazy
 
+from ops_platform.people_deeds import VALUE_LENGTH
 from ops_platform.people_list import PeopleQuery
 from ops_platform.people_parts import BadValue, day_of
 from segmentation.selectors import as_id
+from segmentation.tagging import all_tags, ruled_tags
 from users.export_kinds import Kind, Query, Rows, keep, register_kind
 from users.models import EndUser, Event, EventName
 from workspaces.models import AuditEntry, Workspace
@@ -52,8 +54,9 @@ def page_people(workspace: Workspace, query: Query, after: str, limit: int) -> t
     found = listed.run(f"select u.id from end_user u {joins} where {where} order by u.id limit {limit + 1}", params)
     ids = [str(row["id"]) for row in found[:limit]]
     rows = run_sql("ops_platform/people_export", ids=ids)
+    ruled = ruled_tags(row["id"] for row in rows)
     for row in rows:
-        row["tags"] = ", ".join(map(str, json.loads(row["tags"])))
+        row["tags"] = ", ".join(map(str, all_tags(json.loads(row["tags"]), ruled.get(row["id"], ()))))
     return [[row[column] for column in PEOPLE_HEADER] for row in rows], ids[-1] if len(found) > limit else ""
 
 
@@ -93,7 +96,7 @@ def events(workspace: Workspace, query: Query):  # type: ignore[no-untyped-def]
     rows = Event.objects.filter(name=find_name(query), at__gte=first, at__lt=last)
     if query.get("by") and "is" in query:
         value = Coalesce(KeyTextTransform(query["by"], "properties"), Value(""), output_field=TextField())
-        rows = rows.annotate(asked=value).filter(asked=query["is"])
+        rows = rows.annotate(asked=Left(value, VALUE_LENGTH)).filter(asked=query["is"][:VALUE_LENGTH])
     return rows
 
 

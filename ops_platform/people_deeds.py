@@ -16,7 +16,9 @@ DID = (
     "u.id in (select e.end_user_id from event e where e.workspace_id = %(workspace)s and e.name_id = %(did)s"
     " and e.at >= %(did_start)s and e.at < %(did_stop)s{having})"
 )
-HAVING = " and coalesce(e.properties ->> %(did_property)s, '') = %(did_value)s"
+# So much of a property's value is looked at, wherever people are told apart by it: numbers and lists have to agree.
+VALUE_LENGTH = 100
+HAVING = f" and left(coalesce(e.properties ->> %(did_property)s, ''), {VALUE_LENGTH}) = %(did_value)s"
 
 
 def did(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
@@ -33,8 +35,9 @@ def did(value: str, query: Mapping[str, str], workspace: Workspace) -> Part:
     text = _("did %(event)s on %(first)s") if first == last else _("did %(event)s between %(first)s and %(last)s")
     text, having = text % words, ""
     if (key := query.get("did_property")) and "\0" not in key + query.get("did_value", ""):
-        params |= {"did_property": key, "did_value": query.get("did_value", "")}
-        having, text = HAVING, f"{text} ({key} = {query.get('did_value') or '—'})"
+        wanted = query.get("did_value", "")[:VALUE_LENGTH]
+        params |= {"did_property": key, "did_value": wanted}
+        having, text = HAVING, f"{text} ({key} = {wanted or '—'})"
     keys = ("did", "did_from", "did_to", "did_property", "did_value")
     return Part(DID.format(having=having), params, "", text, keys, wide=True)
 

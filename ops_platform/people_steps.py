@@ -21,17 +21,28 @@ WALKED = """u.id in (
     group by c.end_user_id
     having (array_agg(c.from_stage order by c.day))[1] || '>' || string_agg(c.to_stage, '>' order by c.day) = %(path)s
 )"""
+# As ops_platform/sql/step_deeds.sql counts them: before their last such step, and only of those who came in these days.
 STEPPED = """u.id in (
-    select c.end_user_id from stage_change c
-    where c.workspace_id = %(workspace)s and c.day > %(step_since)s and c.day <= %(step_on)s
-        and c.from_stage = %(step_from)s and c.to_stage = %(step_to)s
-        and exists (
-            select from event e
-            where e.end_user_id = c.end_user_id and e.workspace_id = %(workspace)s and e.name_id = %(step_event)s
-                and e.at >= (c.day - %(step_days)s)::timestamp at time zone %(step_zone)s
-                and e.at < c.day::timestamp at time zone %(step_zone)s
-                and e.client_at between %(step_first)s and %(step_last)s
-        )
+    select m.end_user_id
+    from (
+        select c.end_user_id, max(c.day) as day from stage_change c
+        where c.workspace_id = %(workspace)s and c.day > %(step_since)s and c.day <= %(step_on)s
+            and c.from_stage = %(step_from)s and c.to_stage = %(step_to)s
+        group by c.end_user_id
+    ) m
+    cross join lateral (
+        select bool_or(o.name_id = %(step_event)s) as did, bool_or(not n.is_passive) as came
+        from (
+            select name_id, at from event
+            where end_user_id = m.end_user_id and workspace_id = %(workspace)s
+                and client_at between %(step_first)s and %(step_last)s
+            offset 0
+        ) o
+        join event_name n on n.id = o.name_id and n.workspace_id = %(workspace)s
+        where o.at >= (m.day - %(step_days)s)::timestamp at time zone %(step_zone)s
+            and o.at < m.day::timestamp at time zone %(step_zone)s
+    ) e
+    where e.did and e.came
 )"""
 
 LASTED = """u.id in (

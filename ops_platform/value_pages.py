@@ -151,7 +151,7 @@ def sources_summary(found: list[sources.Source], workspace: Workspace) -> str:
     return _("%(cost)s brought %(people)s people: %(each)s each") % {
         "cost": numbers.short_money(cost, workspace),
         "people": numbers.number(people),
-        "each": numbers.money(round(cost / people), workspace) if people else numbers.UNKNOWN,
+        "each": numbers.money(sources.each(cost, people), workspace) if people else numbers.UNKNOWN,
     }
 
 

@@ -1,8 +1,8 @@
 -- The commonest values of one property of one event between two moments, with the people behind each.
--- Of people who are in the numbers only. Parameters: workspace, name_id, start, stop, property, most. Index: BRIN on the event's time.
+-- Of people who are in the numbers only. Parameters: workspace, name_id, start, stop, property, length (so much of a value is looked at), most. Index: BRIN on the event's time.
 -- Not the ORM: groups by what a jsonb key holds.
 select
-    left(coalesce(e.properties ->> %(property)s, ''), 100) as value,
+    left(coalesce(e.properties ->> %(property)s, ''), %(length)s) as value,
     count(*) as events,
     count(distinct e.end_user_id) as people,
     sum(count(*)) over () as all_events

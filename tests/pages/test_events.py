@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from ops_platform import list_exports
 from tests import builders
 from users.models import EndUser, person_id
 from workspaces.scoping import workspace_scope
@@ -54,6 +55,21 @@ def test_a_property_splits_and_each_number_opens_as_many_people(incident: Client
     for link, number in links:
         people = incident.get(link)
         assert len(re.findall(r'<tr data-href="[^"]*/users/', people.content.decode())) == int(number)
+
+
+def test_long_values_open_as_many_people_as_their_number_says(incident: Client, world: Any) -> None:
+    """So much of a value is told apart as is shown."""
+    address = "https://shop.test/" + "a" * 120
+    for who in ("ann", "bo"):
+        builders.event(world.acme, who, FAILED, day="2026-06-19", url=f"{address}?{who}")
+    text = page(incident, event=FAILED, by="url", since="2026-06-19", until="2026-06-19")
+    [(link, number)] = re.findall(r'href="([^"]*did_value=http[^"]*)">(\d+)</a>', text)
+    assert number == "2" and incident.get(link).context["count"] == 2
+    [chosen] = set(re.findall(r'href="(\?[^"]*is=http[^"]*)"', text))
+    assert '["2026-06-19", 2]' in unescape(incident.get(f"/w/acme/events/{chosen}").content.decode())
+    with workspace_scope(world.acme):
+        asked = {"event": FAILED, "by": "url", "is": address[:100]}
+        assert list_exports.count_events(world.acme, list_exports.read_events(world.acme, asked)) == 2
 
 
 def test_one_value_alone_has_its_own_days(incident: Client) -> None:

@@ -18,6 +18,7 @@ from tests.conftest import ground
 from tests.night.reading import night
 from users.export_kinds import all_kinds
 from users.export_run import ask_export, path_of, run_export
+from users.models import person_id
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
@@ -69,6 +70,27 @@ def test_what_preceded_a_step_is_compared_with_those_who_came_and_stayed(
         (["Product Searched", "Coupon Claimed"], 1),
     ]
     assert [[row["external_id"] for row in page.rows] for page in behind] == [["up2"], ["up1"]]
+
+
+def test_only_what_came_before_the_last_step_counts_in_number_and_list(
+    walked: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who took the step twice did it before the first; and who only got a message did not come."""
+    monkeypatch.setattr(path_reads, "ENOUGH_PEOPLE", 1)
+    builders.event(walked, "up2", "Wishlist Opened", "2026-08-03")
+    builders.event(walked, "away", "Push Delivered", "2026-08-10")
+    with workspace_scope(walked):
+        twice, away = person_id(walked.pk, "up2"), person_id(walked.pk, "away")
+        for who, day, step in ((twice, 5, "contact>use"), (twice, 6, "use>contact"), (away, 12, "contact>use")):
+            source, _to, target = step.partition(">")
+            values = {"from_stage": source, "to_stage": target, "day": date(2026, 8, day), "end_user_id": who}
+            StageChange.objects.create(workspace=walked, **values)
+        told = path_reads.before_step(walked, FIRST, LAST, "contact", "use")
+        ends = {"from": "contact", "to": "use", "since": FIRST.isoformat(), "on": LAST.isoformat()}
+        deeds = {row["name"]: row["moved"] for row in told["deeds"]}
+        for name in ("Product Searched", "Wishlist Opened", "Push Delivered"):
+            assert PeopleQuery(walked, {"preceded": name, **ends}).count()[0] == deeds.get(name, 0), name
+    assert deeds["Product Searched"] == 2 and not deeds.get("Wishlist Opened")
 
 
 def test_time_in_stage_is_the_days_since_the_change_that_began_it(walked: Workspace) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ops_platform import list_exports
 from ops_platform.people_list import PeopleQuery
 from segmentation.definition import parse
 from segmentation.models import Segment, SegmentMember
@@ -35,6 +36,10 @@ def test_who_enters_the_segment_has_its_tag_and_who_leaves_loses_it(scope, regul
     assert tagged(scope, "core buyers", "美妆达人", match="all") == {"An"}
     assert tagged(scope, "core buyers", "美妆达人") == {"An", "Bo", "Chen"}
     assert ruled_tags([pk(scope, "An"), pk(scope, "Bo")]) == {pk(scope, "An"): ["core buyers"]}
+    in_file = {row[1]: row[6] for row in list_exports.page_people(scope, {"tag": "core buyers"}, "", 10)[0]}
+    assert in_file == {
+        row["name"]: ", ".join(row["tags"]) for row in PeopleQuery(scope, {"tag": "core buyers"}).page().rows
+    }
     SegmentMember.objects.filter(end_user=pk(scope, "An")).delete()
     assert tagged(scope, "core buyers") == {"Chen"}
     assert next(row for row in list_tags() if row["tag"] == "core buyers")["rule"] == rule
