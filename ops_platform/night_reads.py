@@ -54,7 +54,7 @@ def read_progress(workspace: Workspace, night: Night | None, steps: dict[str, Ni
 
 
 def usual_seconds(before: date) -> dict[str, float]:
-    """Seconds that each step took in the last finished night before a day, or in the one of the day itself before."""
+    """Seconds that each step took in the last finished night before a day."""
     last = Night.objects.filter(state="done", day__lt=before).order_by("-day").values_list("day", flat=True).first()
     rows = NightStep.objects.filter(day=last, state="done") if last else NightStep.objects.none()
     return {row.step: row.seconds or 0.0 for row in rows}

@@ -68,7 +68,7 @@ def anomalies(totals: list[dict[str, Any]], most: int = 2) -> list[dict[str, Any
 
 
 def board_counts(day: date) -> dict[str, dict[str, DayCount]]:
-    """{board: {key: DayCount}} of a day; boards are stage, activity and rfm."""
+    """{board: {key: DayCount}} of a day; stage, activity and rfm are always there, cells and bits where they were kept."""
     boards: dict[str, dict[str, DayCount]] = {"stage": {}, "activity": {}, "rfm": {}}
     for row in DayCount.objects.filter(day=day):
         boards.setdefault(row.board, {})[row.key] = row

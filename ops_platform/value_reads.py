@@ -25,7 +25,7 @@ def bands() -> list[dict[str, Any]]:
     """{least, below, people, minor} by expected spend, between round amounts; the first band is from 0, the last open."""
     most = PersonValue.objects.aggregate(most=Max("expected_revenue_minor"))["most"] or 0
     edges = [step * 10**power for power in range(15) for step in STEPS if step * 10**power <= most][-BANDS:]
-    found = {row["band"]: row for row in run_sql("ops_platform/value_bands", edges=edges)} if edges else {}
+    found = {row["band"]: row for row in run_sql("ops_platform/value_bands", edges=edges)}
     bounds: list[int | None] = [None, *edges, None]
     return [
         {"least": bounds[band], "below": bounds[band + 1], **found.get(band, {"people": 0, "minor": 0})}

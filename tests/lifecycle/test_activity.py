@@ -20,8 +20,10 @@ from ops_platform import churn_reads, day_reads, selectors
 from tests import builders
 from tests.night.reading import facts, night, one, standing
 from users.facts import FACTS
+from users.ingest.normal import NormalAlias, PersonKey
 from users.models import EndUser, Facts
 from users.night import WINDOWED
+from users.services import record_events
 from workspaces.scoping import workspace_scope
 from workspaces.sql import read_sql
 
@@ -156,15 +158,17 @@ def test_the_return_curve_counts_spells_that_reached_their_length_thirty_days_ag
 
 
 def test_false_churn_is_the_share_of_the_flagged_seen_since(thirty):
-    for who, again in (("back", [35]), ("gone", [])):
+    for who, again in (("back", [35]), ("gone", []), ("old id", []), ("new id", [19, 39])):
         visits(thirty, who, "2026-06-01", [0, *again])
     night(thirty, "2026-06-30")
-    night(thirty, "2026-07-01")  # 30 days idle
+    night(thirty, "2026-07-01")  # 30 days idle, but for the new id
+    at = builders.moment(thirty, "2026-07-15")
+    record_events(thirty, [NormalAlias(PersonKey("new id"), PersonKey("old id"), at)])  # one person, who came
     night(thirty, "2026-07-31")
     with workspace_scope(thirty):
         told = [row for row in day_reads.audits(date(2026, 7, 31)) if row.activity == "dormant"]
         assert [(str(row.day), row.after_days, row.flagged, row.seen_again) for row in told] == [
-            ("2026-07-31", 30, 2, 1)
+            ("2026-07-31", 30, 3, 2)
         ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 
 from lifecycle.models import PersonValue, SourceCost, ValueModel
+from ops_platform import value_reads
 from ops_platform.nightly import run_night
 from ops_platform.people_list import PeopleQuery
 from tests import builders
@@ -39,6 +40,13 @@ def spec(page: str, name: str) -> dict:
     """The JSON of one picture on a page."""
     found = [json.loads(text) for text in re.findall(r'type="application/json">(.*?)</script>', page, re.S)]
     return next(one for one in found if isinstance(one, dict) and one.get("name") == name)
+
+
+def test_people_of_whom_nothing_is_expected_are_in_the_picture(predicted: Workspace) -> None:
+    with workspace_scope(predicted):
+        PersonValue.objects.update(expected_revenue_minor=0)
+        [band] = value_reads.bands()
+    assert (band["people"], band["minor"]) == (PEOPLE, 0)
 
 
 def count(workspace: Workspace, url: str) -> int:
