@@ -233,6 +233,11 @@ def test_the_browser_sdk_is_kept_quiet(client):
     assert client.get("/array/phc_x/config").status_code == client.get("/array/phc_x/config.js").status_code == 200
 
 
+def test_a_time_of_sending_that_only_looks_like_a_number_corrects_nothing(client, world, acme):
+    told = json.dumps(captured() | {"api_key": world.acme_write_key})
+    assert client.post("/e/?_=²", data=told, content_type="text/plain").status_code == 200
+
+
 def read_posthog(**changes: Any) -> list[Told]:
     request = PosthogRequest(Incoming("POST", "/", {}, {}, json.dumps(captured(**changes)).encode()))
     [item] = request.items
