@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -201,7 +201,7 @@ def parse_minor(text: str, currency: str) -> int | None:
     """Minor units of an amount as people write it ("1 234.50"); None when it is none, negative, or finer than the currency."""
     try:
         amount = Decimal(text.replace(" ", "").replace(",", "") or "0").scaleb(decimals_of(currency))
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one whose exponent is beyond all numbers
         return None
     fits = amount.is_finite() and 0 <= amount <= MOST_MINOR and amount == amount.to_integral_value()
     return int(amount) if fits else None

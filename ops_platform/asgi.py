@@ -1,13 +1,12 @@
 """What the web server runs: ingest straight from the socket, everything else by Django in a pool of threads."""
 
 import gc
-import os
 
 from a2wsgi import WSGIMiddleware
-from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ops_platform.settings")
-pages = WSGIMiddleware(get_wsgi_application(), workers=4)  # type: ignore[arg-type]
+from ops_platform import wsgi  # sets Django up
+
+pages = WSGIMiddleware(wsgi.application, workers=4)  # type: ignore[arg-type]
 
 from users.ingest.addresses import is_ours  # noqa: E402 - models need Django set up
 from users.ingest.asgi import application as ingest  # noqa: E402

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +22,7 @@ from users.ingest.trial import send_test_event as send
 from users.models import EventName
 from workspaces.models import AccessKey
 from workspaces.permissions import action, allowed
+from workspaces.zones import read_moment
 
 KINDS = {
     "string": gettext_lazy("text"),
@@ -104,10 +104,10 @@ def show_item(request: HttpRequest) -> HttpResponse:
     """One event as it is stored, in JSON."""
     try:
         person, event = uuid.UUID(request.GET["person"]), uuid.UUID(request.GET["event"])
-        at = datetime.fromisoformat(request.GET["at"])
+        at = read_moment(request.GET["at"])
     except (KeyError, ValueError):
         raise Http404 from None
-    found = connect_reads.find_event(person, at, event) if at.tzinfo else None
+    found = connect_reads.find_event(person, at, event) if at else None
     if found is None:
         raise Http404
     stored = {

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db.models import Min
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, register_converter, reverse
@@ -26,6 +27,8 @@ from ops_platform.models import Night, NightStep
 from ops_platform.night_reads import Progress, durations, read_durations, read_progress, step_bars
 from ops_platform.schedule import night_queue
 from ops_platform.tasks import ring
+from users.ingest.normal import FIRST_AT
+from users.models import EndUser
 from users.night import NIGHT_LEASE
 from workspaces.errors import Conflict
 from workspaces.leases import is_held
@@ -116,7 +119,8 @@ def polls(request: HttpRequest, night: Night | None) -> bool:
     if night is not None and night.state == "running":
         return True
     asked = request.GET.get("watch", "")
-    if not asked.isdecimal() or time.time() - int(asked) > PATIENCE_S:
+    # Of thousands of digits Python makes no number, and of a far future no time.
+    if not asked.isdecimal() or len(asked) > 20 or abs(time.time() - int(asked)) > PATIENCE_S:
         return False
     return night is None or night.started_at < datetime.fromtimestamp(int(asked), UTC)
 
@@ -229,7 +233,12 @@ def run_again(request: HttpRequest) -> HttpResponse:
             ring_for_it = ask_night(workspace, day, step, request.user)
     except Conflict as conflict:
         messages.error(request, conflict.message)
-        return redirect("nights:detail", workspace.slug, day)
+        page = (
+            ["nights:list", workspace.slug]
+            if conflict.code == "day_unknown"
+            else ["nights:detail", workspace.slug, day]
+        )
+        return redirect(*page)
     if ring_for_it():
         messages.success(request, _("Asked for. The page shows how far it is."))
         return redirect(f"{reverse('nights:detail', args=[workspace.slug, day])}?watch={int(time.time())}")
@@ -239,12 +248,22 @@ def run_again(request: HttpRequest) -> HttpResponse:
     return redirect("nights:list", workspace.slug)
 
 
+def first_day(workspace: Workspace) -> date:
+    """The first day that numbers can stand at: that of the first thing known of anybody, and at the latest yesterday."""
+    first = EndUser.objects.aggregate(first=Min("created_at"))["first"] or FIRST_AT
+    return min(first.astimezone(workspace.tzinfo).date(), workspace.yesterday())
+
+
 def ask_night(workspace: Workspace, day: date, step: str, by: Operator | None, **actor: str) -> Callable[[], bool]:
     """In the open scope, note that somebody asks for a night or one step of it; returns what rings for it afterwards.
 
     That answers False with the broker away. Whoever asks while a night runs is served by that one: the worker compares
-    when it was asked. Raises Conflict when one step is asked for while anything runs.
+    when it was asked. Raises Conflict when one step is asked for while anything runs, and for a day of which nothing is
+    known.
     """
+    if workspace.current_day is None and day < (first := first_day(workspace)):
+        told = {"day": first.isoformat()}
+        raise Conflict("day_unknown", _("Nothing is known of this day; the first one is %(day)s.") % told, "day")
     if step and is_held(workspace, NIGHT_LEASE):
         raise Conflict("night_running", _("A daily update of this project is running already."))
     audit("night.run", day.isoformat(), by, **({"step": step} if step else {}), **actor)

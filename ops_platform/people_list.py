@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -19,8 +20,11 @@ from segmentation.tagging import all_tags, ruled_tags
 from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.sql import execute, joining_sets, read_sql, run_sql
+from workspaces.zones import read_moment
 
 PAGE = 50
+# Above any value of these columns.
+INTEGERS = {"integer": 2**31, "bigint": 2**63}
 COUNTED_UP_TO = 100_000
 CHANGED_AT_ONCE = 10_000
 # Parameters that say something without a value: not there yet, or left.
@@ -119,7 +123,8 @@ class PeopleQuery:
         """Fifty people after (or before) the cursor, with all that the table shows."""
         sort = SORTS[self.sort]
         joins, where, params = self.pieces(sort.needs)
-        backwards, cursor = ("before" in self.query), read_cursor(self.query.get("before") or self.query.get("after"))
+        backwards, token = ("before" in self.query), self.query.get("before") or self.query.get("after")
+        cursor = read_cursor(token, sort.type)
         if cursor:
             sign = ">" if backwards else "<"
             where += f" and ({sort.expression}, u.id) {sign} (%(cursor)s::{sort.type}, %(cursor_id)s::uuid)"
@@ -154,10 +159,23 @@ def write_cursor(row: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(f"{row['sort_key']}|{row['id']}".encode()).decode().rstrip("=")
 
 
-def read_cursor(token: str | None) -> tuple[str, str] | None:
-    """(sort value, id) of a page's edge; None when the token is none of ours."""
+def read_cursor(token: str | None, kind: str) -> tuple[str, str] | None:
+    """(sort value, id) of a page's edge; None when the token is none of ours, or of another order than one by such a type."""
     try:
         value, person = base64.urlsafe_b64decode((token or "") + "==").decode().rsplit("|", 1)
-        return value, str(uuid.UUID(person))
-    except (ValueError, UnicodeDecodeError):
+        return read_sort_key(value, kind), str(uuid.UUID(person))
+    except ValueError:
         return None
+
+
+def read_sort_key(text: str, kind: str) -> str:
+    """A value of this type, as PostgreSQL writes it. Raises ValueError."""
+    if kind == "date":
+        return text if text == "-infinity" else date.fromisoformat(text).isoformat()
+    if kind == "timestamptz":
+        if at := read_moment(text):
+            return at.isoformat()
+    # Of thousands of digits Python makes no number.
+    elif len(text) <= 20 and abs(int(text)) < INTEGERS[kind]:
+        return str(int(text))
+    raise ValueError(text)

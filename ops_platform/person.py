@@ -26,6 +26,7 @@ from users.devices import TRAITS, list_devices
 from users.facts import FACTS
 from users.models import Attribute, Consent, EndUser, Event, Facts, Topic
 from workspaces.models import Workspace
+from workspaces.zones import read_moment
 
 EVENTS = 30
 REPEATED = ("name", "email", "phone", "city", "source", "referred_by")
@@ -236,8 +237,9 @@ def read_timeline(workspace: Workspace, person_id: uuid.UUID, before: str = "") 
 
 def read_edge(token: str) -> tuple[datetime, uuid.UUID] | None:
     try:
-        at, event = token.split("|")
-        return datetime.fromisoformat(at), uuid.UUID(event)
+        told, event = token.split("|")
+        at = read_moment(told)
+        return (at, uuid.UUID(event)) if at else None
     except ValueError:
         return None
 

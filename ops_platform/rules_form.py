@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -37,7 +37,7 @@ class NumbersField(forms.CharField):
         parts = [part.strip() for part in super().clean(value).replace("，", ",").split(",") if part.strip()]
         try:
             scaled = [Decimal(part).scaleb(self.decimals) for part in parts]
-        except InvalidOperation as error:
+        except ArithmeticError as error:  # no number, or one whose exponent is beyond all numbers
             raise ValidationError(_("Numbers with commas between them.")) from error
         if not all(
             number.is_finite() and number == number.to_integral_value() and self.least <= number < 10**12

@@ -182,7 +182,8 @@ class SegmentMembers(SegmentView):
         after, limit = request.query_params.get("after", ""), request.query_params.get("limit", str(PAGE))
         if after and not selectors.as_id(after):
             raise DomainError("invalid", "`after` is the `next` of an earlier page.", "after")
-        if not (limit.isdecimal() and 1 <= int(limit) <= LARGEST_PAGE):
+        # Of thousands of digits Python makes no number.
+        if not (limit.isdecimal() and len(limit) < 10 and 1 <= int(limit) <= LARGEST_PAGE):
             raise DomainError("invalid", f"`limit` is a number from 1 to {LARGEST_PAGE}.", "limit")
         page = selectors.members(find(pk), after, int(limit))
         return Response({"results": MemberOut(page.people, many=True).data, "next": page.next or None})

@@ -121,7 +121,7 @@ def read_rows(data: QueryDict) -> Definition:
             break
         nodes.append(read_row(data, i, kind))
     at = data.get("remove") or data.get("duplicate") or ""
-    if at.isdecimal() and int(at) < len(nodes):
+    if at.isdecimal() and len(at) < 10 and int(at) < len(nodes):
         nodes[int(at) : int(at) + 1] = [nodes[int(at)]] * 2 if data.get("duplicate") else []
     added = all_conditions().get(str(data.get("add-kind"))) if "add" in data else None
     if added:

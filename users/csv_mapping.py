@@ -255,7 +255,7 @@ class RowReader:
     def read_person(self, text: str) -> PersonKey:
         text = plain_text(text.strip())
         if self.mapping.id_numbers and text.isdecimal() and text.isascii():
-            text = str(int(text))
+            text = text.lstrip("0") or "0"  # of thousands of digits Python makes no number
         if not text:
             raise Refused("missing_identifier", "The row names no person.")
         return PersonKey(normal.clean_id(text, "external_id"))

@@ -7,6 +7,7 @@ A chunk of rows, its errors and its progress commit together.
 from __future__ import annotations
 
 import gc
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,9 @@ from users.models import Import, ImportRowError
 from users.services import in_scope
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
+from workspaces.sql import is_away
 
+logger = logging.getLogger(__name__)
 CHUNK_ROWS = 20_000
 KEPT_ERRORS = 10_000
 # A worker that did not commit a chunk for so long is taken for dead.
@@ -67,8 +70,25 @@ def work_through(workspace: Workspace, file: Import) -> Import:
         code = problem.code if isinstance(problem, BadFile) else "file_gone"
         line = problem.line if isinstance(problem, BadFile) else 0
         finish(workspace, file, "failed", f"{code}:{line}" if line else code)
+    except Exception as problem:
+        if is_away(problem) or not stumbled_here(workspace, file):
+            raise  # whoever comes next tries it once more
+        logger.exception("imports: %s ends where it met an error twice", file.pk)
+        finish(workspace, file, "failed", "stumbled")
     with workspace_scope(workspace):
         return Import.objects.get(pk=file.pk)
+
+
+def stumbled_here(workspace: Workspace, file: Import) -> bool:
+    """Whether an error met the import at this row before; the row remembers where the last one did."""
+    with workspace_scope(workspace):
+        running = Import.objects.filter(pk=file.pk, state="running")
+        met = running.values_list("rows", "error").first()
+        if met is None:
+            return False
+        here = f"stumbled:{met[0]}"
+        running.update(error=here)
+        return met[1] == here
 
 
 def claim(pk: uuid.UUID) -> Import | None:

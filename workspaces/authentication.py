@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from workspaces.errors import DomainError
+from workspaces.middleware import without_nul
 from workspaces.models import AccessKey, Workspace
 from workspaces.permissions import allowed
 from workspaces.scoping import door, workspace_scope
@@ -106,6 +107,7 @@ class WorkspaceAPIView(APIView):
         if key is None:
             return super().dispatch(request, *args, **kwargs)
         request.workspace = key.workspace  # type: ignore[attr-defined]
+        request.GET = without_nul(request.GET)  # type: ignore[assignment]
         with workspace_scope(key.workspace):
             touch_key(key)
             return super().dispatch(request, *args, **kwargs)

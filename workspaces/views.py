@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
-from datetime import datetime
 
 from django.contrib import messages
 from django.db.models import Q
@@ -20,6 +18,7 @@ from workspaces.errors import DomainError
 from workspaces.forms import ROLE_CHOICES, InviteForm, KeyForm, LimitForm
 from workspaces.models import AccessKey, AuditEntry, Membership
 from workspaces.permissions import action
+from workspaces.zones import read_moment
 
 AUDIT_PAGE = 50
 
@@ -179,8 +178,8 @@ def list_audit(request: HttpRequest) -> HttpResponse:
             | Q(operator__email__icontains=words)
             | Q(operator__name__icontains=words)
         )
-    with suppress(ValueError):  # none, or none of ours: the first page
-        entries = entries.filter(at__lt=datetime.fromisoformat(request.GET.get("before", "")))
+    if before := read_moment(request.GET.get("before", "")):  # else the first page
+        entries = entries.filter(at__lt=before)
     rows = list(entries[: AUDIT_PAGE + 1])
     context = {
         "title": _("Audit trail"),

@@ -12,6 +12,7 @@ import time_machine
 
 from ops_platform import nights
 from ops_platform.models import Alert, Night, NightStep
+from tests import builders
 from workspaces.leases import lease
 from workspaces.models import AuditEntry, Lease
 from workspaces.scoping import workspace_scope
@@ -55,6 +56,22 @@ def test_nonsense_and_other_roles_ask_for_nothing(world: Any, as_role: Any, rung
     assert as_role("operator").post(RUN, {"day": "2026-08-31"}).status_code == 403
     assert client.get("/w/acme/nights/2026-02-31/").status_code == 404
     assert rung == []
+
+
+@pytest.mark.parametrize(("day", "status"), [("0001-01-01", 409), ("1990-01-01", 409), ("9999-12-31", 400)])
+def test_no_night_is_for_a_day_of_which_nothing_is_known(
+    world: Any, as_role: Any, client: Any, rung: list[tuple[str, ...]], day: str, status: int
+) -> None:
+    builders.person(world.acme, "u1", "2026-06-01")
+    headers = {"Authorization": f"Bearer {world.acme_api_key}"}
+    for asked, told in ((day, status), ("2026-05-31", 409), ("2026-06-01", 202)):
+        answer = client.post(f"/api/v1/nights/{asked}/run", {}, content_type="application/json", headers=headers)
+        assert answer.status_code == told, (asked, answer.content)
+    page = as_role("admin").post(RUN, {"day": day}, follow=True)
+    assert page.status_code == (200 if status == 409 else 404)
+    assert rung == []
+    world.acme.refresh_from_db()
+    assert world.acme.current_day is None
 
 
 def test_without_a_broker_the_page_says_so(world: Any, as_role: Any, monkeypatch: pytest.MonkeyPatch) -> None:

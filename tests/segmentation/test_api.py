@@ -68,6 +68,16 @@ def test_a_rule_is_counted_without_being_kept(call):
     assert len(call("get")[1]["results"]) == 1
 
 
+def test_a_rule_of_any_depth_is_an_error_of_the_sender(client, world):
+    headers = {"Authorization": f"Bearer {world.acme_api_key}"}
+    found = {}
+    for depth in (200, 400, *range(800, 1000)):  # somewhere there Python gives up
+        body = '{"definition": {"kind": "tag", "match": "any", "tags": %s}}' % ("[" * depth + "]" * depth)
+        answer = client.post("/api/v1/segments/count", body, content_type="application/json", headers=headers)
+        found.setdefault((answer.status_code, answer.json()["error"]["code"]), []).append(depth)
+    assert set(found) == {(400, "invalid_value"), (400, "too_deep")}, {told: depths[0] for told, depths in found.items()}
+
+
 def test_errors_name_the_place_in_the_rule(call):
     wrong = {"all": [VIP, {"kind": "fact", "fact": "orders", "compare": "at_least", "number": "NaN"}]}
     for status, body in (

@@ -267,6 +267,9 @@ def test_ids_keep_their_zeros_unless_told_to_be_numbers():
     roles = {"uid": "external_id", "t": "time"}
     assert reader(roles).read(["0001", "2026-08-01"], 0)[0].person.external_id == "0001"
     assert reader(roles, id_numbers=True).read(["0001", "2026-08-01"], 0)[0].person.external_id == "1"
+    with pytest.raises(Refused) as caught:
+        reader(roles, id_numbers=True).read(["9" * 4301, "2026-08-01"], 0)
+    assert caught.value.code == "too_long"
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,13 @@ def test_all_of_them_together_leave_the_server_as_small_as_it_was(server: Server
     check(Case(200, code="ok"), *served(server, Case(200, track(), "ok"), key))
 
 
+def test_what_stands_in_an_address_is_no_error_of_ours(server: Server) -> None:
+    for key in (b"%ff", b"%ed%a0%80", b"%00", b"\xff", b"\xed\xa0\x80", b"%C3%A9"):
+        request = b"GET /v1/projects/" + key + b"/settings HTTP/1.1\r\nHost: \xffshop.test\r\n\r\n"
+        status, _kind, body = answer_of(server, request)
+        assert status in (200, 400), (key, status, body)
+
+
 def head(key: str, *lines: str) -> bytes:
     told = ("POST /v1/batch HTTP/1.1", "Host: shop.test", f"Authorization: Bearer {key}", *lines)
     return "\r\n".join([*told, "", ""]).encode()

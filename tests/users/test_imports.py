@@ -138,6 +138,25 @@ def test_a_worker_that_was_only_slow_stops_when_another_took_over(acme, tmp_path
     assert counts(work_through(acme, slow)) == ("done", 100, 100, 0, 0, 30)
 
 
+def test_an_import_that_meets_an_error_twice_in_one_place_ends_and_says_so(acme, tmp_path, small_chunks, monkeypatch):
+    queued, taken = queue(acme, write_file(tmp_path, ROWS)), Run.take
+    for bad in (20, 40):  # an error somewhere else is another one
+        monkeypatch.setattr(
+            Run, "take", lambda self, chunk, bad=bad: taken(self, chunk) if chunk.position < bad else 1 / 0
+        )
+        for again in range(2 if bad == 40 else 1):
+            with workspace_scope(acme):
+                Import.objects.filter(pk=queued.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
+            if again:
+                file = run_import(acme, queued.pk)
+            else:
+                with pytest.raises(ZeroDivisionError):
+                    run_import(acme, queued.pk)
+    assert (counts(file)[:3], file.error) == (("failed", 40, 40), "stumbled")
+    with workspace_scope(acme):
+        assert due_imports(timezone.now() + timedelta(hours=1)) == []
+
+
 def stop_at(monkeypatch: Any, position: int, stop: Any) -> Any:
     """`stop(file)` is called before the chunk at `position` is stored; returns what undoes that."""
     taken = Run.take

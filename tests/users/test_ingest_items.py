@@ -155,6 +155,21 @@ def test_bytes_that_are_no_message_are_refused(send, acme, case):
     assert stored(acme) == []
 
 
+# Numbers that are read as nothing, and that PostgreSQL refuses as they are written.
+TINY = ("1e-20000", "0e-20000", "-1E-99999999999", "0e99999999999", "0E+99999999999", "0." + "0" * 17_000 + "1")
+
+
+@pytest.mark.parametrize("written", TINY, ids=[text[:20] for text in TINY])
+@pytest.mark.parametrize("place", ['"x":%s', '"n":{"x":%s}', '"n":"\\u00e9","x":%s'], ids=["flat", "nested", "escaped"])
+def test_a_number_next_to_nothing_is_nothing_and_costs_no_neighbour(send, acme, place, written):
+    item = '{"type":"track","userId":"u","event":"e","messageId":"%s","properties":{%s}}'
+    told = item % ("tiny", place % written), item % ("next", '"x":1')
+    answer = send("batch", body=f'{{"batch":[{",".join(told)}]}}'.encode())
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 2), answer.json()
+    tiny = next(event.properties for event in stored(acme) if event.message_id == "tiny")
+    assert (tiny["x"] if "x" in tiny else tiny["n"]["x"]) == 0
+
+
 def test_sizes_are_counted_in_bytes(send, acme):
     assert send("track", body=sized(32 * 1024)).status_code == 200
     assert send("track", body=sized(32 * 1024 - 1)).status_code == 200  # the same message: a duplicate

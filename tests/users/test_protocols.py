@@ -112,6 +112,26 @@ def test_bad_records_are_kept_for_the_developer_and_answered_with_200(client, wo
     assert client.post(f"/sa?token={world.acme_write_key}", **form(data="%%%")).status_code == 400
 
 
+UNCLEAN = {
+    "a track id": ({"_track_id": "a\0b"}, "invalid_string"),
+    "the event of a record whose name is given": ({"type": "track_signup", "event": "a\0"}, "invalid_string"),
+    "a version of the SDK's host": ({"lib": {"$app_version": "1\0"}}, "invalid_string"),
+    "what an id is called": ({"identities": {"a\0b": "x"}}, "invalid_string"),
+    "what an id is called that names nobody": ({"identities": {"a\0b": "null"}}, "invalid_string"),
+    "an id with what it is called": ({"identities": {"k" * 200: "x" * 200}}, "too_long"),
+}
+
+
+@pytest.mark.parametrize("case", UNCLEAN)
+def test_what_postgresql_cannot_hold_refuses_its_record_and_no_other(client, world, acme, case):
+    changes, code = UNCLEAN[case]
+    told = [record(), record(**{"_track_id": 8} | changes), record(_track_id=9)]
+    answer = client.post(f"/sa?token={world.acme_write_key}", **form(data_list=b64(told)))
+    assert (answer.status_code, len(stored(acme))) == (200, 2)
+    with workspace_scope(acme):
+        assert IngestError.objects.get().code == code
+
+
 def read_sensors(**changes: Any) -> list[Told]:
     request = SensorsRequest(Incoming("POST", "/", {}, {}, json.dumps(record(**changes)).encode()))
     [item] = request.items
@@ -211,6 +231,11 @@ def test_the_browser_sdk_is_kept_quiet(client):
     for address in ("/flags/?v=2", "/decide/?v=3"):
         assert client.post(address, data=b"\x1f", content_type="text/plain").json()["featureFlags"] == {}
     assert client.get("/array/phc_x/config").status_code == client.get("/array/phc_x/config.js").status_code == 200
+
+
+def test_a_time_of_sending_that_only_looks_like_a_number_corrects_nothing(client, world, acme):
+    told = json.dumps(captured() | {"api_key": world.acme_write_key})
+    assert client.post("/e/?_=²", data=told, content_type="text/plain").status_code == 200
 
 
 def read_posthog(**changes: Any) -> list[Told]:

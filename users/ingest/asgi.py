@@ -111,7 +111,7 @@ async def take(incoming: Incoming, receive: Receive) -> Answer:
 
 async def read_body(receive: Receive, length: str) -> bytes:
     """The whole body, at most MAX_BYTES of it. Raises BadRequest, and ClientLeft."""
-    if length.isdigit() and int(length) > MAX_BYTES:
+    if length.isdecimal() and int(length) > MAX_BYTES:
         raise BadRequest(*TOO_LARGE)
     parts, size = [], 0
     while True:

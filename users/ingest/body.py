@@ -37,7 +37,7 @@ def inflated(raw: bytes, encoding: str) -> bytes:
 def read_bounded(request: HttpRequest) -> bytes:
     """At most MAX_BYTES, also of a chunked body, which has no length and which Django would read as empty."""
     length = request.META.get("CONTENT_LENGTH") or ""
-    if length.isdigit() and int(length) > MAX_BYTES:
+    if length.isdecimal() and int(length) > MAX_BYTES:
         raise BadRequest(*TOO_LARGE)
     chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
     source = request.environ["wsgi.input"] if chunked and not length and hasattr(request, "environ") else request
@@ -47,7 +47,7 @@ def read_bounded(request: HttpRequest) -> bytes:
         raise BadRequest(400, "incomplete", "The body ended too early.") from error
     if len(raw) > MAX_BYTES:
         raise BadRequest(*TOO_LARGE)
-    if length.isdigit() and len(raw) < int(length):
+    if length.isdecimal() and len(raw) < int(length):
         raise BadRequest(400, "incomplete", "The body ended too early.")
     return raw
 

@@ -23,6 +23,8 @@ MAX_ID = 255
 # Texts that appending makes a list grow to; those that came first stay.
 MAX_LIST = 500
 MAX_ITEM_BYTES = 32 * 1024
+# A number written out may have as many decimals as its text has room for; PostgreSQL takes 16,383.
+MAX_WRITTEN = 16_000
 INT64 = 2**63
 MAX_FLOAT = 1e15
 NUMBERS = (int, float)
@@ -270,6 +272,8 @@ def read_flat(raw: bytes | msgspec.Raw) -> tuple[str, dict[str, Any]] | None:
         return None
     if len(told) > MAX_PROPERTIES:
         return None
+    if is_extreme(text):
+        return encode(told), told
     return text if text.isascii() else unicodedata.normalize("NFC", text), told
 
 
@@ -281,9 +285,15 @@ def read_nested(raw: bytes) -> tuple[str, dict[str, Any]]:
         raw = b"{}"
     told = clean_properties(decode_object(raw))
     text = raw.decode()
-    if "\\u" in text:  # a character has one spelling
+    if "\\u" in text or is_extreme(text):  # a character has one spelling
         return encode(told), told
     return text if text.isascii() else unicodedata.normalize("NFC", text), told
+
+
+def is_extreme(text: str) -> bool:
+    """Whether JSON text may hold a number, such as 1e-20000 or 0e99999999999, that was read as nothing and that PostgreSQL
+    refuses as it is written. Ids and words may look so as well: a glance, on every message."""
+    return "e-" in text or "0e" in text or "E-" in text or "0E" in text or len(text) > MAX_WRITTEN
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:

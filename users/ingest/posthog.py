@@ -120,7 +120,7 @@ def keys_of(envelope: Envelope, items: list[bytes | Refused], query: Mapping[str
 
 
 def number_of(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() and len(text) < 15 else None
+    return int(text) if text and text.isdecimal() and len(text) < 15 else None
 
 
 def quiet(_incoming: Incoming) -> Answer:

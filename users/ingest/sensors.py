@@ -159,7 +159,7 @@ def read_event(
     device = as_dict(record.lib) | properties
     for key in ("app_version", "os"):
         if key not in properties and isinstance(told := device.get(f"${key}"), str) and told:
-            properties = properties | {key: told[:100]}
+            properties = properties | {key: normal.clean_text(told[:100], f"lib.${key}")}
     return NormalEvent(
         person,
         name,
@@ -173,18 +173,21 @@ def read_event(
 
 
 def message_id_of(record: Record, raw: bytes) -> str:
-    """Records have no id of their own: a random track id within person, time and event, or else what was sent itself."""
+    """Records have no id of their own: a random track id within person, time and event, or else what was sent itself.
+
+    Raises Refused.
+    """
     told = record.track_id
     if isinstance(told, (int, str)) and not isinstance(told, bool) and told != "":
-        return f"{told}:{record.distinct_id}:{record.time}:{record.event or record.type}"[: normal.MAX_ID]
+        text = f"{told}:{record.distinct_id}:{record.time}:{record.event or record.type}"
+        return normal.clean_text(text, "_track_id", normal.MAX_ITEM_BYTES)[: normal.MAX_ID]
     return sha1(raw, usedforsecurity=False).hexdigest()
 
 
 def who(record: Record, logged_in: bool) -> tuple[PersonKey, list[PersonKey]]:
     """Whom the record is about, and the other ids it says are the same person. Raises Refused."""
-    identities = [
-        (key, text) for key, value in (record.identities or {}).items() if (text := normal.clean_id(value, key))
-    ]
+    told = {normal.clean_text(key, "identities"): value for key, value in (record.identities or {}).items()}
+    identities = [(key, text) for key, value in told.items() if (text := normal.clean_id(value, key))]
     named = dict(identities)
     distinct = normal.clean_id(record.distinct_id, "distinct_id")
     login = normal.clean_id(record.login_id, "login_id") or named.get(LOGIN, "")
@@ -192,7 +195,7 @@ def who(record: Record, logged_in: bool) -> tuple[PersonKey, list[PersonKey]]:
         login = distinct
     keys = [PersonKey(login)] if login else []
     # Ids that name people come before devices, so that a record with a phone number is about a person.
-    keys += sorted((identity_key(*told) for told in identities if told[0] != LOGIN), key=lambda k: not k.identified)
+    keys += sorted((identity_key(*pair) for pair in identities if pair[0] != LOGIN), key=lambda k: not k.identified)
     if distinct and distinct not in (login, *(f"{key}+{value}" for key, value in identities)):
         keys.append(PersonKey(distinct, False))
     visitors = [record.anonymous_id, record.original_id if record.type == "track_signup" else None]
@@ -204,8 +207,9 @@ def who(record: Record, logged_in: bool) -> tuple[PersonKey, list[PersonKey]]:
 
 
 def identity_key(key: str, value: str) -> PersonKey:
+    """Raises Refused."""
     device = any(key.removeprefix("$identity_").startswith(word) for word in DEVICES)
-    return PersonKey(value, False) if device else PersonKey(f"{key}+{value}")
+    return PersonKey(value, False) if device else PersonKey(normal.clean_text(f"{key}+{value}", "identities"))
 
 
 def unique(keys: Iterable[PersonKey]) -> list[PersonKey]:
