@@ -16,11 +16,12 @@ from campaigns.editing import EDITABLE, problems, refusal, save_campaign
 from campaigns.letters import prepare
 from campaigns.models import OPEN_STATES, Campaign, Delivery, Link, Run
 from campaigns.suppressions import ERASED
+from users.differences import compute
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace
 from workspaces.services import audit
-from workspaces.sql import run_sql
+from workspaces.sql import execute, run_sql
 
 
 def launch(
@@ -186,5 +187,14 @@ def copy(campaign: Campaign, by: Operator | None = None) -> Campaign:
 def settle_night(workspace: Workspace, day: date) -> dict[str, Any]:
     """The night's step: who converted after a run, and the revenue of both arms. `changes` counts rows that differ."""
     day_end = datetime.combine(day + timedelta(days=1), time.min, workspace.tzinfo)
-    rows = run_sql("campaigns/settle_conversions", day=day, day_end=day_end)
+    compute("open_run", "campaigns/open_runs", day_end=day_end)
+    [opened] = execute("select min(frozen_at) as since from open_run", {})
+    if opened["since"] is None:
+        return {"changes": 0}
+    since = opened["since"].astimezone(workspace.tzinfo).date()
+    compute("fact_buyers", "campaigns/settle_buyers", since=since, day=day)
+    # What an order is worth is said once, for facts; the tables of that step are made anew here.
+    compute("fact_purchases", "users/facts_purchases", day=day)
+    compute("fact_orders", "users/facts_orders")
+    rows = run_sql("campaigns/settle_conversions")
     return {"changes": rows[0]["rows"]}
