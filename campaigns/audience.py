@@ -11,7 +11,7 @@ from campaigns.channels import all_channels, get_channel
 from campaigns.models import Campaign, Delivery, Run
 from campaigns.suppressions import hashing
 from segmentation.models import Segment
-from segmentation.services import match_people, refresh_segment
+from segmentation.services import NIGHT_SECONDS, match_people
 from workspaces.scoping import current_workspace
 from workspaces.sql import joining_sets, run_sql
 
@@ -65,16 +65,17 @@ def measure_reach(segment: Segment, topic: str = "") -> Measured:
 def freeze(run: Run, campaign: Campaign) -> None:
     """One delivery row per person of the campaign's segment: pending, control, or suppressed with the reason.
 
-    The segment's members are brought up to now first. Freezing again adds nobody twice. Sets the run's counts; the
-    caller saves the run in the same transaction. Raises DomainError when the segment's rule cannot be run.
+    The rule is run as of now, as for the reach shown before. Members and their history stay as the last night told them:
+    today's are for the next night to tell. Freezing again adds nobody twice. Sets the run's counts; the caller saves the
+    run in the same transaction. Raises DomainError when the segment's rule cannot be run.
     """
     workspace = current_workspace()
-    refresh_segment(Segment.objects.get(pk=campaign.segment_id), workspace, workspace.today())
+    segment = Segment.objects.get(pk=campaign.segment_id)
+    match_people(segment.definition, workspace, workspace.today(), NIGHT_SECONDS)
     with joining_sets():
         run_sql(
             "campaigns/freeze_audience",
             run=run.pk,
-            segment=campaign.segment_id,
             channel=campaign.channel,
             topic=campaign.topic,
             address=get_channel(campaign.channel).address_attribute,

@@ -40,8 +40,11 @@ def save_campaign(campaign: Campaign | None, values: dict[str, Any], by: Operato
     if campaign is None:
         days = current_workspace().rules.conversion_days
         campaign = Campaign(salt=secrets.token_hex(16), created_by=by.pk if by else None, conversion_days=days)
-    elif Campaign.objects.select_for_update().get(pk=campaign.pk).state not in EDITABLE:
-        raise Conflict("not_editable", _("This campaign has been sent; copy it to change it."))
+    else:
+        # What was read before the lock may be of a state that has passed.
+        campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
+        if campaign.state not in EDITABLE:
+            raise Conflict("not_editable", _("This campaign has been sent; copy it to change it."))
     campaign.name = check_name(values.get("name", campaign.name))
     campaign.channel = check_channel(values.get("channel", campaign.channel)).key
     campaign.segment_id = check_segment(values.get("segment", campaign.segment_id))

@@ -244,7 +244,9 @@ def pause_runs(workspace: Workspace, channel_key: str, error: str, run: Run | No
     """An operator has to change something before more can leave: stop the run, or all of the channel's, and say why."""
     with workspace_scope(workspace):
         runs = Run.objects.filter(state="running", campaign__channel=channel_key)
-        for stopped in runs.filter(pk=run.pk) if run else runs:
+        for stopped in (runs.filter(pk=run.pk) if run else runs).order_by("campaign_id"):
+            # The campaign first, as everywhere.
+            paused = Campaign.objects.filter(pk=stopped.campaign_id, state="running").update(state="paused")
             Run.objects.filter(pk=stopped.pk, state="running").update(state="paused", error=storable(error, 300))
-            if Campaign.objects.filter(pk=stopped.campaign_id, state="running").update(state="paused"):
+            if paused:
                 audit("campaign.pause", str(stopped.campaign_id), error=storable(error, 300))

@@ -16,23 +16,25 @@ from campaigns.editing import EDITABLE, problems, refusal, save_campaign
 from campaigns.letters import prepare
 from campaigns.models import OPEN_STATES, Campaign, Delivery, Link, Run
 from campaigns.suppressions import ERASED
+from users.differences import compute
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace
 from workspaces.services import audit
-from workspaces.sql import run_sql
+from workspaces.sql import execute, run_sql
 
 
 def launch(
     campaign: Campaign, at: datetime | None = None, by: Operator | None = None, now: datetime | None = None
 ) -> Run:
-    """Send now, or at a time. A scheduled campaign may be launched again for another time; a started one may not.
+    """Send now, or at a time. A scheduled campaign may be launched again for another time; a started one may not. What was
+    called off before it started may be launched again for the same time.
 
     Raises DomainError for the first problem of the pre-flight check, Conflict when it has been sent already.
     """
     now = now or timezone.now()
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    if campaign.state not in EDITABLE:
+    if campaign.state not in EDITABLE or Run.objects.filter(campaign=campaign, frozen_at__isnull=False).exists():
         raise Conflict("already_sent", _("This campaign has been sent already."))
     for problem in problems(campaign):
         raise problem
@@ -40,7 +42,10 @@ def launch(
         raise DomainError("past", _("This time has passed."), "scheduled_at")
     due_at = at or now
     Run.objects.filter(campaign=campaign, state="due").exclude(due_at=due_at).delete()
-    run, _created = Run.objects.get_or_create(campaign=campaign, due_at=due_at)
+    # One that was called off, or could not start, is there already.
+    run, _created = Run.objects.update_or_create(
+        campaign=campaign, due_at=due_at, defaults={"state": "due", "error": "", "finished_at": None}
+    )
     campaign.state, campaign.scheduled_at = "scheduled", due_at
     campaign.save(update_fields=["state", "scheduled_at"])
     audit("campaign.launch", str(campaign.pk), by, name=campaign.name, due_at=due_at.isoformat())
@@ -50,14 +55,16 @@ def launch(
 
 
 def start_run(run: Run, now: datetime | None = None) -> bool:
-    """Freeze the audience and open the run. False when it was started already: only one caller wins the row.
+    """Freeze the audience and open the run. False when it was started already, or called off: only one caller wins the row.
 
     Raises DomainError when the content or the segment cannot be used any more.
     """
-    run = Run.objects.select_for_update().get(pk=run.pk)
-    if run.state != "due":
-        return False
+    # Always the campaign first: locked the other way round, this and an operator who cancels would wait for each other.
     campaign = Campaign.objects.select_for_update().get(pk=run.campaign_id)
+    found = Run.objects.select_for_update().filter(pk=run.pk, state="due").first()
+    if found is None or campaign.state != "scheduled":
+        return False
+    run = found
     for problem in problems(campaign):
         raise problem
     try:
@@ -82,14 +89,22 @@ def start_due_runs(now: datetime | None = None) -> int:
             with transaction.atomic():
                 started += start_run(run, now)
         except DomainError as problem:
-            Run.objects.filter(pk=run.pk).update(state="cancelled", error=problem.message[:300])
-            Campaign.objects.filter(pk=run.campaign_id).update(state="draft")
-            audit("campaign.not_started", str(run.campaign_id), error=problem.message[:300])
+            put_back(run, problem.message[:300])
     return started
+
+
+def put_back(run: Run, error: str) -> None:
+    """Make the campaign a draft again, unless an operator chose another time, or called it off, meanwhile."""
+    Campaign.objects.select_for_update().get(pk=run.campaign_id)
+    if Run.objects.filter(pk=run.pk, state="due").update(state="cancelled", error=error):
+        Campaign.objects.filter(pk=run.campaign_id).update(state="draft")
+        audit("campaign.not_started", str(run.campaign_id), error=error)
 
 
 def sweep() -> dict[str, int]:
     """Find again what a killed sender left, and close runs with nothing open. In the open scope; may run twice."""
+    # Campaigns first, then runs and deliveries: the order in which they are paused and cancelled.
+    list(Campaign.objects.select_for_update().filter(state__in=["running", "paused"]).order_by("pk").values_list("pk"))
     swept = run_sql("campaigns/sweep")
     finished = 0
     open_rows = Delivery.objects.filter(run_id=OuterRef("pk"), state__in=OPEN_STATES)
@@ -172,5 +187,14 @@ def copy(campaign: Campaign, by: Operator | None = None) -> Campaign:
 def settle_night(workspace: Workspace, day: date) -> dict[str, Any]:
     """The night's step: who converted after a run, and the revenue of both arms. `changes` counts rows that differ."""
     day_end = datetime.combine(day + timedelta(days=1), time.min, workspace.tzinfo)
-    rows = run_sql("campaigns/settle_conversions", day=day, day_end=day_end)
+    compute("open_run", "campaigns/open_runs", day_end=day_end)
+    [opened] = execute("select min(frozen_at) as since from open_run", {})
+    if opened["since"] is None:
+        return {"changes": 0}
+    since = opened["since"].astimezone(workspace.tzinfo).date()
+    compute("fact_buyers", "campaigns/settle_buyers", since=since, day=day)
+    # What an order is worth is said once, for facts; the tables of that step are made anew here.
+    compute("fact_purchases", "users/facts_purchases", day=day)
+    compute("fact_orders", "users/facts_orders")
+    rows = run_sql("campaigns/settle_conversions")
     return {"changes": rows[0]["rows"]}

@@ -51,7 +51,8 @@ def update_segment(
     segment.name = segment.name if name is None else check_name(name)
     segment.goal = segment.goal if goal is None else check_goal(goal)
     segment.definition = before if definition is None else check_definition(definition, segment)
-    save(segment)
+    given = {"name": name, "goal": goal, "definition": definition}
+    save(segment, *(field for field, value in given.items() if value is not None))
     audit("segment.update", str(segment.pk), by, name=segment.name, before=before, after=segment.definition)
     if segment.definition != before:
         refresh_now(segment)
@@ -102,11 +103,12 @@ def segments_by_tag() -> dict[str, str]:
     return {tag: str(pk) for tag, pk in TagRule.objects.values_list("tag", "segment")}
 
 
-def save(segment: Segment) -> None:
+def save(segment: Segment, *fields: str) -> None:
+    """All of a new one, else only the fields named: a night may have committed size, day and error since it was read."""
     segment.updated_at = timezone.now()
     try:
         with transaction.atomic():
-            segment.save()
+            segment.save(update_fields=None if segment._state.adding else [*fields, "updated_at"])
     except IntegrityError as error:
         raise Conflict("taken", _("There is a segment with this name already."), "name") from error
 
@@ -129,7 +131,7 @@ def restore_segment(segment: Segment, by: Operator | None = None) -> None:
     if segment.archived_at is None:
         return
     segment.archived_at = None
-    save(segment)
+    save(segment, "archived_at")
     audit("segment.restore", str(segment.pk), by, name=segment.name)
     refresh_now(segment)
 

@@ -1,10 +1,10 @@
--- Freeze who gets a run: one delivery row per segment member, before the first message leaves.
+-- Freeze who gets a run: one delivery row per person who matches the segment's rule now (the temporary table
+-- segment_match), before the first message leaves.
 -- Everybody gets a row: pending (treated), control, or suppressed with the reason.
 -- The bucket is a hash of the campaign's salt and the person, so the same person always falls the same way.
--- Parameters: workspace, run, segment, channel, topic, address (column of end_user), salt, control_below (0-10000),
---   consent_required, and those of
---   campaigns.suppressions.hashing. Index: segment_member primary key is by person; the segment's rows come from a scan of the
---   workspace's members, once per run. Not the ORM: it is one INSERT ... SELECT over the whole audience.
+-- Parameters: workspace, run, channel, topic, address (column of end_user), salt, control_below (0-10000),
+--   consent_required, and those of campaigns.suppressions.hashing. Index: none; the people, consents and suppressions of the
+--   workspace are each read once and joined as sets. Not the ORM: it is one INSERT ... SELECT over the whole audience.
 insert into delivery (
     end_user_id, workspace_id, run_id, delivery_id, channel, address, arm, state, reason, detail, bucket,
     attempts, next_at, provider_ref, revenue_minor
@@ -32,7 +32,7 @@ from (
             when s.address is not null or h.address is not null then 'suppressed'
             else ''
         end as reason
-    from segment_member m
+    from segment_match m
     join end_user p on p.id = m.end_user_id and p.workspace_id = %(workspace)s and p.identified and not p.excluded and p.merged_into is null
     cross join lateral (
         select case %(address)s when 'email' then p.email when 'phone' then p.phone else p.push_token end as value
@@ -46,6 +46,5 @@ from (
     left join suppression h
         on h.workspace_id = %(workspace)s and h.channel = %(channel)s and h.address = case when %(hashed)s then
             'erased:' || encode(sha256(%(outer)s || sha256(%(inner)s || convert_to(lower(address.value), 'UTF8'))), 'hex') end
-    where m.workspace_id = %(workspace)s and m.segment_id = %(segment)s
 ) a
 on conflict (end_user_id, workspace_id, run_id) do nothing

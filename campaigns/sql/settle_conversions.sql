@@ -1,20 +1,14 @@
--- Who converted, and the revenue of both arms, for runs whose window is still open on the day (or closed since the
--- last night). Conversion: the first chosen event within the window after the freeze; revenue: orders placed in the
--- window at their last amount, less refunds in it. A function of stored rows and the day, so it may run twice.
--- Parameters: workspace, day, day_end (first moment after the day). Index: event primary key (person first), delivery_run_state.
+-- Who converted, and the revenue of both arms, for the open runs. Conversion: the first chosen event within the window
+-- after the freeze. Revenue, as docs/definitions.md says it of facts (users/sql/facts_money.sql): orders whose first row
+-- lies in the window, at their last amount, less refunds in it; an order whose refunds reach its amount counts nowhere,
+-- and neither do they. A function of stored rows and the day, so it may run twice.
+-- Parameters: workspace. Reads the temporary tables open_run, fact_orders and fact_purchases, of who bought in a window.
+-- Index: event primary key (person first), delivery_run_state.
 -- Not the ORM: one statement over all deliveries of the open runs.
-with open_runs as (
-    select r.id, r.frozen_at, least(r.frozen_at + make_interval(days => c.conversion_days), %(day_end)s) as until, n.id as name_id
-    from run r
-    join campaign c on c.id = r.campaign_id and c.workspace_id = %(workspace)s
-    left join event_name n on n.workspace_id = %(workspace)s and n.name = c.conversion_event
-    where r.workspace_id = %(workspace)s and r.frozen_at < %(day_end)s
-      and r.frozen_at + make_interval(days => c.conversion_days + 7) > %(day_end)s - interval '1 day'
-),
-arms as (
+with arms as (
     select d.end_user_id, d.run_id, o.frozen_at, o.until, o.name_id
     from delivery d
-    join open_runs o on o.id = d.run_id
+    join open_run o on o.id = d.run_id
     -- Deliveries of people who were erased belong to nobody any more: what was counted of them stays.
     join end_user p on p.id = d.end_user_id and p.workspace_id = %(workspace)s
     where d.workspace_id = %(workspace)s and d.arm <> ''
@@ -27,20 +21,26 @@ converted as (
        and e.at >= a.frozen_at and e.at < a.until
     group by 1, 2
 ),
-bought as (
-    select
-        a.end_user_id, a.run_id, b.kind, b.order_key,
-        case when b.kind = 'refund' then b.event_id end as refund_id,
-        (array_agg(b.amount_minor order by b.at desc, b.message_id desc))[1] as amount_minor
-    from arms a
-    join purchase b
-        on b.workspace_id = %(workspace)s and b.end_user_id = a.end_user_id and b.kind in ('order', 'refund')
-       and b.at >= a.frozen_at and b.at < a.until
-    group by 1, 2, 3, 4, 5
+placed as (
+    select end_user_id, order_key, min(at) as at from fact_purchases where kind = 'order' group by 1, 2
+),
+moved as (
+    select o.end_user_id, p.at, o.amount as minor
+    from fact_orders o
+    join placed p using (end_user_id, order_key)
+    where o.kind = 'order' and not o.void
+    union all
+    select r.end_user_id, r.at, -abs(coalesce(r.amount_minor, o.amount, 0)::numeric)
+    from fact_purchases r
+    left join fact_orders o on o.end_user_id = r.end_user_id and o.order_key = r.order_key and o.kind = 'order'
+    where r.kind = 'refund' and o.void is not true
 ),
 revenue as (
-    select end_user_id, run_id, sum(case kind when 'order' then amount_minor else -abs(amount_minor) end) as minor
-    from bought
+    -- Absurd amounts must not cost everybody the night.
+    select a.end_user_id, a.run_id,
+        least(greatest(sum(m.minor), -9000000000000000000), 9000000000000000000)::bigint as minor
+    from arms a
+    join moved m on m.end_user_id = a.end_user_id and m.at >= a.frozen_at and m.at < a.until
     group by 1, 2
 )
 update delivery d

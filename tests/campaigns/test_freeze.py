@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, timedelta
 
 import pytest
+import time_machine
 
 from campaigns.audience import freeze, measure_reach
 from campaigns.local_servers import LocalInbox
 from campaigns.models import Delivery, Suppression
 from campaigns.services import start_run
 from campaigns.suppressions import add_by_hand, release, suppress
-from segmentation.models import SegmentMember
+from segmentation.models import Segment, SegmentDay, SegmentMember
+from segmentation.services import refresh_segments
+from tests.builders import moment
 from tests.planner import noting_loops
 from users.models import EndUser
 from users.services import set_consent
@@ -54,8 +58,8 @@ def test_everybody_in_the_segment_has_a_row_with_a_reason(shop: Workspace) -> No
     }
     assert (run.matched, run.eligible, run.treated, run.control) == (14, 8, 8, 0)
     with workspace_scope(shop):
-        members = set(SegmentMember.objects.filter(segment=campaign.segment_id).values_list("end_user_id", flat=True))
-    assert {row.end_user_id for row in deliveries(shop, campaign)} == members
+        matching = set(EndUser.objects.filter(source="store", excluded=False).values_list("pk", flat=True))
+    assert {row.end_user_id for row in deliveries(shop, campaign)} == matching
 
 
 def test_the_reach_shown_before_is_what_the_freeze_finds(shop: Workspace) -> None:
@@ -73,12 +77,31 @@ def test_the_reach_shown_before_is_what_the_freeze_finds(shop: Workspace) -> Non
     assert (reach["email"].people, reach["email"].reachable, reach["sms"].reachable) == (14, 8, 13)
 
 
-def test_the_segment_is_brought_up_to_now_before_the_freeze(shop: Workspace) -> None:
+def test_who_matches_the_rule_when_it_starts_is_written_to(shop: Workspace) -> None:
     people = make_people(shop, 3)
     campaign = make_campaign(shop)
     with workspace_scope(shop):
+        refresh_segments(shop, shop.yesterday())
         EndUser.objects.filter(pk=people[0].pk).update(source="web")
     assert start(shop, campaign).matched == 2
+
+
+def test_a_campaign_just_after_midnight_leaves_the_day_that_ended_to_its_night(shop: Workspace) -> None:
+    people = make_people(shop, 3)
+    campaign = make_campaign(shop)
+    yesterday = date(2026, 8, 10)
+    with workspace_scope(shop):
+        refresh_segments(shop, yesterday - timedelta(days=1))
+        EndUser.objects.filter(pk=people[0].pk).update(source="web")
+    with time_machine.travel(moment(shop, "2026-08-11 00:30")):
+        assert start(shop, campaign).matched == 2
+        with workspace_scope(shop):
+            assert refresh_segments(shop, yesterday)["left"] == 1
+    with workspace_scope(shop):
+        days = list(SegmentDay.objects.order_by("day").values_list("day", "size", "entered", "left"))
+        assert days == [(yesterday - timedelta(days=1), 3, 3, 0), (yesterday, 2, 0, 1)]
+        assert set(SegmentMember.objects.values_list("end_user_id", flat=True)) == {person.pk for person in people[1:]}
+        assert Segment.objects.get(pk=campaign.segment_id).refreshed_on == yesterday
 
 
 def test_where_consent_is_required_silence_is_a_no(shop: Workspace) -> None:

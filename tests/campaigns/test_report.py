@@ -37,11 +37,10 @@ def settle(shop: Workspace, day: str) -> int:
         return settle_night(shop, date.fromisoformat(day))["changes"]
 
 
-def buy(shop: Workspace, who: str, when: str, amount: int, kind: str = "order", order: str = "") -> None:
+def buy(shop: Workspace, who: str, when: str, amount: int | None, kind: str = "order", order: str = "") -> None:
     """An event, and the purchase that the night's fold makes of it."""
-    event = builders.event(
-        shop, who, "Order Completed" if kind == "order" else "Order Refunded", when, total=amount / 100
-    )
+    told = {} if amount is None else {"total": amount / 100}
+    event = builders.event(shop, who, "Order Completed" if kind == "order" else "Order Refunded", when, **told)
     with workspace_scope(shop):
         Purchase.objects.create(
             workspace=shop,
@@ -109,6 +108,80 @@ def test_revenue_takes_an_orders_last_amount_less_refunds(shop: Workspace) -> No
     buy(shop, "p0", "2026-08-13 12:00", 100, "refund", order="A")
     settle(shop, "2026-08-20")
     assert results(shop, campaign)["p0"] == ("08-11 10:00", 900)
+
+
+# Orders and refunds as (time, amount, kind, order), the audience frozen on the 10th at 10:00 for seven days.
+WORTH: dict[str, tuple[list[tuple[str, int | None, str, str]], int]] = {
+    "an order told again counts where it was placed": (
+        [("2026-08-09 10:00", 1000, "order", "A"), ("2026-08-11 10:00", 900, "order", "A")],
+        0,
+    ),
+    "and is worth what is told of it later": (
+        [("2026-08-11 10:00", 1000, "order", "A"), ("2026-08-18 10:00", 900, "order", "A")],
+        900,
+    ),
+    "a row without an amount changes none": (
+        [("2026-08-11 10:00", 1000, "order", "A"), ("2026-08-12 10:00", None, "order", "A")],
+        1000,
+    ),
+    "a refund without an amount takes the whole order": (
+        [
+            ("2026-08-11 10:00", 1000, "order", "A"),
+            ("2026-08-11 11:00", 300, "order", "B"),
+            ("2026-08-12 10:00", None, "refund", "A"),
+        ],
+        300,
+    ),
+    "refunds beyond the order take no more than it": (
+        [
+            ("2026-08-11 10:00", 100, "order", "A"),
+            ("2026-08-12 10:00", 90, "refund", "A"),
+            ("2026-08-13 10:00", 60, "refund", "A"),
+        ],
+        0,
+    ),
+    "an order that is given back after the window counts nowhere": (
+        [("2026-08-11 10:00", 100, "order", "A"), ("2026-08-18 10:00", 100, "refund", "A")],
+        0,
+    ),
+    "neither does the refund of one placed before": (
+        [("2026-08-09 10:00", 100, "order", "A"), ("2026-08-11 10:00", 100, "refund", "A")],
+        0,
+    ),
+    "a part of it that is given back in the window comes off": (
+        [("2026-08-09 10:00", 100, "order", "A"), ("2026-08-11 10:00", -40, "refund", "A")],
+        -40,
+    ),
+    "so does a refund that names no order we know": ([("2026-08-11 10:00", 40, "refund", "?")], -40),
+    "what is beyond all money is cut off": (
+        [(f"2026-08-11 1{n}:00", 5 * 10**18, "order", f"{n}") for n in range(2)],
+        9 * 10**18,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WORTH)
+def test_orders_and_refunds_are_worth_what_they_are_in_the_facts(shop: Workspace, what: str) -> None:
+    rows, worth = WORTH[what]
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    start(shop, campaign, now=moment(shop, SENT_AT))
+    for when, amount, kind, order in rows:
+        buy(shop, "p0", when, amount, kind, order)
+    settle(shop, "2026-08-19")
+    assert {who: minor for who, (_at, minor) in results(shop, campaign).items()} == {"p0": worth, "p1": 0}
+    assert settle(shop, "2026-08-19") == 0
+
+
+def test_two_campaigns_count_the_same_order_each_in_its_window(shop: Workspace) -> None:
+    make_people(shop, 1)
+    early, late = make_campaign(shop), make_campaign(shop, name="第二封")
+    start(shop, early, now=moment(shop, SENT_AT))
+    start(shop, late, now=moment(shop, "2026-08-12 10:00"))
+    buy(shop, "p0", "2026-08-11 10:00", 100, order="A")
+    buy(shop, "p0", "2026-08-13 10:00", 30, order="B")
+    settle(shop, "2026-08-14")
+    assert results(shop, early)["p0"] == ("08-11 10:00", 130) and results(shop, late)["p0"] == ("08-13 10:00", 30)
 
 
 def test_events_that_come_late_are_still_counted_and_old_runs_left_alone(shop: Workspace) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,17 +13,20 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from campaigns import sending
+from campaigns.editing import save_campaign
 from campaigns.local_servers import Fault, LocalInbox
 from campaigns.models import Campaign, Delivery, Run
 from campaigns.selectors import due_channels
 from campaigns.services import cancel, copy, launch, move, start_due_runs, sweep
 from campaigns.tasks import send_campaigns
 from segmentation.models import Segment
+from tests.conftest import make_world
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
 from .sender import (
+    connect,
     make_campaign,
     make_people,
     make_segment,
@@ -61,6 +66,102 @@ def test_a_scheduled_campaign_starts_when_its_time_has_come(shop: Workspace, inb
         assert start_due_runs(now + timedelta(hours=3)) == 0
     sending.send_due(shop, "email")
     assert states(shop, campaign) == {"sent": 2}
+
+
+def test_what_was_called_off_is_sent_when_launched_again_for_the_same_time(shop: Workspace) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    at = datetime.now(UTC) + timedelta(hours=1)
+    with workspace_scope(shop):
+        launch(campaign, at=at)
+        cancel(campaign)
+        assert start_due_runs(at) == 0
+        launch(campaign, at=at)
+        run = Run.objects.get(campaign=campaign)
+        assert (run.state, run.error, run.finished_at) == ("due", "", None)
+        assert start_due_runs(at) == 1
+    assert states(shop, campaign) == {"pending": 2}
+
+
+def test_what_was_frozen_once_is_never_launched_again(shop: Workspace) -> None:
+    """Whatever the campaign says of itself: its people have their messages."""
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    run = start(shop, campaign)
+    with workspace_scope(shop):
+        Campaign.objects.filter(pk=campaign.pk).update(state="draft")
+        with pytest.raises(Conflict):
+            launch(campaign, at=run.due_at + timedelta(hours=1))
+
+
+def test_saving_what_was_read_before_a_launch_leaves_it_scheduled(shop: Workspace) -> None:
+    make_people(shop, 2)
+    read_before = make_campaign(shop)
+    at = datetime.now(UTC) + timedelta(hours=1)
+    with workspace_scope(shop):
+        launch(Campaign.objects.get(pk=read_before.pk), at=at)
+        save_campaign(read_before, {"name": "双十一"})
+        kept = Campaign.objects.get(pk=read_before.pk)
+        assert (kept.name, kept.state, kept.scheduled_at) == ("双十一", "scheduled", at)
+
+
+def test_a_draft_is_not_sent_though_a_run_of_it_is_due(shop: Workspace) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    with workspace_scope(shop):
+        Run.objects.create(campaign=campaign, due_at=datetime.now(UTC))
+        assert start_due_runs() == 0
+    assert states(shop, campaign) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("work", ["start", "sweep", "pause"])
+def test_cancelling_and_what_works_by_itself_wait_in_one_order(inbox: LocalInbox, work: str) -> None:
+    """Both lock the campaign and its run. Whoever comes second waits; neither is thrown out as one half of a deadlock."""
+    shop = make_world().acme
+    connect(shop, inbox)
+    campaign = make_campaign(shop)
+    if work == "start":
+        at = datetime.now(UTC) + timedelta(minutes=1)
+        with workspace_scope(shop):
+            launch(campaign, at=at)
+    else:
+        start(shop, campaign)
+
+    def works() -> Any:
+        try:
+            if work == "pause":
+                return sending.pause_runs(shop, "email", "no account")
+            with workspace_scope(shop):
+                return start_due_runs(at) if work == "start" else sweep()["finished"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with workspace_scope(shop):
+            Campaign.objects.select_for_update().get(pk=campaign.pk)
+            other = pool.submit(works)
+            wait_for_a_lock()
+            cancel(campaign)
+        assert not other.result(30)
+    with workspace_scope(shop):
+        assert Run.objects.get(campaign=campaign).state == "cancelled"
+
+
+def wait_for_a_lock(seconds: float = 20) -> None:
+    """Until somebody in this database waits for a lock that another transaction holds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_stat_clear_snapshot()")
+            cursor.execute(
+                "select exists (select from pg_stat_activity where datname = current_database()"
+                " and pid <> pg_backend_pid() and cardinality(pg_blocking_pids(pid)) > 0)"
+            )
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")
 
 
 def test_a_time_that_has_passed_is_refused(shop: Workspace) -> None:

@@ -115,6 +115,16 @@ def test_a_nights_rule_counts_up_to_the_end_of_its_day(scope, regulars):
     assert inside(segment) == {"Chen": TOMORROW}
 
 
+def test_a_new_name_takes_nothing_back_that_a_night_told_meanwhile(scope, regulars):
+    segment = create_segment("VIP", VIP)
+    read_before = Segment.objects.get(pk=segment.pk)
+    Segment.objects.filter(pk=segment.pk).update(size=7, refreshed_on=TOMORROW, error="too slow", goal="scale")
+    update_segment(read_before, name="最好的客户")
+    segment.refresh_from_db()
+    assert (segment.name, segment.goal) == ("最好的客户", "scale")
+    assert (segment.size, segment.refreshed_on, segment.error) == (7, TOMORROW, "too slow")
+
+
 def test_a_changed_rule_changes_the_members_and_archived_ones_do_not_change(scope, regulars):
     segment = create_segment("VIP", VIP)
     update_segment(segment, definition=SLIPPING, name="risky")
