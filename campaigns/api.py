@@ -149,7 +149,8 @@ class CampaignReport(WorkspaceAPIView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
-        """Both arms, lift with its 95 % interval, what was sent and what came back. Money in minor units."""
+        """Both arms, lift with its 95 % interval, what was sent and what came back. Money in minor units; without its
+        interval (null) where an arm has one person only."""
         return Response(selectors.report(find(pk)).as_dict())
 
 

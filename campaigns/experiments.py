@@ -1,7 +1,9 @@
 """What a campaign changed: two arms compared, with honest intervals. Numbers in, numbers out; no database.
 
 Sources: unpooled normal interval and pooled z as in any textbook; R. G. Newcombe, "Interval estimation for the
-difference between independent proportions", Statistics in Medicine 17 (1998) 873-890, method 10, for small cells.
+difference between independent proportions", Statistics in Medicine 17 (1998) 873-890, method 10, for small cells;
+B. L. Welch, "The generalization of 'Student's' problem when several different population variances are involved",
+Biometrika 34 (1947) 28-35, for money per head.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ class Arm:
 
 @dataclass(frozen=True)
 class Lift:
-    """Treated minus control. Rates are shares (0–1); money per head and in all is in minor units."""
+    """Treated minus control. Rates are shares (0–1); money per head and in all is in minor units. Its interval is None
+    where an arm has one person only: nothing says how much people differ."""
 
     difference: float
     low: float
@@ -39,8 +42,8 @@ class Lift:
     p: float | None
     conversions: float
     per_head: float
-    per_head_low: float
-    per_head_high: float
+    per_head_low: float | None
+    per_head_high: float | None
     revenue: float
     more_needed: int | None
 
@@ -61,6 +64,8 @@ class Lift:
     @property
     def money_decided(self) -> bool:
         """Whether the interval of money per head leaves out zero, on the side of the conversions."""
+        if self.per_head_low is None or self.per_head_high is None:
+            return False
         return self.per_head_low > 0 if self.difference > 0 else self.per_head_high < 0
 
     @property
@@ -80,10 +85,8 @@ def compare(treated: Arm, control: Arm) -> Lift | None:
     pooled = (treated.converted + control.converted) / (treated.people + control.people)
     spread = math.sqrt(pooled * (1 - pooled) * (1 / treated.people + 1 / control.people))
     z = difference / spread if spread else None
-    mean1, var1 = mean_and_variance(treated)
-    mean2, var2 = mean_and_variance(control)
-    per_head = mean1 - mean2
-    half = Z95 * math.sqrt(var1 / treated.people + var2 / control.people)
+    per_head = treated.revenue / treated.people - control.revenue / control.people
+    half = welch_half(treated, control)
     return Lift(
         difference=difference,
         low=low,
@@ -92,8 +95,8 @@ def compare(treated: Arm, control: Arm) -> Lift | None:
         p=math.erfc(abs(z) / math.sqrt(2)) if z is not None else None,
         conversions=difference * treated.people,
         per_head=per_head,
-        per_head_low=per_head - half,
-        per_head_high=per_head + half,
+        per_head_low=None if half is None else per_head - half,
+        per_head_high=None if half is None else per_head + half,
         revenue=per_head * treated.people,
         more_needed=None if low > 0 or high < 0 else more_needed(treated, control),
     )
@@ -129,12 +132,25 @@ def wilson(arm: Arm) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def mean_and_variance(arm: Arm) -> tuple[float, float]:
-    """Mean and sample variance of revenue per head (Welch's interval needs both)."""
-    mean = arm.revenue / arm.people
-    if arm.people < 2:
-        return mean, 0.0
-    return mean, max(0.0, (arm.revenue_squares - arm.people * mean * mean) / (arm.people - 1))
+def welch_half(treated: Arm, control: Arm) -> float | None:
+    """Half of Welch's 95 % interval of the difference of revenue per head, with the degrees of freedom of Welch and
+    Satterthwaite; None when an arm has fewer than two people."""
+    if min(treated.people, control.people) < 2:
+        return None
+    of_mean1, of_mean2 = variance(treated) / treated.people, variance(control) / control.people
+    if not of_mean1 + of_mean2:
+        return 0.0
+    from scipy.special import stdtrit  # 30 MB, which the web pays once somebody looks at money
+
+    freedom = (of_mean1 + of_mean2) ** 2 / (of_mean1**2 / (treated.people - 1) + of_mean2**2 / (control.people - 1))
+    return float(stdtrit(freedom, 0.975)) * math.sqrt(of_mean1 + of_mean2)
+
+
+def variance(arm: Arm) -> float:
+    """Sample variance of revenue per head, of two people or more; in whole numbers up to the division, since of large
+    amounts the difference would be lost."""
+    n = arm.people
+    return (n * arm.revenue_squares - arm.revenue**2) / (n * (n - 1))
 
 
 def more_needed(treated: Arm, control: Arm) -> int | None:

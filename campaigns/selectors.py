@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
-from django.db.models.functions import Now
+from django.db.models import Count, DecimalField, F, Max, Min, Q, QuerySet, Sum
+from django.db.models.functions import Cast, Now
 from django.utils import timezone
 
 from campaigns.experiments import Arm, Lift, compare, sample_ratio_p
@@ -109,11 +110,13 @@ def count_delivery_states(campaign: Campaign) -> dict[str, int]:
 
 
 def arm_of(rows: QuerySet) -> Arm:
+    # The square of an order of 30,370,005.00 is beyond bigint.
+    revenue = Cast("revenue_minor", DecimalField(max_digits=60, decimal_places=0))
     found = rows.aggregate(
         people=Count("delivery_id"),
         converted=Count("converted_at"),
         revenue=Sum("revenue_minor", default=0),
-        squares=Sum(F("revenue_minor") * F("revenue_minor"), default=0),
+        squares=Sum(revenue * revenue, default=Decimal(0)),
     )
     return Arm(found["people"], found["converted"], int(found["revenue"]), int(found["squares"]))
 

@@ -83,7 +83,7 @@ def test_the_report_says_what_changed_and_every_number_opens_its_people(owner: C
         "?arm=control&only=converted",
         "?reason=no_address",
         "?state=sent",
-        "?only=opened",
+        "?state=sent&only=opened",
     }
     assert shown <= {link.partition("deliveries/")[2] for link in links}
     for link in links:
@@ -101,6 +101,39 @@ def test_too_little_data_is_called_too_little(owner: Client, shop: Workspace) ->
         Delivery.objects.filter(delivery_id__in=list(rows)[:3]).update(converted_at=datetime.now(UTC))
     page = text(owner.get(f"{W}/campaigns/{campaign.pk}/"))
     assert "Not enough data: about" in page and "Not enough data yet" in page
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "revenue per head ¥1.00"), ("zh-hans", "人均收入相差 ¥1.00")])
+def test_of_one_person_no_range_is_told(owner: Client, shop: Workspace, language: str, words: str) -> None:
+    owner.cookies["django_language"] = language
+    make_people(shop, 40)
+    campaign = make_campaign(shop)
+    send(shop, campaign)
+    with workspace_scope(shop):
+        people = list(Delivery.objects.order_by("address").values_list("delivery_id", flat=True))
+        Delivery.objects.update(converted_at=datetime.now(UTC), revenue_minor=100)
+        Delivery.objects.filter(delivery_id=people[0]).update(arm="control", converted_at=None, revenue_minor=0)
+    page = text(owner.get(f"{W}/campaigns/{campaign.pk}/"))
+    assert f"{words}<" in page
+    assert "range includes zero" not in page and "区间包含 0" not in page
+
+
+@pytest.mark.parametrize("what", ["opened", "clicked", "unsubscribed"])
+def test_what_came_back_is_as_many_as_the_list_it_opens(owner: Client, shop: Workspace, what: str) -> None:
+    """Of a message nobody knows has left, something may come back, too: it was sent, but counts among the unknown."""
+    make_people(shop, 3)
+    campaign = make_campaign(shop)
+    send(shop, campaign)
+    with workspace_scope(shop):
+        rows = list(Delivery.objects.order_by("address").values_list("delivery_id", flat=True))
+        Delivery.objects.filter(delivery_id__in=rows[:2]).update(**{f"{what}_at": datetime.now(UTC)})
+        Delivery.objects.filter(delivery_id=rows[0]).update(state="unknown")
+    page = text(owner.get(f"{W}/campaigns/{campaign.pk}/"))
+    stat = rf'href="({W}/campaigns/{campaign.pk}/deliveries/[^"]*only={what})" class="stat">.*?"stat-value num">(\d+)<'
+    [(link, number)] = re.findall(stat, page)
+    assert number == "1"
+    listed = text(owner.get(link.replace("&amp;", "&")))
+    assert "p1@example.com" in listed and "p0@example.com" not in listed
 
 
 def test_unknown_messages_are_explained_and_may_be_sent_again(

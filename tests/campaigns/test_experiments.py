@@ -12,11 +12,11 @@ from campaigns.experiments import (
     Arm,
     compare,
     interval,
-    mean_and_variance,
     more_needed,
     newcombe_interval,
     normal_interval,
     sample_ratio_p,
+    variance,
 )
 
 # R. G. Newcombe, Statistics in Medicine 17 (1998), table II, method 10: (a, m, b, n) and the interval of a/m - b/n.
@@ -68,15 +68,40 @@ def test_the_ratio_check_knows_the_ratio_that_was_asked_for() -> None:
     assert sample_ratio_p(0, 0, 0.1) is None and sample_ratio_p(100, 0, 0.0) is None
 
 
+def arm(*paid: int) -> Arm:
+    return Arm(len(paid), sum(map(bool, paid)), sum(paid), sum(minor * minor for minor in paid))
+
+
 def test_revenue_per_head_by_hand() -> None:
-    """Treated paid 0, 100, 200; control paid 0, 0, 90: means 100 and 30, sample variances 10,000 and 2,700."""
-    treated, control = Arm(3, 2, 300, 50_000), Arm(3, 1, 90, 8_100)
-    assert mean_and_variance(treated) == (100, 10_000) and mean_and_variance(control) == (30, 2_700)
+    """Means 200 and 100, both sample variances 10,000: 3 + 3 - 2 = 4 degrees of freedom, of which tables say 2.776445."""
+    treated, control = arm(100, 200, 300), arm(0, 100, 200)
+    assert variance(treated) == variance(control) == 10_000
     lift = compare(treated, control)
     assert lift is not None
-    half = 1.959963984540054 * math.sqrt(10_000 / 3 + 2_700 / 3)
-    assert (lift.per_head, lift.per_head_low, lift.per_head_high) == pytest.approx((70, 70 - half, 70 + half))
-    assert lift.revenue == pytest.approx(210)
+    half = 2.776445 * math.sqrt(10_000 / 3 + 10_000 / 3)
+    assert (lift.per_head, lift.per_head_low, lift.per_head_high) == pytest.approx((100, 100 - half, 100 + half))
+    assert lift.revenue == pytest.approx(300) and not lift.money_decided
+
+
+def test_money_has_welchs_published_interval() -> None:
+    """Student's hours of sleep (1908), ten times each: R prints for t.test(extra ~ group, data = sleep) t = -1.8608,
+    df = 17.776 and the interval -3.3654832 to 0.2054832."""
+    lift = compare(arm(7, -16, -2, -12, -1, 34, 37, 8, 0, 20), arm(19, 8, 11, 1, -1, 44, 55, 16, 46, 34))
+    assert lift is not None and lift.per_head == pytest.approx(-15.8)
+    assert (lift.per_head_low, lift.per_head_high) == pytest.approx((-33.654832, 2.054832), abs=0.000001)
+
+
+def test_one_person_says_nothing_of_how_much_people_differ() -> None:
+    for treated, control in ((arm(100), arm(0, 0, 0)), (arm(100, 100, 100), arm(0))):
+        lift = compare(treated, control)
+        assert lift is not None and lift.per_head == 100
+        assert (lift.per_head_low, lift.per_head_high, lift.money_decided) == (None, None, False)
+    equal = compare(arm(100, 100), arm(0, 0))
+    assert equal is not None and (equal.per_head_low, equal.per_head_high) == (100, 100)
+
+
+def test_of_large_amounts_the_spread_is_not_lost() -> None:
+    assert variance(arm(10**15, 10**15 + 2)) == 2
 
 
 def test_more_data_is_asked_for_until_it_is_decided() -> None:

@@ -230,6 +230,16 @@ def test_both_arms_count_everybody_eligible_reached_or_not(shop: Workspace, inbo
             assert deliveries_of(campaign, **query).count() == number, query
 
 
+def test_an_order_of_any_size_can_be_reported(shop: Workspace) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+    most = 9 * 10**18
+    with workspace_scope(shop):
+        Delivery.objects.update(revenue_minor=most)
+        assert report(campaign).treated == Arm(2, 0, 2 * most, 2 * most**2)
+
+
 def test_uneven_arms_are_pointed_out(shop: Workspace) -> None:
     make_people(shop, 200)
     campaign = make_campaign(shop, control_percent=20)
