@@ -30,7 +30,9 @@ LONGEST = 200_000
 MOST_PARAMS = 30
 SENTENCES = {
     **ERROR_SENTENCES,
-    "link_host": gettext_lazy("A link takes its host from a merge field; write the host out."),
+    "link_host": gettext_lazy(
+        "The host of a link is written out, as browsers know it; a merge field cannot fill it in."
+    ),
 }
 
 
@@ -109,7 +111,9 @@ def check_percent(value: Any) -> Decimal:
 
 
 def check_days(value: Any) -> int:
-    number = int(value) if str(value).isascii() and str(value).isdigit() else 0
+    text = str(value)
+    # So long only: of thousands of digits Python makes no number.
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
     if not 1 <= number <= 30:
         raise DomainError("invalid", _("A whole number from 1 to 30."), "conversion_days")
     return number

@@ -81,8 +81,12 @@ def prepare_html(source: str, links: list[str], tracked: bool) -> str:
 
 def check_target(url: str) -> None:
     """Merge fields may fill in a link's path and query, never its host. Raises TemplateError."""
-    host = urlsplit(url.split("{{")[0].split("{%")[0]).netloc
-    if not host or host != urlsplit(url).netloc:
+    try:
+        host = urlsplit(url.split("{{")[0].split("{%")[0]).netloc
+        fixed = host == urlsplit(url).netloc
+    except ValueError:  # an open bracket, or a letter that stands for several: browsers refuse such hosts, too
+        raise TemplateError(None, f"the link {url[:80]!r} has no valid host", "link_host") from None
+    if not host or not fixed:
         raise TemplateError(None, f"the link {url[:80]!r} takes its host from a merge field", "link_host")
 
 

@@ -23,6 +23,9 @@ from workspaces.scoping import current_workspace
 from workspaces.services import audit
 from workspaces.sql import execute, run_sql
 
+# Whoever plans farther ahead has mistyped the year; and the last days of year 9999 exist in no other time zone.
+FARTHEST_DAYS = 366
+
 
 def launch(
     campaign: Campaign, at: datetime | None = None, by: Operator | None = None, now: datetime | None = None
@@ -40,6 +43,8 @@ def launch(
         raise problem
     if at is not None and at < now - timedelta(minutes=1):
         raise DomainError("past", _("This time has passed."), "scheduled_at")
+    if at is not None and at > now + timedelta(days=FARTHEST_DAYS):
+        raise DomainError("too_far", _("At most %(n)s days ahead.") % {"n": FARTHEST_DAYS}, "scheduled_at")
     due_at = at or now
     Run.objects.filter(campaign=campaign, state="due").exclude(due_at=due_at).delete()
     # One that was called off, or could not start, is there already.

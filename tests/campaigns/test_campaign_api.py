@@ -81,6 +81,16 @@ def test_scheduled_paused_resumed_cancelled(shop: Workspace, call: Any) -> None:
     assert call("post", f"{path}/cancel") == (200, {"stopped": 3})
 
 
+def test_nothing_is_planned_farther_ahead_than_a_year(shop: Workspace, call: Any) -> None:
+    path = f"campaigns/{make_campaign(shop).pk}"
+    for at in ("9999-12-31T23:59:59+00:00", (datetime.now(UTC) + timedelta(days=367)).isoformat()):
+        status, answer = call("post", f"{path}/launch", {"at": at})
+        assert status == 400 and answer["error"]["details"][0]["path"] == "scheduled_at"
+    assert call("get", path)[1]["state"] == "draft"
+    at = (datetime.now(UTC) + timedelta(days=365)).isoformat()
+    assert call("post", f"{path}/launch", {"at": at})[1]["state"] == "scheduled"
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [
@@ -89,6 +99,8 @@ def test_scheduled_paused_resumed_cancelled(shop: Workspace, call: Any) -> None:
         ({"name": "x", "segment": "00000000-0000-4000-8000-000000000001"}, "segment"),
         ({"name": "x", "content": {"subject": "{% nosuch %}"}}, "content.subject"),
         ({"name": "x", "content": {"body_html": "<a href='https://{{ a }}/'>x</a>"}}, "content.body_html"),
+        ({"name": "x", "content": {"body_html": "<a href='http://[x/'>x</a>"}}, "content.body_html"),
+        ({"name": "x", "content": {"body_html": "<a href='http://a℀b/{{ c }}'>x</a>"}}, "content.body_html"),
         ({"name": "x", "control_percent": 51}, "/control_percent"),
         ({"name": "x", "conversion_days": 0}, "/conversion_days"),
     ],

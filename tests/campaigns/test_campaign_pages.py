@@ -65,6 +65,8 @@ def test_each_channel_has_the_fields_it_declares(owner: Client, shop: Workspace)
         ({"name": " "}, "This field is required."),
         ({"email.body_html": "<p>{{ user.name | nosuch }}</p>"}, "uses a filter that does not exist here"),
         ({"email.body_html": '<a href="https://{{ user.x }}/">x</a>'}, "takes its host from a merge field"),
+        ({"email.body_html": '<a href="http://[x/">x</a>'}, "has no valid host"),
+        ({"conversion_days": "9" * 5000}, "A whole number from 1 to 30."),
         ({"control_percent": "99"}, "A percentage from 0 to 50."),
         ({"control_percent": "NaN"}, "A percentage from 0 to 50."),
         ({"conversion_days": "½"}, "A whole number from 1 to 30."),
@@ -128,6 +130,11 @@ def test_the_preview_is_filled_in_as_the_chosen_person(owner: Client, shop: Work
     nobody = owner.post(f"{W}/campaigns/preview/", form(shop, person="nobody"))
     assert nobody.status_code == 200 and "There is nobody with this ID" in text(nobody)
     assert "，你好" in text(owner.post(f"{W}/campaigns/preview/", form(shop))), "somebody of the segment"
+
+
+def test_the_preview_of_a_link_without_a_host_says_so(owner: Client, shop: Workspace) -> None:
+    answer = owner.post(f"{W}/campaigns/preview/", form(shop, **{"email.body_html": '<a href="http://a℀b/">x</a>'}))
+    assert answer.status_code == 200 and "The host of a link is written out" in text(answer)
 
 
 @pytest.mark.parametrize("channel", ["sms", "push"])
@@ -237,7 +244,11 @@ def test_a_broker_that_is_down_does_not_stop_the_launch(
 def test_a_time_is_in_the_workspaces_zone(owner: Client, shop: Workspace) -> None:
     campaign = make_campaign(shop)
     path = f"{W}/campaigns/{campaign.pk}/launch/"
-    for at, words in (("", "Choose a day and a time."), ("2020-01-01T10:00", "This time has passed.")):
+    for at, words in (
+        ("", "Choose a day and a time."),
+        ("2020-01-01T10:00", "This time has passed."),
+        ("9999-12-31T23:59", "At most 366 days ahead."),
+    ):
         answer = owner.post(path, {"when": "later", "at": at})
         assert answer.status_code == 422 and words in text(answer)
     day = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%d")
