@@ -36,9 +36,7 @@ moved as (
     where r.kind = 'refund' and o.void is not true
 ),
 revenue as (
-    -- Absurd amounts must not cost everybody the night.
-    select a.end_user_id, a.run_id,
-        least(greatest(sum(m.minor), -9000000000000000000), 9000000000000000000)::bigint as minor
+    select a.end_user_id, a.run_id, bounded(sum(m.minor)) as minor
     from arms a
     join moved m on m.end_user_id = a.end_user_id and m.at >= a.frozen_at and m.at < a.until
     group by 1, 2
