@@ -23,8 +23,6 @@ MAX_ID = 255
 # Texts that appending makes a list grow to; those that came first stay.
 MAX_LIST = 500
 MAX_ITEM_BYTES = 32 * 1024
-# A number written out may have as many decimals as its text has room for; PostgreSQL takes 16,383.
-MAX_WRITTEN = 16_000
 INT64 = 2**63
 MAX_FLOAT = 1e15
 NUMBERS = (int, float)
@@ -188,13 +186,10 @@ def clean_text(value: Any, path: str, limit: int = MAX_ID) -> str:
 def clean_id(value: Any, path: str) -> str:
     """An id of a person; "" when absent. Raises Refused for ids that mean nobody."""
     text = clean_text(value, path)
-    if text and (text.lower() in NOBODY or (not text.isascii() and not text_is_seen(text))):
+    seen = text.isascii() or any(c.isprintable() and not c.isspace() for c in text)
+    if text and (text.lower() in NOBODY or not seen):
         raise Refused("invalid_identifier", "This id does not name a person.", path)
     return text
-
-
-def text_is_seen(text: str) -> bool:
-    return any(c.isprintable() and not c.isspace() for c in text)
 
 
 def clean_name(value: Any, path: str = "event") -> str:
@@ -272,9 +267,7 @@ def read_flat(raw: bytes | msgspec.Raw) -> tuple[str, dict[str, Any]] | None:
         return None
     if len(told) > MAX_PROPERTIES:
         return None
-    if is_extreme(text):
-        return encode(told), told
-    return text if text.isascii() else unicodedata.normalize("NFC", text), told
+    return encode(told) if is_extreme(text) else nfc(text), told
 
 
 def read_nested(raw: bytes) -> tuple[str, dict[str, Any]]:
@@ -287,13 +280,13 @@ def read_nested(raw: bytes) -> tuple[str, dict[str, Any]]:
     text = raw.decode()
     if "\\u" in text or is_extreme(text):  # a character has one spelling
         return encode(told), told
-    return text if text.isascii() else unicodedata.normalize("NFC", text), told
+    return nfc(text), told
 
 
 def is_extreme(text: str) -> bool:
     """Whether JSON text may hold a number, such as 1e-20000 or 0e99999999999, that was read as nothing and that PostgreSQL
-    refuses as it is written. Ids and words may look so as well: a glance, on every message."""
-    return "e-" in text or "0e" in text or "E-" in text or "0E" in text or len(text) > MAX_WRITTEN
+    refuses as it is written, with more than 16,383 decimals. Ids and words may look so: it is a glance, on every message."""
+    return "e-" in text or "0e" in text or "E-" in text or "0E" in text or len(text) > 16_000
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
@@ -303,11 +296,9 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise Refused("too_deep", f"At most {MAX_DEPTH} levels.", "properties") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        large = "out of range" in str(error)
-        code = "number_out_of_range" if large else "invalid_json"
-        raise Refused(
-            code, "Numbers are below 1e15." if large else "This is not JSON in UTF-8.", "properties"
-        ) from error
+        if "out of range" in str(error):
+            raise Refused("number_out_of_range", "Numbers are below 1e15.", "properties") from error
+        raise Refused("invalid_json", "This is not JSON in UTF-8.", "properties") from error
 
 
 def clean_traits(traits: dict[str, Any]) -> dict[str, Any]:
