@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, permissions
 from rest_framework.exceptions import AuthenticationFailed, ParseError
@@ -15,7 +16,6 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from workspaces.errors import DomainError
-from workspaces.middleware import without_nul
 from workspaces.models import AccessKey, Workspace
 from workspaces.permissions import allowed
 from workspaces.scoping import door, workspace_scope
@@ -107,7 +107,12 @@ class WorkspaceAPIView(APIView):
         if key is None:
             return super().dispatch(request, *args, **kwargs)
         request.workspace = key.workspace  # type: ignore[attr-defined]
-        request.GET = without_nul(request.GET)  # type: ignore[assignment]
         with workspace_scope(key.workspace):
             touch_key(key)
             return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        for name, values in request.query_params.lists():
+            if any("\0" in value for value in values):
+                raise DomainError("invalid", _("This text has characters that cannot be stored."), name)
