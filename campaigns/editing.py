@@ -30,9 +30,8 @@ LONGEST = 200_000
 MOST_PARAMS = 30
 SENTENCES = {
     **ERROR_SENTENCES,
-    "link_host": gettext_lazy(
-        "The host of a link is written out, as browsers know it; a merge field cannot fill it in."
-    ),
+    "link_host": gettext_lazy("A link takes its host from a merge field; write the host out."),
+    "link_invalid": gettext_lazy("A link has a host that no browser opens; look for brackets and odd letters in it."),
 }
 
 

@@ -134,12 +134,12 @@ def wilson(arm: Arm) -> tuple[float, float]:
 
 def welch_half(treated: Arm, control: Arm) -> float | None:
     """Half of Welch's 95 % interval of the difference of revenue per head, with the degrees of freedom of Welch and
-    Satterthwaite; None when an arm has fewer than two people."""
+    Satterthwaite; None when an arm has fewer than two people, or nobody in it differs while the arms do."""
     if min(treated.people, control.people) < 2:
         return None
     of_mean1, of_mean2 = variance(treated) / treated.people, variance(control) / control.people
     if not of_mean1 + of_mean2:
-        return 0.0
+        return None if treated.revenue * control.people != control.revenue * treated.people else 0.0
     from scipy.special import stdtrit  # 30 MB, which the web pays once somebody looks at money
 
     freedom = (of_mean1 + of_mean2) ** 2 / (of_mean1**2 / (treated.people - 1) + of_mean2**2 / (control.people - 1))

@@ -85,7 +85,7 @@ def check_target(url: str) -> None:
         host = urlsplit(url.split("{{")[0].split("{%")[0]).netloc
         fixed = host == urlsplit(url).netloc
     except ValueError:  # an open bracket, or a letter that stands for several: browsers refuse such hosts, too
-        raise TemplateError(None, f"the link {url[:80]!r} has no valid host", "link_host") from None
+        raise TemplateError(None, f"the link {url[:80]!r} has no valid host", "link_invalid") from None
     if not host or not fixed:
         raise TemplateError(None, f"the link {url[:80]!r} takes its host from a merge field", "link_host")
 

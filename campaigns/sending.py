@@ -233,9 +233,10 @@ def stop(job: Job, problem: ChannelError) -> None:
     """The channel cannot go on: rows without a result were not sent. They wait a minute; a permanent problem pauses."""
     words = storable(f"{problem.code}: {problem.detail}".strip(": "), 300)
     with workspace_scope(job.workspace):
+        # The run before its deliveries, as whoever cancels it takes them.
+        Run.objects.filter(pk=job.run.pk, state="running").update(error=words)
         record(job)
         run_sql("campaigns/let_go", token=job.token, detail=words, wait_seconds=CHANNEL_DOWN_SECONDS)
-        Run.objects.filter(pk=job.run.pk, state="running").update(error=words)
     if problem.permanent:
         pause_runs(job.workspace, job.channel.key, words)
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -105,6 +106,8 @@ def segments_by_tag() -> dict[str, str]:
 
 def save(segment: Segment, *fields: str) -> None:
     """All of a new one, else only the fields named: a night may have committed size, day and error since it was read."""
+    if not segment._state.adding and not Segment.objects.select_for_update().filter(pk=segment.pk).exists():
+        raise Http404  # somebody deleted it meanwhile
     segment.updated_at = timezone.now()
     try:
         with transaction.atomic():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+from django.conf import settings
 from django.core.signals import request_started
 from django.db import close_old_connections
 
@@ -42,7 +44,7 @@ def in_the_transaction_of_the_test() -> Iterator[None]:
     request_started.connect(close_old_connections)
 
 
-def status_of(address: str, cookie: str = "", **said: str) -> str:
+def status_of(address: str, cookie: str = "", **said: Any) -> str:
     """How Django answers where it is served, which the test client's own requests do not show."""
     path, _, query = address.partition("?")
     environ: dict[str, Any] = {
@@ -69,5 +71,16 @@ def test_no_charset_of_a_stranger_changes_an_answer(as_role: Any, kind: str, add
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_nor_does_it_change_what_becomes_of_a_form(world: Any, kind: str) -> None:
+    place = f"10.0.0.{TYPES.index(kind)}"  # failed logins are counted by address
     kind = kind.replace("text/plain", "application/x-www-form-urlencoded")
-    assert status_of("/accounts/login/", REQUEST_METHOD="POST", CONTENT_TYPE=kind)[:3] == "403"  # has no CSRF token
+    token = "a" * 32
+    body = f"csrfmiddlewaretoken={token}&login=%2BAA-{place}&password=x".encode()
+
+    def sent(kind: str) -> str:
+        form = {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body)}
+        form["REMOTE_ADDR"] = place
+        return status_of("/accounts/login/", f"{settings.CSRF_COOKIE_NAME}={token}", CONTENT_TYPE=kind, **form)
+
+    assert sent("application/x-www-form-urlencoded")[:3] == "200"  # the form was read, and its password is wrong
+    # What cannot be read as a type at all is no form, and so has no CSRF token.
+    assert sent(kind)[:3] == ("403" if kind.endswith(("''%00", "''%aa")) else "200")

@@ -49,6 +49,7 @@ class EffectsOut(serializers.Serializer):
 class ImportOut(serializers.ModelSerializer):
     """A file that is taken in, or checked (`dry_run`), with its counts so far."""
 
+    error = serializers.SerializerMethodField(help_text="Why a failed one ended, and at which line; else empty.")
     effects = serializers.SerializerMethodField(help_text="Only of a check of a file of users; else null.")
 
     class Meta:
@@ -57,6 +58,9 @@ class ImportOut(serializers.ModelSerializer):
             *("id", "name", "kind", "dry_run", "state", "error", "total_bytes", "done_bytes", "rows", "accepted"),
             *("duplicates", "rejected", "new_people", "effects", "created_at", "started_at", "finished_at"),
         ]
+
+    def get_error(self, file: Import) -> str:
+        return file.error if file.state == "failed" else ""
 
     @extend_schema_field(EffectsOut(allow_null=True))
     def get_effects(self, file: Import) -> dict | None:

@@ -24,8 +24,8 @@ SENTENCES = {
     "storage_full": gettext_lazy("The server has no room for the file, and nothing of it was kept: try again later."),
     "file_gone": gettext_lazy("The file is no longer kept: upload it again."),
     "stumbled": gettext_lazy(
-        "A row made the import stop, twice in the same place. What came before it was taken in: undo that, or have the"
-        " server's log looked at and start the import again."
+        "It stopped twice in the same place. Have the server's log looked at and start again; what was taken in before"
+        " can be undone."
     ),
     "import_active": gettext_lazy("This import is running: cancel it first."),
     # the mapping

@@ -111,7 +111,8 @@ def effects_of(file: Import) -> list[dict[str, Any]]:
 
 def failure_of(file: Import) -> str:
     """Why a failed import ended, in a sentence; "" otherwise."""
-    return sentence(file.error) if file.error else ""
+    # Of one that goes on it says where an error was met (users/import_run.py), which is no failure yet.
+    return sentence(file.error) if file.state == "failed" and file.error else ""
 
 
 def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:

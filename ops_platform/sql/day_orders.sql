@@ -2,10 +2,12 @@
 -- Parameters: workspace, order_days (dates), orders_as_of. Indexes: purchase_day, then the key of purchase, by person.
 -- Not the ORM: the latest version per order, as users/sql/facts_orders.sql has it; that file serves the facts alone.
 -- An order is of the day of its first row. One whose refunds reach its amount counts nowhere, and neither do its refunds.
+-- So only orders with a row on the days are looked at, of all their rows.
 with buyer as (
-    select distinct end_user_id
+    select end_user_id, array_agg(distinct order_key) as order_keys
     from purchase
     where workspace_id = %(workspace)s and day = any(%(order_days)s::date[]) and kind in ('order', 'refund')
+    group by end_user_id
 ),
 known as materialized (
     select p.*
@@ -14,7 +16,7 @@ known as materialized (
         select end_user_id, kind, order_key, at, message_id, event_id, day, amount_minor
         from purchase
         where end_user_id = b.end_user_id and workspace_id = (select %(workspace)s::uuid) and day <= %(orders_as_of)s
-            and kind in ('order', 'refund')
+            and kind in ('order', 'refund') and order_key = any(b.order_keys)
         offset 0
     ) p
 ),

@@ -96,8 +96,9 @@ def test_one_person_says_nothing_of_how_much_people_differ() -> None:
         lift = compare(treated, control)
         assert lift is not None and lift.per_head == 100
         assert (lift.per_head_low, lift.per_head_high, lift.money_decided) == (None, None, False)
-    equal = compare(arm(100, 100), arm(0, 0))
-    assert equal is not None and (equal.per_head_low, equal.per_head_high) == (100, 100)
+    alike, nothing = compare(arm(100, 100), arm(0, 0)), compare(arm(0, 0), arm(0, 0))
+    assert alike is not None and (alike.per_head, alike.per_head_low, alike.money_decided) == (100, None, False)
+    assert nothing is not None and (nothing.per_head_low, nothing.per_head_high) == (0, 0)
 
 
 def test_of_large_amounts_the_spread_is_not_lost() -> None:

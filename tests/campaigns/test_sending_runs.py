@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from campaigns import sending
+from campaigns.channels import ChannelError
 from campaigns.editing import save_campaign
 from campaigns.local_servers import Fault, LocalInbox
 from campaigns.models import Campaign, Delivery, Run
@@ -115,23 +116,26 @@ def test_a_draft_is_not_sent_though_a_run_of_it_is_due(shop: Workspace) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("work", ["start", "sweep", "pause"])
+@pytest.mark.parametrize("work", ["start", "sweep", "pause", "stop"])
 def test_cancelling_and_what_works_by_itself_wait_in_one_order(inbox: LocalInbox, work: str) -> None:
     """Both lock the campaign and its run. Whoever comes second waits; neither is thrown out as one half of a deadlock."""
     shop = make_world().acme
     connect(shop, inbox)
+    make_people(shop, 1)
     campaign = make_campaign(shop)
     if work == "start":
         at = datetime.now(UTC) + timedelta(minutes=1)
         with workspace_scope(shop):
             launch(campaign, at=at)
     else:
-        start(shop, campaign)
+        job = sending.claim(shop, start(shop, campaign)) if work == "stop" else start(shop, campaign)
 
     def works() -> Any:
         try:
             if work == "pause":
                 return sending.pause_runs(shop, "email", "no account")
+            if work == "stop":
+                return sending.stop(job, ChannelError(False, "connection", "away"))
             with workspace_scope(shop):
                 return start_due_runs(at) if work == "start" else sweep()["finished"]
         finally:
@@ -140,6 +144,8 @@ def test_cancelling_and_what_works_by_itself_wait_in_one_order(inbox: LocalInbox
     with ThreadPoolExecutor(1) as pool:
         with workspace_scope(shop):
             Campaign.objects.select_for_update().get(pk=campaign.pk)
+            if work == "stop":  # which needs no campaign: cancelling has come as far as the run
+                list(Run.objects.select_for_update().filter(campaign=campaign))
             other = pool.submit(works)
             wait_for_a_lock()
             cancel(campaign)

@@ -20,6 +20,7 @@ from users.import_run import Run, claim, due_imports, run_import, work_through
 from users.imports import change_layout, forget_files, open_file, pause_import, resume_import, start_import
 from users.mapping import roles_now
 from users.models import Consent, EndUser, Event, EventName, Import, ImportRowError, Touched, person_id
+from users.selectors import failure_of
 from users.services import set_consent
 from users.tasks import run_imports
 from workspaces.errors import Conflict, DomainError
@@ -152,6 +153,9 @@ def test_an_import_that_meets_an_error_twice_in_one_place_ends_and_says_so(acme,
             else:
                 with pytest.raises(ZeroDivisionError):
                     run_import(acme, queued.pk)
+                with workspace_scope(acme):  # it goes on: nobody is told of a failure yet
+                    assert failure_of(Import.objects.get(pk=queued.pk)) == ""
+    assert failure_of(file)
     assert (counts(file)[:3], file.error) == (("failed", 40, 40), "stumbled")
     with workspace_scope(acme):
         assert due_imports(timezone.now() + timedelta(hours=1)) == []
