@@ -21,15 +21,17 @@ WALKED = """u.id in (
     group by c.end_user_id
     having (array_agg(c.from_stage order by c.day))[1] || '>' || string_agg(c.to_stage, '>' order by c.day) = %(path)s
 )"""
-# As ops_platform/sql/step_deeds.sql counts them: before their last such step, and only of those who came in these days.
-STEPPED = """u.id in (
-    select m.end_user_id
-    from (
+# Everybody who took the step in the days, and the last day on which they did.
+LAST_STEP = """(
         select c.end_user_id, max(c.day) as day from stage_change c
         where c.workspace_id = %(workspace)s and c.day > %(step_since)s and c.day <= %(step_on)s
             and c.from_stage = %(step_from)s and c.to_stage = %(step_to)s
         group by c.end_user_id
-    ) m
+    )"""
+# As ops_platform/sql/step_deeds.sql counts them: before their last such step, and only of those who came in these days.
+STEPPED = f"""u.id in (
+    select m.end_user_id
+    from {LAST_STEP} m
     cross join lateral (
         select bool_or(o.name_id = %(step_event)s) as did, bool_or(not n.is_passive) as came
         from (
@@ -45,14 +47,9 @@ STEPPED = """u.id in (
     where e.did and e.came
 )"""
 
-LASTED = """u.id in (
+LASTED = f"""u.id in (
     select m.end_user_id
-    from (
-        select c.end_user_id, max(c.day) as day from stage_change c
-        where c.workspace_id = %(workspace)s and c.day > %(step_since)s and c.day <= %(step_on)s
-            and c.from_stage = %(step_from)s and c.to_stage = %(step_to)s
-        group by c.end_user_id
-    ) m
+    from {LAST_STEP} m
     cross join lateral (
         select array_agg(t.name_id order by t.at, t.name_id desc) as ids
         from (

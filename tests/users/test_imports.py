@@ -18,13 +18,12 @@ from users import import_run
 from users.csv_mapping import Mapping
 from users.import_run import Run, claim, due_imports, run_import, work_through
 from users.imports import change_layout, forget_files, open_file, pause_import, resume_import, start_import
-from users.mapping import roles_now
 from users.models import Consent, EndUser, Event, EventName, Import, ImportRowError, Touched, person_id
 from users.selectors import failure_of
 from users.services import set_consent
 from users.tasks import run_imports
 from workspaces.errors import Conflict, DomainError
-from workspaces.models import Operator, Workspace
+from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
 ROLES = {"uid": "external_id", "at": "time", "total": "amount"}
@@ -335,30 +334,6 @@ def test_cdnow_comes_in_to_the_cent_and_only_once(db):
     assert events[0].at.isoformat() == "1997-01-01T12:00:00+00:00"
 
 
-def test_a_fresh_workspace_has_the_roles_of_its_industry(db):
-    run("create_workspace", "shop")
-    run("create_workspace", "game", "--industry", "game")
-    run("create_workspace", "demo-shop", "--pay-stage")
-    roles = {}
-    for slug in ("shop", "game", "demo-shop"):
-        workspace = Workspace.objects.get(slug=slug)
-        with workspace_scope(workspace):
-            roles[slug] = roles_now()
-    assert roles["shop"]["core"] == ["Order Completed"] and roles["shop"]["pay"] == []
-    assert roles["game"]["core"] == ["Round Played"] and roles["game"]["pay"] == ["Membership Purchased"]
-    assert roles["demo-shop"]["pay"] == ["Membership Purchased"] and workspace.rules.pay_stage
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["Bad Slug"], ["acme"], ["x", "--zone", "Mars/Olympus"], ["x", "--currency", "yuan"]],
-)
-def test_a_workspace_that_cannot_be_made_leaves_nothing_behind(world, arguments):
-    with pytest.raises(CommandError):
-        run("create_workspace", *arguments)
-    assert set(Workspace.objects.values_list("slug", flat=True)) == {"acme", "other"}
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -376,30 +351,3 @@ def test_a_command_that_cannot_work_says_so_and_stores_nothing(world, tmp_path, 
         run("import_events", *[argument.replace("{file}", path) for argument in arguments])
     with workspace_scope(world.acme):
         assert not Import.objects.exists() and not Event.objects.exists()
-
-
-def test_an_operator_can_be_made_and_given_a_role(world):
-    out = io.StringIO()
-    call_command(
-        "create_operator",
-        "New@Acme.test",
-        "--password",
-        "a long enough one",
-        "--workspace",
-        "acme",
-        "--role",
-        "analyst",
-        stdout=out,
-    )
-    assert Operator.objects.get(email="new@acme.test").check_password("a long enough one")
-
-
-def test_exported_events_are_the_stored_ones(acme, send, capsys):
-    odd = {"text": 'a,"b"\n', "路径": "c:\\temp", "n": 1.5}
-    send("batch", {"batch": [track("1", properties=odd), track("2", userId=None, anonymousId="v")]})
-    call_command("export_events", "--workspace", "acme", "--csv")
-    import csv
-
-    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))
-    assert [(row["external_id"], row["event"], row["message_id"]) for row in rows] == [("u1", "Order Completed", "1")]
-    assert json.loads(rows[0]["properties"]) == odd and rows[0]["at"] == "2026-08-01T01:00:00.000000Z"
