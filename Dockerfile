@@ -33,5 +33,5 @@ WORKDIR /app
 USER app
 VOLUME /data
 EXPOSE 8000
-# SIGHUP replaces the workers one by one; 15 seconds are for a new one to begin to listen before the old one stops.
-CMD ["python", "-m", "ops_platform.web", "--interface", "asginl", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--respawn-interval", "15", "--respawn-failed-workers", "ops_platform.asgi:application"]
+# SIGHUP replaces the workers one by one, while the port stays open.
+CMD ["python", "-m", "ops_platform.web", "--host", "0.0.0.0", "--port", "8000", "--workers", "2"]

@@ -111,10 +111,7 @@ def row(workspace: Workspace) -> str:
 
 def start(children: Children) -> int:
     port = free_port()
-    children.start(
-        sys.executable, "-m", "ops_platform.web", "--interface", "asginl", "--port", str(port), "--workers", str(WORKERS),
-        "--log-level", "warning", "ops_platform.asgi:application",
-    )  # fmt: skip
+    children.start(sys.executable, "-m", "ops_platform.web", "--port", str(port), "--workers", str(WORKERS))
     wait_until(lambda: answers(f"http://127.0.0.1:{port}"), "The web server did not start.")
     return port
 

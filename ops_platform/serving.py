@@ -23,9 +23,6 @@ from ops_platform.embedded.processes import signal_when_parent_dies
 
 BIN = Path(sys.executable).parent
 PATIENCE_S = 30
-# SIGHUP replaces granian's workers one by one: the old one hears no more so long after the new one was started, which
-# needs a few seconds to listen. With granian's own 3.5 a busy machine refuses connections in between.
-RESPAWN_S = 15
 # So long a server that was just stopped may still hold its port.
 LEAVING_S = 5
 TAKEN = "Port {port} is taken: another server listens there. Stop it, or take another port (make serve PORT=8001)."
@@ -39,8 +36,7 @@ def free_port() -> int:
 
 
 def is_taken(port: int) -> bool:
-    """Whether somebody listens there. Granian would share the port with another one, which would then get every second
-    request."""
+    """Whether somebody listens there, be it one that would share the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -125,13 +121,7 @@ def start_web(children: Children, port: int) -> str:
         raise CommandError(TAKEN.format(port=port)) from None
     child = children.start(
         sys.executable, "-m", "ops_platform.web",
-        "--interface", "asginl",
-        "--host", "127.0.0.1",
         "--port", str(port),
-        "--workers", "1",
-        "--respawn-interval", str(RESPAWN_S),
-        "--respawn-failed-workers",
-        "--log-level", "warning",
         "ops_platform.asgi:application",
         BASE_URL=f"http://127.0.0.1:{port}",
     )  # fmt: skip

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError
 
 from ops_platform import serving
-from ops_platform.asgi import application
 from ops_platform.embedded.processes import is_alive
 
 PARENT = """
@@ -46,7 +42,7 @@ def test_children_end_with_a_parent_that_is_killed(number: signal.Signals, code:
 def test_a_port_that_another_server_listens_on_is_refused_in_words(
     shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also one that would share it, as granian does: each would get every second request."""
+    """Also one that would share it: each would get every second request."""
     monkeypatch.setattr(serving, "LEAVING_S", 0.1)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
@@ -57,28 +53,3 @@ def test_a_port_that_another_server_listens_on_is_refused_in_words(
             serving.start_web(children, port)
         assert not children.running
     assert not serving.is_taken(port)
-
-
-def test_a_form_is_read_also_where_the_servers_receive_is_no_coroutine() -> None:
-    class Received:
-        """As granian's: awaitable, and neither a coroutine nor a future."""
-
-        def __await__(self) -> Any:
-            yield from ()
-            return {"type": "http.request", "body": b"login=a%40b.test", "more_body": False}
-
-    told: list[dict[str, Any]] = []
-
-    async def send(message: dict[str, Any]) -> None:
-        told.append(message)
-
-    form = (b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"16"), (b"host", b"localhost")
-    scope = {
-        "type": "http", "method": "POST", "path": "/accounts/login/", "raw_path": b"/accounts/login/", "root_path": "",
-        "query_string": b"", "headers": list(form), "scheme": "http", "http_version": "1.1", "asgi": {"version": "3.0"},
-        "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
-    }  # fmt: skip
-    # In a thread of its own: Playwright keeps a loop running in this one.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, application(scope, Received, send)).result()
-    assert told[0]["status"] == 403  # the form was read, and has no CSRF token

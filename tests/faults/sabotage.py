@@ -11,7 +11,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from users.ingest import addresses, arrivals, asgi, body, door, group
+from users.ingest import addresses, arrivals, body, door, group, keys, wire
 from users.ingest.body import BadRequest
 from users.ingest.normal import NormalEvent, Reading, Result
 from users.ingest.patience import Patience
@@ -23,17 +23,22 @@ Put = Callable[[Any, str, Any], Any]
 def answer_first(put: Put) -> None:
     """F1: the answer leaves at once, the commit follows when it can."""
 
-    async def hasty(incoming: Any, receive: Any) -> Any:
+    later: list[asyncio.Future[None]] = []
+
+    async def store_later(secrets: list[str], request: Any) -> None:
+        key = await keys.find_key(secrets)
+        assert key
+        await asyncio.sleep(0.2)
+        await wire.WRITER.submit(key, request)
+
+    def hasty(incoming: Any) -> Any:
         address = addresses.find(incoming.path)
         assert address
-        incoming.body = await asgi.read_body(receive, "")
         request = door.open_request(address, incoming)
-        key = await asgi.find_key(door.secrets_of(incoming, request))
-        assert key
-        asyncio.get_running_loop().call_later(0.2, asgi.WRITER.submit, key, request)
+        later.append(asyncio.ensure_future(store_later(door.secrets_of(incoming, request), request)))
         return request.answer([Result("accepted") for _item in request.items])
 
-    put(asgi, "take", hasty)
+    put(wire, "take", hasty)
 
 
 def asynchronous_commit(put: Put) -> None:
@@ -49,7 +54,7 @@ def asynchronous_commit(put: Put) -> None:
 
 def endless_patience(put: Put) -> None:
     """F3: a request waits for the database as long as that takes."""
-    put(asgi, "WAITING", Patience(1e9))
+    put(wire, "ANSWERS", Patience(1e9, wire.Turn.give_up))
 
 
 def count_repeats(put: Put) -> None:
@@ -121,7 +126,7 @@ def overlook_a_full_disk(put: Put) -> None:
 
 def take_everything(put: Put) -> None:
     """F10: bodies of any size, before and after they are inflated."""
-    for place in (asgi, body):
+    for place in (wire, body):
         put(place, "MAX_BYTES", 2**40)
 
 

@@ -25,7 +25,7 @@ F1_KILLS = 50 if FULL else 1
 def kill_and_go_on(web: Web, clients: Clients, kills: int) -> tuple[float, int]:
     """Kill the worker, or everything as when a container ends, again and again; whoever died is replaced.
 
-    Returns the longest time from a kill to the next answer, and how often granian gave up on a worker that kept dying.
+    Returns the longest time from a kill to the next answer, and how often the server gave up on a worker that kept dying.
     """
     chance, longest, gave_up = random.Random(1), 0.0, 0
     for kill in range(kills):
@@ -55,7 +55,7 @@ def test_f1_killed_web_processes_lose_nothing_and_store_nothing_twice(
     print(
         f"F1: {len(journal.acked)} events, {F1_KILLS} kills, {journal.statuses()}, back after {longest:.1f} s at most"
     )
-    print(f"F1: granian gave up {gave_up} times on a worker that was killed while it was new")
+    print(f"F1: the server gave up {gave_up} times on a worker that was killed while it was new")
     assert books(cluster, shop, journal.acked) == CLEAN
     assert set(journal.statuses()) == {0, 200}
 

@@ -1,4 +1,4 @@
-"""The web server to strike at: granian as `manage.py serve` starts it, or a wrong build of it from `planted.py`."""
+"""The web server to strike at, as `manage.py serve` starts it, or a wrong build of it from `planted.py`."""
 
 from __future__ import annotations
 

@@ -142,4 +142,4 @@ def test_commands_name_programs_and_modules_that_exist() -> None:
         for module in re.findall(r"(?:--app|-m) ([\w.]+)", command):
             path = REPOSITORY / module.replace(".", "/")
             assert path.is_dir() or path.with_suffix(".py").exists(), module
-    assert (REPOSITORY / "ops_platform/asgi.py").exists()
+    assert (REPOSITORY / "ops_platform/asgi.py").exists() and (REPOSITORY / "ops_platform/web.py").exists()

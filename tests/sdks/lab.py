@@ -36,7 +36,7 @@ PATIENCE_S = 120
 
 
 class Server:
-    """granian with the product in it, on one port for all its lives."""
+    """The web server with the product in it, on one port for all its lives."""
 
     def __init__(self, children: Children) -> None:
         self.children, self.port = children, free_port()

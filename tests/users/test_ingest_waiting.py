@@ -51,31 +51,29 @@ def test_a_request_that_is_called_off_is_left_out_and_the_writer_goes_on(monkeyp
     assert stored == [first, third]
 
 
-def test_whoever_waits_too_long_is_told_and_nobody_else() -> None:
-    patience = Patience(0.2)
+def test_whatever_takes_too_long_is_let_go_of_and_nothing_else() -> None:
+    lost: list[tuple[str, int]] = []
+    patience: Patience[str] = Patience(0.2, lambda name: lost.append((name, round(10 * (clock() - began)))))
 
-    async def wait(seconds: float, before: float = 0) -> str:
-        await asyncio.sleep(before)
-        try:
-            with patience:
-                await asyncio.sleep(seconds)
-        except TimeoutError:
-            return "too long"
-        return "in time"
+    async def wait() -> None:
+        nonlocal clock, began
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        for name in ("quick", "slow", "slower"):
+            patience.begin(name)
+        patience.end("quick")
+        await asyncio.sleep(0.1)
+        patience.begin("slow")  # waited for already
+        patience.end("slower")
+        patience.begin("slower")  # anew
+        patience.end("never begun")
+        await asyncio.sleep(0.5)
 
-    async def called_off() -> str:
-        task = asyncio.create_task(wait(60))
-        await asyncio.sleep(0)
-        task.cancel()
-        return "cancelled" if isinstance((await asyncio.gather(task, return_exceptions=True))[0], BaseException) else ""
-
-    async def all_of_them() -> list[str]:
-        return await asyncio.gather(wait(0), wait(60), wait(60, before=0.1), wait(0, before=0.3), called_off())
-
+    clock, began = float, 0.0
     for _loop in range(2):  # a loop that ended leaves nothing behind
-        told = asyncio.run(all_of_them())
-        assert told == ["in time", "too long", "too long", "in time", "cancelled"]
-    assert patience.waiting == {}
+        asyncio.run(wait())
+        patience.waiting["of the loop before"] = 0.0
+    assert lost == [("slow", 2), ("slower", 3)] * 2
 
 
 def test_a_database_that_does_not_answer_in_time_is_a_503() -> None:

@@ -1,7 +1,7 @@
 """The door of ingest, whatever server stands in front: a request in, and 200 only after the commit.
 
 `open_request` reads and checks without the database; `store` writes; both end in an `Answer`. `view.py` is the door for
-Django's requests, `asgi.py` the fast one for the server's.
+Django's requests, `wire.py` the fast one on the connection itself.
 """
 
 from __future__ import annotations

@@ -1,50 +1,49 @@
-"""Waits that end. One timer for all that wait: `asyncio.timeout` sets one for each, which costs a third of what it takes to
-answer a request with a single event."""
+"""How long something is waited for. One timer for all that wait: one for each costs a third of what it takes to answer a
+request with a single event."""
 
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Thing = TypeVar("Thing")
 
 
-class Patience:
-    """`with Patience(8.0): await …` raises TimeoutError in a task that is still inside so many seconds later.
+class Patience(Generic[Thing]):
+    """Tells `lost` of whatever was begun so many seconds ago and has not ended since.
 
-    One object serves every task of the process's event loop; a task is inside of it once at a time.
+    For the event loop of a process; one that ended leaves nothing behind.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        # When each loses patience, in the order they came, which is the order in which they will.
-        self.waiting: dict[asyncio.Task, float] = {}
+    def __init__(self, seconds: float, lost: Callable[[Thing], object]) -> None:
+        self.seconds, self.lost = seconds, lost
+        # When each is lost, in the order they were begun, which is the order in which they will be.
+        self.waiting: dict[Thing, float] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    def __enter__(self) -> None:
+    def begin(self, thing: Thing) -> None:
+        """Wait for it from now on, unless it is waited for already."""
         loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
-        assert task is not None
-        self.waiting[task] = loop.time() + self.seconds
         if self.loop is not loop:
             self.loop = loop
+            self.waiting.clear()
             loop.call_later(self.seconds, self.sweep)
+        if thing not in self.waiting:
+            self.waiting[thing] = loop.time() + self.seconds
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _at: TracebackType | None
-    ) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        if self.waiting.pop(task, None) is None and isinstance(error, asyncio.CancelledError) and task.uncancel() == 0:
-            raise TimeoutError from error
+    def end(self, thing: Thing) -> None:
+        self.waiting.pop(thing, None)
 
     def sweep(self) -> None:
-        """Wake whoever waits too long, and come again when the next one will."""
+        """Let go of what took too long, and come again when the next one will have, though not more often than needed."""
         assert self.loop is not None
         now = self.loop.time()
-        for task, until in list(self.waiting.items()):
-            if until > now and task.get_loop() is self.loop:
+        while self.waiting:
+            thing, until = next(iter(self.waiting.items()))
+            if until > now:
                 self.loop.call_at(until, self.sweep)
                 return
-            del self.waiting[task]
-            if task.get_loop() is self.loop:
-                task.cancel()
-        self.loop = None
+            del self.waiting[thing]
+            self.lost(thing)
+        self.loop.call_later(self.seconds, self.sweep)

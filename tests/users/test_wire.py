@@ -1,0 +1,311 @@
+"""One connection to ingest, told by its bytes: a server in this process with a stand-in for the database behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import uvicorn
+
+from users.ingest import wire
+from users.ingest.body import MAX_BYTES
+from users.ingest.patience import Patience
+from users.ingest.protocol import Answer
+from users.ingest.wire import Turn, Wire
+
+KIB = 1024
+
+
+class Store:
+    """Answers with the name of the event, after the seconds that stand behind it."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.size = 0
+
+    def submit(self, _key: Any, request: Any) -> asyncio.Future[Answer]:
+        name, _, seconds = json.loads(request.items[0])["event"].partition(" ")
+        self.taken.append(name)
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[Answer] = loop.create_future()
+        answer = Answer(200, name.encode() + bytes(self.size), "text/plain")
+        loop.call_later(float(seconds or 0), lambda: found.done() or found.set_result(answer))
+        return found
+
+
+async def pages(scope: Any, receive: Any, send: Any) -> None:
+    """Says which page it is, how much was sent to it, and takes as long as its query says."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    await asyncio.sleep(float(scope["query_string"] or b"0"))
+    told = f"{scope['path']} {size}".encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(told))]})
+    await send({"type": "http.response.body", "body": told})
+
+
+class Line:
+    """A client's connection."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.answers = self.socket.makefile("rb")
+
+    def send(self, *parts: bytes, pause: float = 0.02) -> Line:
+        """Each part in a packet of its own."""
+        for n, part in enumerate(parts):
+            time.sleep(pause if n else 0)
+            self.socket.sendall(part)
+        return self
+
+    def read(self, bodiless: bool = False) -> tuple[int, str, dict[str, str]]:
+        """(status, body, headers) of the next answer."""
+        status = int(self.answers.readline().split()[1])
+        lines = iter(lambda: self.answers.readline().decode().strip(), "")
+        headers = dict(line.split(": ", 1) for line in lines)
+        body = self.answers.read(0 if bodiless else int(headers.get("content-length", 0)))
+        return status, body.rstrip(b"\0").decode(), headers
+
+    def is_over(self, seconds: float = 10) -> bool:
+        """Whether the server hangs up within so many seconds."""
+        self.socket.settimeout(seconds)
+        try:
+            return self.answers.read(1) == b""
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            return True
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Who stores what is sent, with a key that everybody has."""
+    stand_in = Store()
+    monkeypatch.setattr(wire, "WRITER", stand_in)
+    monkeypatch.setattr(wire, "remembered", lambda _secrets: SimpleNamespace(events_per_second=0))
+    return stand_in
+
+
+@pytest.fixture
+def serve(store: Store) -> Iterator[Callable[[], SimpleNamespace]]:
+    """Starts a server in a thread: {port, stop()}."""
+    running: list[SimpleNamespace] = []
+
+    def start() -> SimpleNamespace:
+        config = uvicorn.Config(
+            pages, http=Wire, loop="uvloop", interface="asgi3", lifespan="off", ws="none", log_config=None,
+            timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        server, listener = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+
+        def stop() -> None:
+            server.should_exit = True
+
+        running.append(SimpleNamespace(port=listener.getsockname()[1], stop=stop, thread=thread))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
+        server.thread.join(20)
+        assert not server.thread.is_alive()
+
+
+@pytest.fixture
+def line(serve: Callable[[], SimpleNamespace]) -> Line:
+    return Line(serve().port)
+
+
+def event(name: str, *lines: str, target: str = "/v1/track", method: str = "POST", version: str = "1.1") -> bytes:
+    body = json.dumps({"event": name, "userId": "u"}).encode()
+    told = (f"{method} {target} HTTP/{version}", "Host: shop.test", f"Content-Length: {len(body)}", *lines, "", "")
+    return "\r\n".join(told).encode() + body
+
+
+def page(path: str, *lines: str, body: bytes = b"") -> bytes:
+    told = (f"POST {path} HTTP/1.1", "Host: shop.test", f"Content-Length: {len(body)}", *lines, "", "")
+    return "\r\n".join(told).encode() + body
+
+
+def test_answers_leave_in_the_order_of_requests_whoever_is_done_first(line: Line, store: Store) -> None:
+    line.send(event("slow 0.2") + event("quick") + event("last"))
+    assert [line.read()[1] for _ in range(3)] == ["slow", "quick", "last"]
+    assert store.taken == ["slow", "quick", "last"] and not line.is_over(0.2)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_it_does_not_matter_how_a_request_is_cut(line: Line, size: int) -> None:
+    raw = event("cut", "X-Long: " + "x" * 100)
+    line.send(*[raw[n : n + size] for n in range(0, len(raw), size)], pause=0.001)
+    assert line.read()[:2] == (200, "cut")
+
+
+def test_a_body_in_chunks_is_one_body(line: Line) -> None:
+    head, _, body = event("chunked", "Transfer-Encoding: chunked").partition(b"\r\n\r\n")
+    head = head.replace(b"Content-Length: %d\r\n" % len(body), b"") + b"\r\n\r\n"
+    chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:5], body[5:])]
+    assert line.send(head, *chunks, b"0\r\n\r\n" + event("next")).read()[1] == "chunked"
+    assert line.read()[1] == "next"
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(line: Line) -> None:
+    head, _, body = event("asked", "Expect: 100-continue").partition(b"\r\n\r\n")
+    assert line.send(head + b"\r\n\r\n").read()[0] == 100
+    assert line.send(body).read()[:2] == (200, "asked")
+
+
+@pytest.mark.parametrize(
+    "target", ["/v1/track/", "/v1/t?x=1", "/v1/tr%61ck", "http://shop.test/v1/track", "http://shop.test/v1/track?x=1"]
+)
+def test_an_address_is_the_same_however_it_is_written(line: Line, target: str) -> None:
+    assert line.send(event("there", target=target)).read()[:2] == (200, "there")
+
+
+def test_a_connection_is_kept_unless_somebody_wants_it_to_end(serve: Any) -> None:
+    port = serve().port
+    kept = Line(port)
+    for _ in range(3):
+        status, _body, headers = kept.send(event("e")).read()
+        assert status == 200 and "connection" not in headers and headers["date"].endswith("GMT")
+    for raw in (event("e", "Connection: close"), event("e", version="1.0")):
+        status, _body, headers = (line := Line(port)).send(raw + event("behind")).read()
+        assert (status, headers["connection"]) == (200, "close") and line.is_over()
+
+
+def test_a_head_has_no_body_and_no_body_has_no_length(line: Line) -> None:
+    status, _body, headers = line.send(event("e", method="HEAD")).read(bodiless=True)
+    assert (status, headers["allow"]) == (405, "POST, OPTIONS") and int(headers["content-length"]) > 0
+    status, _body, headers = line.send(event("e", method="OPTIONS")).read()
+    assert status == 204 and "content-length" not in headers
+    assert line.send(event("next")).read()[1] == "next"
+
+
+def test_pages_and_events_share_a_connection(line: Line) -> None:
+    for _ in range(2):
+        assert line.send(page("/there/", body=b"12345")).read()[:2] == (200, "/there/ 5")
+        assert line.send(event("e")).read()[:2] == (200, "e")
+
+
+def test_who_asks_for_both_at_once_is_answered_once_and_asks_again(serve: Any, store: Store) -> None:
+    port = serve().port
+    first = Line(port).send(event("slow 0.1") + page("/there/"))
+    assert first.read()[1] == "slow" and first.is_over()
+    second = Line(port).send(page("/there/?0.1") + event("never"))
+    assert second.read()[1] == "/there/ 0" and second.is_over()
+    assert store.taken == ["slow"]
+
+
+def test_whoever_would_rather_speak_something_else_is_answered_as_well(line: Line) -> None:
+    other = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    for _ in range(2):
+        assert line.send(event("e", *other)).read()[:2] == (200, "e")
+        assert line.send(page("/there/", *other, body=b"12")).read()[:2] == (200, "/there/ 2")
+    assert line.send(b"CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test\r\n\r\n").read()[0] == 400
+
+
+def test_who_sends_no_more_still_gets_the_answer(line: Line) -> None:
+    line.send(event("slow 0.2"))
+    line.socket.shutdown(socket.SHUT_WR)
+    assert line.read()[1] == "slow" and line.is_over()
+
+
+def test_who_hangs_up_does_no_harm(serve: Any, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    port = serve().port
+    with caplog.at_level(logging.WARNING):
+        for raw in (event("slow 0.2"), event("half")[:-5], event("none")[:20], page("/there/?0.2"), b""):
+            Line(port).send(raw).socket.close()
+        time.sleep(0.4)
+        assert Line(port).send(event("next")).read()[1] == "next"
+    assert store.taken == ["slow", "next"] and not caplog.records
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_body_that_is_too_large_is_refused_to_a_client_that_is_still_sending(line: Line, told: bool) -> None:
+    length = f"Content-Length: {5 * MAX_BYTES}" if told else "Transfer-Encoding: chunked"
+    line.send("\r\n".join(("POST /v1/batch HTTP/1.1", "Host: shop.test", length, "", "")).encode())
+    chunk = bytes(KIB * KIB) if told else b"%x\r\n%s\r\n" % (KIB * KIB, bytes(KIB * KIB))
+    line.send(*[chunk] * 8, pause=0.01)
+    status, body, headers = line.read()
+    assert (status, json.loads(body)["code"], headers["connection"]) == (413, "too_large", "close") and line.is_over()
+
+
+@pytest.mark.parametrize("pieces", [1, 200])
+@pytest.mark.parametrize("path", ["/v1/track", "/there/"])
+def test_a_head_that_is_too_large_is_refused_wherever_it_goes(line: Line, path: str, pieces: int) -> None:
+    raw = f"POST {path} HTTP/1.1\r\n".encode() + b"X-Long: " + b"x" * 65_000
+    raw += b"\r\n\r\n" if pieces == 1 else b""
+    size = len(raw) // pieces + 1
+    line.send(*[raw[n : n + size] for n in range(0, len(raw), size)], pause=0.001)
+    status, body, _headers = line.read()
+    assert (status, json.loads(body)["code"]) == (431, "headers_too_large") and line.is_over()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", event("e", "Transfer-Encoding: chunked"), b"GET /\xff HTTP/1.1\r\n\r\n"],
+)
+def test_what_is_no_http_is_told_so(line: Line, raw: bytes) -> None:
+    line.send(event("slow 0.1") + raw)
+    assert line.read()[1] == "slow"
+    status, body, _headers = line.read()
+    assert (status, json.loads(body)["code"]) == (400, "invalid_request") and line.is_over()
+
+
+def test_nobody_waits_for_ever(serve: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, lost in (("HEADS", wire.HEADS.lost), ("BODIES", wire.BODIES.lost), ("ANSWERS", Turn.give_up)):
+        monkeypatch.setattr(wire, name, Patience(0.4, lost))
+    monkeypatch.setattr(wire, "IDLE", Patience(1.2, wire.IDLE.lost))
+    port = serve().port
+    lines = [Line(port) for _ in range(5)]
+    silent, halfway, slow, waiting, idle = lines
+    halfway.send(event("e")[:30])
+    slow.send(event("e")[:-5])
+    waiting.send(event("slow 60"))
+    assert idle.send(event("e")).read()[0] == 200
+    assert silent.is_over() and halfway.is_over()
+    status, body, _headers = slow.read()
+    assert (status, json.loads(body)["code"]) == (408, "too_slow") and slow.is_over()
+    status, body, headers = waiting.read()
+    assert (status, json.loads(body)["code"], headers["retry-after"]) == (503, "unavailable", "5")
+    assert waiting.send(event("next")).read()[1] == "next"
+    assert idle.send(event("e 0.3")).read()[1] == "e" and idle.is_over()
+
+
+def test_a_server_that_ends_answers_what_is_under_way(serve: Any) -> None:
+    server = serve()
+    idle, waiting, sending, page_waiting = lines = [Line(server.port) for _ in range(4)]
+    raw = event("late")
+    for line in lines:
+        assert line.send(event("e")).read()[0] == 200
+    waiting.send(event("slow 0.5"))
+    sending.send(raw[:-5])
+    page_waiting.send(page("/there/?0.5"))
+    time.sleep(0.1)
+    server.stop()
+    assert idle.is_over(1)
+    for line, told in ((waiting, "slow"), (sending.send(raw[-5:]), "late"), (page_waiting, "/there/ 0")):
+        status, body, headers = line.read()
+        assert (status, body, headers["connection"]) == (200, told, "close") and line.is_over()
+
+
+def test_a_client_that_reads_nothing_is_not_read_either(line: Line, store: Store) -> None:
+    store.size = 64 * KIB
+    sending = threading.Thread(target=lambda: line.send(event("e") * 20_000))
+    sending.start()
+    time.sleep(1)
+    held = len(store.taken)
+    for _ in range(20_000):
+        line.read()
+    sending.join()
+    assert held < 5_000 and len(store.taken) == 20_000, "what nobody reads fills the memory"
