@@ -89,8 +89,8 @@ def merged(workspace: Any, previous: str, person: str) -> str:
     """Makes the two one person; returns the id that remains."""
     with workspace_scope(workspace):
         merge_people(*(EndUser.objects.get(pk=person_id(workspace.pk, who)) for who in (previous, person)))
-        [remains] = EndUser.objects.filter(merged_into=None).values_list("external_id", flat=True)
-    return remains
+        pk = EndUser.objects.get(pk=person_id(workspace.pk, previous)).merged_into
+        return EndUser.objects.get(pk=pk or person_id(workspace.pk, previous)).external_id
 
 
 def test_an_sdk_that_repeats_an_opt_in_does_not_undo_what_the_person_chose(acme, sdk):
@@ -104,6 +104,19 @@ def test_an_sdk_that_repeats_an_opt_in_does_not_undo_what_the_person_chose(acme,
     assert words(acme, remains) == {"email": True}
     sdk("b", at="2026-02-15", email=False)
     assert words(acme, remains) == {"email": False}, "what it repeated loosens nothing"
+
+
+def test_what_a_person_chose_holds_until_an_id_comes_that_said_something_about_the_same(acme, sdk):
+    sdk("a", email=False)
+    sdk("b", email=True)
+    remains = merged(acme, "a", "b")
+    with workspace_scope(acme):
+        set_consent([person_id(acme.pk, remains)], "email", True, "page", datetime(2026, 2, 1, tzinfo=UTC))
+    sdk("c", push=True)
+    remains = merged(acme, "c", remains)
+    assert words(acme, remains) == {"email": True, "push": True}
+    sdk("d", email=True)
+    assert words(acme, merged(acme, "d", remains))["email"] is False
 
 
 def test_a_clock_that_is_ahead_does_not_silence_an_opt_out(acme, world, client, sdk):
