@@ -26,6 +26,8 @@ from workspaces.sql import execute, run_sql
 
 # An app that makes names up ("seen_4711") fills no page and no menu: of such, those most people have are listed.
 MOST = 2_000
+# What may leave the catalogue for others: as users/sql/attributes_fresh.sql has it.
+RARE = "old.people <= 1 and old.label = '' and not old.hidden"
 # Names that most likely hold something about a person that need not be shown twice; operators may say otherwise.
 PERSONAL = (
     "e_?mail|phone|mobile|name$|address|birth|token|passw|secret|id_?card|passport|姓名|手机|电话|邮箱|地址|生日|身份证"
@@ -100,8 +102,8 @@ def count_people(select: str, **params: Any) -> str | None:
 def write_catalogue() -> dict[str, int]:
     lock_catalogue()
     compute("attributes_found", "users/attributes_tallied")
-    compute("attributes_fresh", "users/attributes_fresh", personal=PERSONAL, most=MOST)
-    changes = write_differences("attribute", "attributes_fresh", "name", "false")
+    compute("attributes_fresh", "users/attributes_fresh", personal=PERSONAL, most=MOST, counted=True)
+    changes = write_differences("attribute", "attributes_fresh", "name", RARE)
     for row in Attribute.objects.filter(conflicts__gt=0, other_value="", personal=False)[:MOST_EXAMPLES]:
         found = run_sql("users/attributes_example", name=row.name, kind=row.other_kind)
         if found and found[0]["value"]:
@@ -127,7 +129,7 @@ def look(narrowed: str = "", **params: Any) -> None:
     # Workers would hand every pair over to be counted here, which takes half as long again.
     set_local("max_parallel_workers_per_gather", "0")
     compute("attributes_found", "users/attributes_found", narrowed, **params)
-    compute("attributes_fresh", "users/attributes_fresh", personal=PERSONAL, most=MOST)
+    compute("attributes_fresh", "users/attributes_fresh", personal=PERSONAL, most=MOST, counted=False)
 
 
 def list_attributes(words: str = "", *, hidden: bool = False, sort: str = "conflicts") -> QuerySet[Attribute]:

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from users.identity_consent import say_for_all
+from users.identity_consent import Word, columns_of, say_for_all
 from users.ingest.normal import TOPIC, NormalProfile
 from users.models import Topic
 from workspaces.errors import Conflict, DomainError
@@ -46,15 +46,23 @@ def set_consent(
     Returns for how many it is news. A word older than the one known changes nothing. `loosens`: whether it may turn an
     opt-out into an opt-in, which only a person's own choice may, or proof of it; imports never come here.
     """
-    at = at or timezone.now()
-    chosen, source = [str(pk) for pk in people], source[:100]
-    word: dict[str, Any] = {"channel": channel, "opted_in": opted_in, "source": source, "at": at, "loosens": loosens}
-    several, changed = say_for_all(chosen, **word)
-    alone = [pk for pk in chosen if pk not in several]
-    changed += len(run_sql("users/set_consent", people=alone, **word))
+    at, source = at or timezone.now(), source[:100]
+    changed = set_words([Word(pk, channel, opted_in, at) for pk in set(people)], source, loosens=loosens)
     if changed and by:
         audit("people.consent", channel, by, people=changed, opted_in=opted_in, source=source)
     return changed
+
+
+def set_words(words: Iterable[Word], source: str, *, loosens: bool = True) -> int:
+    """The same for many words at once, each id and channel once.
+
+    No word is later than now: one of a clock that is ahead would stand against what the person says next.
+    """
+    now = timezone.now()
+    words = [word._replace(at=min(word.at, now)) for word in words]
+    several, changed = say_for_all(words, source, loosens=loosens)
+    alone = columns_of([word for word in words if word.person not in several])
+    return changed + len(run_sql("users/set_consent", **alone, source=source, loosens=loosens))
 
 
 def consent_key(channel: Any, topic: Any = "") -> str:
@@ -72,16 +80,21 @@ def hear_consents(news: Mapping[uuid.UUID, Sequence[NormalProfile]]) -> None:
     """Keep the words that messages told in the trait `consent`, by the id they were told of.
 
     Write keys are public, so what comes this way opts anybody out, and in only who never opted out: it loosens nothing.
-    What is no channel or topic, or neither true nor false, is left where it is, in the attribute.
+    What is no channel or topic, or neither true nor false, is left where it is, in the attribute. All words of a batch are
+    kept at once, however many somebody makes up; of those of one id on one thing an opt-out, else the latest.
     """
+    said: dict[tuple[uuid.UUID, str], Word] = {}
     for pk, profiles in news.items():
         for profile in profiles:
             told = profile.traits.get(TRAIT)
             if profile.passing or not isinstance(told, dict):
                 continue
-            for key, opted_in in sorted(told.items()):
+            for key, opted_in in told.items():
                 if isinstance(opted_in, bool) and KEY.fullmatch(key):
-                    set_consent([pk], key, opted_in, "sdk", profile.at, loosens=False)
+                    word = Word(pk, key, opted_in, profile.at)
+                    said[pk, key] = max(word, said.get((pk, key), word), key=lambda one: (not one.opted_in, one.at))
+    if said:
+        set_words(said.values(), "sdk", loosens=False)
 
 
 def list_topics() -> list[Topic]:

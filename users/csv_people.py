@@ -63,17 +63,19 @@ class PersonReader(RowReader):
         """What a row tells: words for `consents`, else a profile, tags and opt-outs. Raises Refused with the column."""
         person = self.checked("external_id", cells, self.person)
         at = self.checked("time", cells, self.at) if self.cell("time", cells) else self.received_at
+        # A word of a clock that is ahead would stand against what the person says next.
+        said_at = min(at, self.received_at)
         if self.mapping.kind == "consents":
             self.checked("time", cells, self.at)
             channel = self.checked("channel", cells, read_channel)
-            return [Word(person, channel, self.checked("opted_in", cells, read_choice), at)]
+            return [Word(person, channel, self.checked("opted_in", cells, read_choice), said_at)]
         told: list[Any] = [NormalProfile(person, at, self.read_person_traits(cells), passing=True)]
         if tags := self.checked("tags", cells, read_tags):
             told.append(Tagged(person, tags))
         for role, channel in CONSENTS.items():
             # A list of users is no proof that they agreed: it can only say that they did not.
             if self.cell(role, cells) and not self.checked(role, cells, read_choice):
-                told.append(Word(person, channel, False, at))
+                told.append(Word(person, channel, False, said_at))
         return told
 
     def read_person_traits(self, cells: list[str]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ REPEATED = timedelta(days=1)
 # Traits that name a token: plain ones, and those of 神策 for 极光, 个推, 小米 and 友盟.
 TRAITS = ("push_token", "pushToken", "jgId", "getui_id", "xmId", "umeng_id")
 MAX_TOKEN = 400
+# What may stand around a token without being of it; here and in SQL.
+BLANKS = " \t\r\n\u00a0\u3000"
 # An app and its token.
 Key = tuple[str, str]
 
@@ -70,7 +72,7 @@ def devices_of(profile: NormalProfile) -> Iterator[Device]:
         if (
             isinstance(value, (str, int))
             and not isinstance(value, bool)
-            and 0 < len(token := str(value).strip()) <= MAX_TOKEN
+            and 0 < len(token := str(value).strip(BLANKS)) <= MAX_TOKEN
         ):
             yield Device(name, token)
 
@@ -137,7 +139,7 @@ def names_token(profile: NormalProfile) -> bool:
 def settle_push(people: Iterable[uuid.UUID]) -> None:
     """Bring `push_token` up to the devices, for these ids and whoever they are merged into."""
     if ids := sorted(set(people)):
-        run_sql("users/settle_push", people=array(ids), traits=list(TRAITS))
+        run_sql("users/settle_push", people=array(ids), traits=list(TRAITS), blanks=BLANKS)
 
 
 def bury(addresses: Collection[tuple[uuid.UUID, str]]) -> None:

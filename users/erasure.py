@@ -16,17 +16,20 @@ from typing import Any
 import msgspec
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from users.erasure_about import About, about_whom
 from users.erasure_marks import mark_erased, readmit
 from users.export_run import forget_in_exports
-from users.identity import ON_THE_WAY, ids_of, lock
+from users.identity import ON_THE_WAY, ids_of, lock, merge_pending
 from users.imports import ACTIVE
 from users.models import EndUser, Erasure, Event, Import, PersonNews
 from users.night import is_night
 from users.person_model import PersonModel
 from users.person_tables import erase_by_hand, registered
 from users.services import in_scope
+from users.traits import region_of
+from workspaces.errors import Conflict
 from workspaces.models import Operator, Workspace
 from workspaces.services import audit
 from workspaces.sql import run_sql
@@ -57,7 +60,13 @@ def is_being_erased(person: EndUser) -> bool:
 
 
 def readmit_id(external_id: str, by: Operator | None = None, **actor: str) -> bool:
-    """Take an erased id in again, as a new person of whom nothing is known; False when it was not kept out."""
+    """Take an erased id in again, as a new person of whom nothing is known; False when it was not kept out.
+
+    Raises Conflict while the erasure is at work: its second pass would delete what is sent meanwhile.
+    """
+    open_ones = Erasure.objects.exclude(about=None).values_list("about", flat=True)
+    if any(external_id in msgspec.convert(about, About).external_ids for about in open_ones):
+        raise Conflict("being_erased", _("This person is still being erased. Let the ID in when that is done."))
     done = readmit(external_id)
     if done:
         audit("people.readmit", "", by, **actor)
@@ -72,6 +81,8 @@ def due_erasures(now: datetime) -> list[uuid.UUID]:
 
 def run_erasure(workspace: Workspace, pk: uuid.UUID, now: datetime | None = None) -> None:
     """Work on an erasure until it is done or has to wait, a transaction per step."""
+    # Whoever logged in a moment ago is theirs as well.
+    merge_pending(workspace, strays=False)
     while in_scope(workspace, partial(do_step, workspace, pk, now)):
         pass
 
@@ -105,7 +116,7 @@ def begin(workspace: Workspace, erasure: Erasure) -> bool:
     # Merged since it was asked: it is about all of whom they turned out to be.
     owner = EndUser.objects.filter(pk=found.merged_into).first() if found and found.merged_into else found
     people = ids_of(owner) if owner else []
-    about = about_whom(people) if people else About([erasure.person_id])
+    about = about_whom(people, region_of(workspace.currency)) if people else About([erasure.person_id])
     mark_erased(about.external_ids)
     gone = EndUser.objects.filter(pk__in=about.ids)._raw_delete("default")
     Erasure.objects.filter(pk=erasure.pk).update(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import mmap
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from django.db.models import Q
@@ -14,6 +14,7 @@ from users.erasure_about import About
 from users.import_effects import forget_in_effects
 from users.imports import ACTIVE, folder
 from users.models import Arrival, IdentityLink, IdentityMerge, Import, ImportRowError, IngestError
+from users.xlsx_files import BadSheet, is_xlsx, mentions
 from workspaces.services import forget_in_audit
 from workspaces.sql import run_sql
 
@@ -58,8 +59,7 @@ def erase_uploads(about: About, files: Iterable[uuid.UUID]) -> int:
 
     A file that is being read stays for now: the second pass waits for it.
     """
-    needles = needles_of(about)
-    told = set(files)
+    needles, told = needles_of(about), set(files)
     for file in Import.objects.exclude(state__in=ACTIVE):
         path = Path(file.path)
         if path.parent == folder() and contains(path, needles):
@@ -69,15 +69,19 @@ def erase_uploads(about: About, files: Iterable[uuid.UUID]) -> int:
     return ImportRowError.objects.filter(Q(file__in=told) | Q(value__in=values)).exclude(value="").update(value="")
 
 
-def needles_of(about: About) -> set[bytes]:
+def needles_of(about: About) -> set[str]:
     """Ids and addresses as they may stand in a file. A short id is found in many files: rather one file too many."""
-    texts = [*about.external_ids, *(one for several in about.addresses.values() for one in several)]
-    return {text.encode(encoding, "replace") for text in texts for encoding in ("utf-8", "gb18030")}
+    return {*about.external_ids, *(one for several in about.addresses.values() for one in several)}
 
 
-def contains(path: Path, needles: Iterable[bytes]) -> bool:
+def contains(path: Path, needles: Collection[str]) -> bool:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return any(content.find(needle) >= 0 for needle in needles)
+            if is_xlsx(content[:4]):
+                return mentions(path, needles)
+            told = {text.encode(encoding, "replace") for text in needles for encoding in ("utf-8", "gb18030")}
+            return any(content.find(needle) >= 0 for needle in told)
+    except BadSheet:  # nobody can look into it
+        return True
     except (OSError, ValueError):  # gone, or empty
         return False

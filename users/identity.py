@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -207,6 +208,15 @@ def merge_people(previous: EndUser, person: EndUser, by: Operator | None = None)
     if previous.pk == person.pk:
         raise DomainError("invalid", _("Name two different ids."), "previous")
     lock(workspace)
+    # Whoever answers with the error commits: nothing of what cannot be stays behind.
+    with transaction.atomic():
+        join(previous, person, by)
+    audit("people.merge", previous.external_id, by, into=person.external_id)
+
+
+def join(previous: EndUser, person: EndUser, by: Operator | None) -> None:
+    """Link two ids and settle what follows from it. Raises Conflict when that makes them no one person."""
+    workspace = current_workspace()
     kind = "alias" if previous.identified == person.identified else "login"
     first, second = (person, previous) if kind == "login" and previous.identified else (previous, person)
     links = IdentityLink.objects.filter(
@@ -221,7 +231,6 @@ def merge_people(previous: EndUser, person: EndUser, by: Operator | None = None)
     owners = {row.merged_into or row.pk for row in EndUser.objects.filter(pk__in=[first.pk, second.pk])}
     if len(owners) > 1:
         raise Conflict("other_login", _("This visitor logged in as somebody else first. Undo that merge before."))
-    audit("people.merge", previous.external_id, by, into=person.external_id)
 
 
 def undo_merge(person: EndUser, by: Operator | None = None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from users.differences import compute
 from users.ingest.people import array
@@ -60,22 +61,40 @@ def write_consents() -> None:
     run_sql("users/consent_settle")
 
 
-def say_for_all(
-    people: list[str], channel: str, opted_in: bool, source: str, at: datetime, *, loosens: bool = True
-) -> tuple[set[str], int]:
-    """Keep a word of those of the people who have several ids: (who they are, for how many it is news).
+class Word(NamedTuple):
+    """What is said about one id: on a channel, or on a topic of it."""
 
-    From now on it counts for all their ids, since whoever says it is known to be one person; one that loosens nothing is
-    its own id's alone, beside the stricter words of the others.
+    person: uuid.UUID
+    channel: str
+    opted_in: bool
+    at: datetime
+
+
+def columns_of(words: Sequence[Word]) -> dict[str, Any]:
+    """Words as arrays of equal length, for SQL."""
+    return {
+        "people": array(word.person for word in words),
+        "channels": [word.channel for word in words],
+        "opted_in": [word.opted_in for word in words],
+        "times": array(word.at.isoformat() for word in words),
+    }
+
+
+def say_for_all(words: Sequence[Word], source: str, *, loosens: bool = True) -> tuple[set[uuid.UUID], int]:
+    """Keep the words of those people who have several ids: (which ids they are, how many words are news).
+
+    From now on they count for all their ids, since whoever says them is known to be one person; those that loosen nothing
+    are their own id's alone, beside the stricter words of the others.
     """
-    found = {str(row["id"]): row["owner_id"] for row in run_sql("users/consent_people", people=people)}
+    people = sorted({str(word.person) for word in words})
+    found = {row["id"]: row["owner_id"] for row in run_sql("users/consent_people", people=people)}
     if not found:
         return set(), 0
     # One word at a time about one person: two at once would each settle without the other's.
     list(EndUser.objects.select_for_update(no_key=True).filter(pk__in=set(found.values())).order_by("pk").values("pk"))
-    word = {"channel": channel, "opted_in": opted_in, "source": source, "at": at, "loosens": loosens}
-    news = run_sql("users/consent_word", people=sorted(found), **word)
-    settle_words({found[str(row["end_user_id"])] for row in news})
+    told = columns_of([word for word in words if word.person in found])
+    news = run_sql("users/consent_word", **told, source=source, loosens=loosens)
+    settle_words({found[row["end_user_id"]] for row in news})
     return set(found), len(news)
 
 

@@ -27,9 +27,10 @@ class Change(msgspec.Struct, omit_defaults=True):
     created: datetime | None = None
     keys: dict[str, tuple[int, Any, int | None]] = {}
     # Tags that the person did not have; channel → [time of the word that was taken in, the word before (or null), its
-    # source, its time].
+    # source, its time]; channels of which the word before counted for all ids of the person.
     tags: list[str] = []
     words: dict[str, tuple[datetime, bool | None, str, datetime | None]] = {}
+    as_one: list[str] = []
     # Devices that the person was told to have: app, token, since when, and whose they were (or null) when last seen before.
     devices: list[tuple[str, str, datetime, uuid.UUID | None, datetime | None]] = []
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import msgspec
 
+from users.consent import set_words
 from users.csv_mapping import RowReader
-from users.identity_consent import settle_words
+from users.identity_consent import Word, settle_words
 from users.import_ledger import Change
 from users.import_rows import Chunk
 from users.import_store import Met, Stored, batch_of, store_people, store_profiles
-from users.ingest.people import array
 from users.models import Consent, ConsentWord, EndUser, Import
-from users.services import set_consent
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
 
@@ -88,33 +87,20 @@ def say(chunk: Chunk, source: str, changes: dict[uuid.UUID, Change], *, loosen: 
         if last is None or (last.at, not last.opted_in) < (word.at, not word.opted_in):
             news[key] = first, word
             kept.add(place)
-    keep_words(news, several, source)
+    set_words((Word(*key, word.opted_in, word.at) for key, (_first, word) in news.items()), source)
     for (pk, channel), (first, word) in news.items():
-        before = (first.opted_in, first.source, first.at) if first else (None, "", None)
-        changes.setdefault(pk, Change(pk)).words[channel] = (word.at, *before)
+        change = changes.setdefault(pk, Change(pk))
+        change.words[channel] = (word.at, *((first.opted_in, first.source, first.at) if first else (None, "", None)))
+        if isinstance(first, ConsentWord) and first.as_one:
+            change.as_one.append(channel)
     return kept, loosening
-
-
-def keep_words(news: dict[Key, tuple[Any, Any]], several: set[uuid.UUID], source: str) -> None:
-    alone = [(pk, channel, word) for (pk, channel), (_first, word) in news.items() if pk not in several]
-    if alone:
-        run_sql(
-            "users/import_consents",
-            people=array(pk for pk, _channel, _word in alone),
-            channels=[channel for _pk, channel, _word in alone],
-            opted_in=[word.opted_in for _pk, _channel, word in alone],
-            times=array(word.at.isoformat() for _pk, _channel, word in alone),
-            source=source,
-        )
-    for (pk, channel), (_first, word) in news.items():
-        if pk in several:
-            set_consent([pk], channel, word.opted_in, source, word.at)
 
 
 def take_back_words(file: Import, changes: Iterable[Change]) -> None:
     """Put back what was said before, where what the import took in is still the last word."""
     told = [
         {"id": change.id, "channel": channel, "at": at, "opted_in": opted_in, "source": source, "before": before}
+        | {"as_one": channel in change.as_one}
         for change in changes
         for channel, (at, opted_in, source, before) in change.words.items()
     ]
@@ -133,7 +119,8 @@ def take_back_words(file: Import, changes: Iterable[Change]) -> None:
             if word["opted_in"] is None:
                 own.delete()
             else:
-                own.update(opted_in=word["opted_in"], source=word["source"], at=word["before"])
+                kept = {name: word[name] for name in ("opted_in", "source", "as_one")}
+                own.update(at=word["before"], **kept)
     settle_words(set(several.values()))
 
 

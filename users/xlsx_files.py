@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
+from xml.sax.saxutils import escape
 from zipfile import BadZipFile, ZipFile
 
 from defusedxml.common import DefusedXmlException
@@ -86,6 +87,26 @@ def read_sheet(path: Path) -> Iterator[tuple[int, float, list[str]]]:
                     yield number, min(number / rows, 1), cells
         except (*BROKEN, OSError, StopIteration) as error:
             raise BadSheet("broken_xlsx") from error
+
+
+def mentions(path: Path, texts: Iterable[str]) -> bool:
+    """Whether one of some texts stands anywhere in an Excel file, whose parts are packed. Raises BadSheet."""
+    check_size(path)
+    needles = [escape(text).encode() for text in texts]
+    overlap = max(map(len, needles), default=0)
+    try:
+        with ZipFile(path) as packed:
+            for part in packed.namelist():
+                end = b""
+                with packed.open(part) as content:
+                    while block := content.read(MEGABYTE):
+                        block = end + block
+                        if any(needle in block for needle in needles):
+                            return True
+                        end = block[-overlap:]
+    except (*BROKEN, OSError) as error:
+        raise BadSheet("broken_xlsx") from error
+    return False
 
 
 def as_text(value: Any) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests import builders
@@ -80,6 +83,94 @@ def test_the_strictest_word_wins_when_ids_become_one_also_on_topics(acme, sdk):
     with workspace_scope(acme):
         set_consent([person_id(acme.pk, remains)], "email/promotions", True, "form")
     assert words(acme, remains) == {"email": True, "email/promotions": True}
+
+
+def merged(workspace: Any, previous: str, person: str) -> str:
+    """Makes the two one person; returns the id that remains."""
+    with workspace_scope(workspace):
+        merge_people(*(EndUser.objects.get(pk=person_id(workspace.pk, who)) for who in (previous, person)))
+        pk = EndUser.objects.get(pk=person_id(workspace.pk, previous)).merged_into
+        return EndUser.objects.get(pk=pk or person_id(workspace.pk, previous)).external_id
+
+
+def test_an_sdk_that_repeats_an_opt_in_does_not_undo_what_the_person_chose(acme, sdk):
+    """After a merge the person agreed for all ids; the app tells of it again under one of them."""
+    sdk("a", email=False)
+    sdk("b", email=True)
+    remains = merged(acme, "a", "b")
+    with workspace_scope(acme):
+        set_consent([person_id(acme.pk, remains)], "email", True, "page", datetime(2026, 2, 1, tzinfo=UTC))
+    sdk("b", at="2026-03-01", email=True)
+    assert words(acme, remains) == {"email": True}
+    sdk("b", at="2026-02-15", email=False)
+    assert words(acme, remains) == {"email": False}, "what it repeated loosens nothing"
+
+
+def test_what_a_person_chose_holds_until_an_id_comes_that_said_something_about_the_same(acme, sdk):
+    sdk("a", email=False)
+    sdk("b", email=True)
+    remains = merged(acme, "a", "b")
+    with workspace_scope(acme):
+        set_consent([person_id(acme.pk, remains)], "email", True, "page", datetime(2026, 2, 1, tzinfo=UTC))
+    sdk("c", push=True)
+    remains = merged(acme, "c", remains)
+    assert words(acme, remains) == {"email": True, "push": True}
+    sdk("d", email=True)
+    assert words(acme, merged(acme, "d", remains))["email"] is False
+
+
+def test_a_clock_that_is_ahead_does_not_silence_an_opt_out(acme, world, client, sdk):
+    tomorrow = timezone.now() + timedelta(hours=22)
+    item = {
+        "type": "identify",
+        "userId": "a",
+        "timestamp": tomorrow.isoformat(),
+        "traits": {"consent": {"email": True}},
+    }
+    body = {"writeKey": world.acme_write_key, "batch": [item]}
+    assert client.post("/v1/batch", body, content_type="application/json").json()["accepted"] == 1
+    headers = {"authorization": f"Bearer {world.acme_api_key}"}
+    told = {"channel": "sms", "opted_in": True, "at": tomorrow.isoformat()}
+    client.put("/api/v1/users/a/consents", told, content_type="application/json", headers=headers)
+    with workspace_scope(acme):
+        for channel in ("email", "sms"):
+            assert set_consent([person_id(acme.pk, "a")], channel, False, "unsubscribe_link") == 1
+    assert words(acme, "a") == {"email": False, "sms": False}
+
+
+def test_however_many_words_a_batch_makes_up_they_are_kept_at_once(acme, sdk):
+    """Write keys are public: a statement for each would hold the request, and everybody it tells of, for minutes."""
+    sdk("a", email=True)
+    sdk("b", email=True)
+    merged(acme, "a", "b")
+
+    def queries(said: dict[str, bool]) -> int:
+        with CaptureQueriesContext(connection) as told:
+            sdk("a", at="2026-03-01", **said)
+            sdk("c", at="2026-03-01", **said)
+        return len(told)
+
+    few, many = ({f"sms__{name}-{n}": n % 2 == 0 for n in range(count)} for name, count in (("x", 2), ("y", 500)))
+    assert queries(many) < queries(few) + 10
+    assert len(words(acme, "c")) == 502
+
+
+def test_of_what_one_batch_says_the_opt_out_counts(acme, world, client):
+    said = [("2026-01-03", True), ("2026-01-02", False)]
+    items = [
+        {
+            "type": "identify",
+            "userId": "a",
+            "messageId": at,
+            "timestamp": f"{at}T00:00:00Z",
+            "traits": {"consent": {"email": told}},
+        }
+        for at, told in said
+    ]
+    for batch in (items, items[::-1]):
+        body = {"writeKey": world.acme_write_key, "batch": batch}
+        assert client.post("/v1/batch", body, content_type="application/json").json()["accepted"] == 2
+    assert words(acme, "a") == {"email": False}
 
 
 def test_programs_say_and_read_consent(acme, world, client):

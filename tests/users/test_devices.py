@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 from tests.users.conftest import track
 from users.devices import bury
 from users.erasure import ask_erasure, run_erasure
@@ -127,6 +129,13 @@ def test_a_token_told_as_a_trait_is_a_device(acme):
     assert token_of(acme, "u1") == "other"
     upsert_people(acme, [told("u1", "newer", 2)])
     assert token_of(acme, "u1") == "newer"
+
+
+@pytest.mark.parametrize("around", [" ", "\n", "\r\n", "\t", "\u3000", "\u00a0"])
+def test_a_token_is_one_whatever_blanks_are_around_it(acme, around):
+    """An app that reads it out of a file sends the end of the line as well."""
+    upsert_people(acme, [trait("u1", f"{around}phone{around}", 0)])
+    assert token_of(acme, "u1") == "phone"
 
 
 def test_of_two_people_whose_traits_name_one_phone_the_last_one_is_written_to(acme):

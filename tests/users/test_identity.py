@@ -245,6 +245,27 @@ def test_operators_merge_by_hand_and_are_told_what_cannot_be(acme, world):
     assert owner(acme, "u1") == "u2"
 
 
+def test_a_merge_that_cannot_be_leaves_nothing_behind(acme, as_role, world, client):
+    """The page and the API answer why not, and commit: what was taken back before stays taken back."""
+    tell(acme, track("u1", "a"), track("u2", "b"), identify("u1", "v1", hours=1))
+    undo(acme, "v1")
+    tell(acme, identify("u2", "v1", hours=2), identify("u1", "v1", hours=3), identify("u3", "v1", hours=-5))
+    assert owner(acme, "v1") == "u3"
+
+    def links() -> list[tuple]:
+        with workspace_scope(acme):
+            return sorted(IdentityLink.objects.values_list("end_user", "known_id", "at", "refused_at", "pending"))
+
+    before = links()
+    page = f"/w/acme/users/{find(acme, 'u1').pk}/merge/"
+    assert as_role("operator").post(page, {"previous": "v1"}).status_code == 302
+    headers = {"authorization": f"Bearer {world.acme_api_key}"}
+    body = {"previous": "v1", "visitor": True}
+    answer = client.post("/api/v1/users/u1/merge", body, content_type="application/json", headers=headers)
+    assert answer.status_code == 409, answer.content
+    assert links() == before and owner(acme, "v1") == "u3"
+
+
 def test_thousands_at_once_in_a_few_queries(acme, django_assert_max_num_queries):
     record_events(acme, [track(f"v{n}", f"m{n}") for n in range(1500)])
     record_events(acme, [identify(f"u{n}", f"v{n}", 1) for n in range(1500)])

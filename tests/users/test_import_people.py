@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tests.users.conftest import stored, track
 from tests.users.test_import_undo import dump, undo
@@ -158,6 +159,39 @@ def test_words_of_a_person_with_several_ids_are_put_back(acme, send, tmp_path):
     assert consents(acme)["u4", "email"] is False
     undo(acme, file)
     assert dump(acme)["consent"] == before
+
+
+@pytest.mark.parametrize("agreed_as_one", [True, False])
+def test_an_undo_gives_a_word_back_no_looser_and_no_stricter_than_it_was(acme, send, tmp_path, agreed_as_one):
+    """One id opted out, the other in; whether the person agreed for both since is part of what is put back."""
+    from users.identity import merge_pending
+
+    some_words(acme, send)
+    send("alias", {"type": "alias", "previousId": "u2", "userId": "u4", "messageId": "al",
+                   "timestamp": "2026-08-01T12:00:00Z"})  # fmt: skip
+    merge_pending(acme)
+    if agreed_as_one:
+        with workspace_scope(acme):
+            set_consent([person_id(acme.pk, "u4")], "email", True, "page", datetime(2026, 8, 2, tzinfo=UTC))
+    before = dump(acme, "consent", "consent_word")
+    assert consents(acme)["u4", "email"] is agreed_as_one
+    file = take_in(acme, tmp_path, ["u4,email,no,2026-08-03T00:00:00Z"], WORDS)
+    assert consents(acme)["u4", "email"] is False
+    undo(acme, file)
+    assert dump(acme, "consent", "consent_word") == before
+
+
+def test_a_time_to_come_in_a_file_does_not_silence_an_opt_out(acme, send, tmp_path):
+    some_words(acme, send)
+    tomorrow = (timezone.now() + timedelta(hours=20)).isoformat()
+    loosening = Mapping(WORDS.roles, kind="consents", loosen=True)
+    file = take_in(acme, tmp_path, [f"u2,email,yes,{tomorrow}", f"u1,sms,yes,{tomorrow}"], loosening)
+    assert counts(file)[2] == 2
+    with workspace_scope(acme):
+        assert set_consent([person_id(acme.pk, "u2")], "email", False, "unsubscribe_link") == 1
+    assert consents(acme)["u2", "email"] is False
+    undo(acme, file)
+    assert ("u1", "sms") not in consents(acme), "the undo knows it by the time it was kept with"
 
 
 def test_orders_have_refunds_and_refuse_another_currency(acme, tmp_path):

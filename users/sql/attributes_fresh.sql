@@ -1,7 +1,8 @@
 -- The catalogue as it should be. The type stays what it is known as; of a new name it is that of the earliest value,
 -- and text where some of its texts look like times and others do not. Every time is a text, too: no conflict there.
--- Names beyond the limit are left out, those that fewest people have.
--- Parameters: workspace, personal (pattern of names), most. Reads the temporary table `attributes_found`.
+-- Names beyond the limit are left out, those that fewest people have; of known ones only such as one person had when they
+-- were counted last, and no operator named or hid, and only where everybody is `counted`.
+-- Parameters: workspace, personal (pattern of names), most, counted. Reads the temporary table `attributes_found`.
 -- Not the ORM: it joins a temporary table.
 with found as (
     select
@@ -16,17 +17,18 @@ names as (
         coalesce(a.name, f.name) as name, a.kind as known, a.personal, a.first_at as known_at,
         (array_agg(f.kind order by f.first_at, f.people desc, f.kind))[1] as earliest,
         bool_or(f.kind = 'text') as texts,
-        min(f.first_at) as first_at, max(f.last_at) as last_at, coalesce(sum(f.people), 0)::integer as people, a.last_at as seen_at
+        min(f.first_at) as first_at, max(f.last_at) as last_at, coalesce(sum(f.people), 0)::integer as people, a.last_at as seen_at,
+        coalesce(a.people <= 1 and a.label = '' and not a.hidden, false) and %(counted)s as rare
     from found f
     full join (select * from attribute where workspace_id = %(workspace)s) a on a.name = f.name
-    group by 1, a.kind, a.personal, a.first_at, a.last_at
+    group by 1, a.kind, a.personal, a.first_at, a.last_at, rare
 ),
 typed as (
     select
         name, coalesce(known, case when earliest = 'time' and texts then 'text' else earliest end) as kind,
         least(first_at, known_at) as first_at, coalesce(greatest(last_at, seen_at), seen_at) as last_at, people,
         coalesce(personal, lower(name) ~ %(personal)s) as personal,
-        row_number() over (order by known is null, people desc, name) as place
+        row_number() over (order by known is null or rare, people desc, known is null, name) as place
     from names
 ),
 others as (

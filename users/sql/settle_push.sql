@@ -1,6 +1,7 @@
 -- Where people get pushes: the newest living device of all their ids, else nowhere. A device that was told as a trait counts
 -- while the trait names it. What was told before somebody was forgotten is not looked at.
--- Parameters: workspace, traits (names), people (array text of ids; those whom they are merged into are settled with them).
+-- Parameters: workspace, traits (names), blanks (around a token), people (array text of ids; those whom they are merged into
+-- are settled with them).
 -- Indexes: the key of end_user, end_user_merged, push_device_person, the key of push_device.
 -- Not the ORM: it compares whole sets, and whoever is right already is not written.
 with chosen as materialized (
@@ -21,7 +22,7 @@ found as (
         ) as own (id)
         join push_device d on d.workspace_id = %(workspace)s and d.end_user_id = own.id
         where d.seen_at >= coalesce(p.forgotten_at, '-infinity')
-          and (d.app <> all (%(traits)s) or btrim(p.attributes ->> d.app) = d.token)
+          and (d.app <> all (%(traits)s) or btrim(p.attributes ->> d.app, %(blanks)s) = d.token)
           and not exists (
               select from push_device o
               where o.workspace_id = %(workspace)s and o.token = d.token

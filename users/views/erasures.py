@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from users.erasure import all_steps, readmit_id
 from users.models import ErasedId, Erasure
+from workspaces.errors import DomainError
 from workspaces.models import Operator
 from workspaces.permissions import action
 
@@ -54,8 +55,11 @@ def erasure_job(erasure: Erasure) -> dict[str, Any]:
 @action("users.erase")
 def readmit(request: HttpRequest) -> HttpResponse:
     """Take an erased id in again, for somebody who came back under it."""
-    if readmit_id(request.POST.get("external_id", "").strip(), request.user):
-        messages.success(request, _("What is sent under this ID from now on is kept, as of somebody new."))
-    else:
-        messages.error(request, _("This ID is not kept out."))
+    try:
+        if readmit_id(request.POST.get("external_id", "").strip(), request.user):
+            messages.success(request, _("What is sent under this ID from now on is kept, as of somebody new."))
+        else:
+            messages.error(request, _("This ID is not kept out."))
+    except DomainError as error:
+        messages.error(request, error.message)
     return redirect("users:erasures", request.workspace.slug)
