@@ -134,7 +134,10 @@ def first_rows(path: Path, encoding: str, delimiter: str) -> list[list[str]]:
         return [cells for _line, _done, cells in islice(sheet_rows(path), SAMPLE_ROWS)]
     with open_text(path, encoding) as text:
         rows = islice(chain.from_iterable(split_rows(islice(text, SAMPLE_LINES), delimiter)), SAMPLE_ROWS)
-        return [cells for _line, cells in rows if isinstance(cells, list)]
+        try:
+            return [cells for _line, cells in rows if isinstance(cells, list)]
+        except UnicodeDecodeError as error:  # the one that somebody chose: a guess looks at the whole file
+            raise BadFile("other_encoding") from error
 
 
 def looks_like_header(first: list[str]) -> bool:
@@ -172,7 +175,7 @@ def read_blocks(path: Path, layout: Layout, lines: int | None = None) -> Iterato
                 yield [(line, done, fit(cells, width)) for line, cells in (told[1:] if header else told)]
                 header = header and not told
         except UnicodeDecodeError as error:
-            raise BadFile("invalid_encoding") from error
+            raise BadFile("other_encoding") from error
 
 
 def fit(cells: list[str] | Refused, width: int) -> list[str] | Refused:

@@ -13,6 +13,7 @@ SENTENCES = {
     "too_many_columns": gettext_lazy("The file has more than 255 columns."),
     "duplicate_column": gettext_lazy("Two columns have the same name: rename one."),
     "invalid_encoding": gettext_lazy("The text is neither UTF-8 nor GB18030: save the file as “CSV UTF-8”."),
+    "other_encoding": gettext_lazy("The text is not in the encoding chosen: choose the other one."),
     "too_many_rows": gettext_lazy("The file has more than 2 million rows: split it."),
     "spreadsheet": gettext_lazy("This is an old Excel file: save it as .xlsx or as “CSV UTF-8”."),
     "broken_xlsx": gettext_lazy(

@@ -112,11 +112,11 @@ def change_layout(file: Import, kind: str = "", **choices: Any) -> None:
     require_state(file, *ENDED)
     try:
         layout = guess_layout(Path(file.path), **choices)
+        mapping = guess_mapping(layout.columns, sample_rows(Path(file.path), layout), kind)
     except BadFile as problem:
         raise bad_upload(problem) from problem
     except OSError as problem:
         raise Conflict("file_gone", sentence("file_gone")) from problem
-    mapping = guess_mapping(layout.columns, sample_rows(Path(file.path), layout), kind)
     file.mapping, file.kind = kept(layout, mapping), mapping.kind
     file.save(update_fields=["mapping", "kind"])
 

@@ -209,6 +209,16 @@ def test_a_file_that_is_gone_or_breaks_off_fails_with_a_reason(acme, tmp_path):
     assert file is not None and (file.state, file.error) == ("failed", "malformed_csv:3")
 
 
+def test_an_encoding_that_a_file_does_not_have_is_told_and_changes_nothing(acme, tmp_path):
+    (tmp_path / "orders.csv").write_bytes("用户,时间,金额\n甲,2026-08-01,1\n".encode("gb18030"))
+    with workspace_scope(acme):
+        file = open_file(tmp_path / "orders.csv", "orders.csv")
+        with pytest.raises(DomainError) as caught:
+            change_layout(file, encoding="utf-8-sig", delimiter="comma", header=True)
+        assert (caught.value.code, caught.value.path) == ("other_encoding", "file")
+        assert Import.objects.get(pk=file.pk).mapping["layout"]["encoding"] == "gb18030"
+
+
 def test_item_rows_of_an_order_are_added_up(acme, tmp_path, small_chunks):
     rows = [
         "u1,2026-08-01,1.50,o1",
