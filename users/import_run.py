@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from users.csv_files import BadFile
@@ -35,7 +35,7 @@ from users.models import Import, ImportRowError
 from users.services import in_scope
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
-from workspaces.sql import is_away
+from workspaces.sql import database_now, is_away
 
 logger = logging.getLogger(__name__)
 CHUNK_ROWS = 20_000
@@ -82,17 +82,17 @@ def work_through(workspace: Workspace, file: Import) -> Import:
 def stumbled_here(workspace: Workspace, file: Import) -> bool:
     """Whether an error met the import at this row before; the row remembers where the last one did."""
     with workspace_scope(workspace):
-        running = Import.objects.filter(pk=file.pk, state="running")
-        met = running.values_list("rows", "error").first()
+        mine = running(file)
+        met = mine.values_list("rows", "error").first()
         if met is None:
             return False
         here = f"stumbled:{met[0]}"
-        running.update(error=here)
+        mine.update(error=here)
         return met[1] == here
 
 
 def claim(pk: uuid.UUID) -> Import | None:
-    now = timezone.now()
+    now = database_now()  # batches are told apart by it, and the database dates those
     if pk not in due_imports(now):
         return None
     file = Import.objects.select_for_update(skip_locked=True).filter(pk=pk, state__in=ACTIVE).first()
@@ -118,9 +118,13 @@ def read_anew(file: Import) -> None:
 
 def finish(workspace: Workspace, file: Import, state: str, error: str = "") -> None:
     with workspace_scope(workspace):
-        mine = Import.objects.filter(pk=file.pk, state="running")
-        mine.update(state=state, error=error, finished_at=timezone.now())
+        running(file).update(state=state, error=error, finished_at=timezone.now())
         introduce()
+
+
+def running(file: Import) -> QuerySet[Import]:
+    """The row of a claimed import for as long as that run goes on: who starts the file again begins another one."""
+    return Import.objects.filter(pk=file.pk, state="running", started_at=file.started_at)
 
 
 def is_about_users(file: Import) -> bool:
@@ -172,7 +176,7 @@ class Run:
 
         The row is locked only for the last moment, so that whoever wants to stop the import need not wait for a chunk.
         """
-        mine = Import.objects.filter(pk=self.file.pk, state="running", rows=chunk.position)
+        mine = running(self.file).filter(rows=chunk.position)
         current = mine.first()
         if current is None:
             return False
