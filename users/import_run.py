@@ -31,7 +31,7 @@ from users.import_undo import undo_import
 from users.imports import ACTIVE, UNREAD, layout_of, mapping_of
 from users.ingest import write
 from users.ingest.normal import Refused
-from users.models import Import, ImportRowError
+from users.models import Import, ImportBatch, ImportRowError
 from users.services import in_scope
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -43,6 +43,8 @@ KEPT_ERRORS = 10_000
 # A worker that did not commit a chunk for so long is taken for dead.
 SILENCE = timedelta(minutes=2)
 TOO_MANY_NAMES = Refused(write.TOO_MANY_NAMES.code, write.TOO_MANY_NAMES.message)
+# How it ends when an error meets it twice in one place.
+STUMBLED = {"running": "stumbled", "undoing": "undo_stumbled"}
 WOULD_LOOSEN = ("would_loosen", "Opt-ins are taken in only where that was confirmed.")
 
 
@@ -71,24 +73,28 @@ def work_through(workspace: Workspace, file: Import) -> Import:
         line = problem.line if isinstance(problem, BadFile) else 0
         finish(workspace, file, "failed", f"{code}:{line}" if line else code)
     except Exception as problem:
-        if is_away(problem) or not stumbled_here(workspace, file):
+        if is_away(problem) or not (was := stumbled_here(workspace, file)):
             raise  # whoever comes next tries it once more
         logger.exception("imports: %s ends where it met an error twice", file.pk)
-        finish(workspace, file, "failed", "stumbled")
+        finish(workspace, file, "failed", STUMBLED[was], was)
     with workspace_scope(workspace):
         return Import.objects.get(pk=file.pk)
 
 
-def stumbled_here(workspace: Workspace, file: Import) -> bool:
-    """Whether an error met the import at this row before; the row remembers where the last one did."""
+def stumbled_here(workspace: Workspace, file: Import) -> str:
+    """The state of an import that an error met at this row before, or when so many batches were left to take back; else "".
+
+    The row remembers where the last one did.
+    """
     with workspace_scope(workspace):
-        mine = running(file)
-        met = mine.values_list("rows", "error").first()
+        mine = in_hand(file, *STUMBLED)
+        met = mine.values("state", "rows", "error").first()
         if met is None:
-            return False
-        here = f"stumbled:{met[0]}"
+            return ""
+        left = ImportBatch.objects.filter(file=file.pk).count()
+        here = f"{STUMBLED[met['state']]}:{met['rows'] if met['state'] == 'running' else left}"
         mine.update(error=here)
-        return met[1] == here
+        return met["state"] if met["error"] == here else ""
 
 
 def claim(pk: uuid.UUID) -> Import | None:
@@ -116,15 +122,17 @@ def read_anew(file: Import) -> None:
     file.save(update_fields=[*UNREAD])
 
 
-def finish(workspace: Workspace, file: Import, state: str, error: str = "") -> None:
+def finish(workspace: Workspace, file: Import, state: str, error: str = "", was: str = "running") -> None:
     with workspace_scope(workspace):
-        running(file).update(state=state, error=error, finished_at=timezone.now())
+        # Of an undo the row keeps when the import had ended, or that it was cancelled and never did.
+        values = {"finished_at": timezone.now()} if was == "running" else {}
+        in_hand(file, was).update(state=state, error=error, **values)
         introduce()
 
 
-def running(file: Import) -> QuerySet[Import]:
+def in_hand(file: Import, *states: str) -> QuerySet[Import]:
     """The row of a claimed import for as long as that run goes on: who starts the file again begins another one."""
-    return Import.objects.filter(pk=file.pk, state="running", started_at=file.started_at)
+    return Import.objects.filter(pk=file.pk, state__in=states, started_at=file.started_at)
 
 
 def is_about_users(file: Import) -> bool:
@@ -176,7 +184,7 @@ class Run:
 
         The row is locked only for the last moment, so that whoever wants to stop the import need not wait for a chunk.
         """
-        mine = running(self.file).filter(rows=chunk.position)
+        mine = in_hand(self.file, "running").filter(rows=chunk.position)
         current = mine.first()
         if current is None:
             return False

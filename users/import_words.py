@@ -28,6 +28,10 @@ SENTENCES = {
         "It stopped twice in the same place. Have the server's log looked at and start again; what was taken in before"
         " can be undone."
     ),
+    "undo_stumbled": gettext_lazy(
+        "Taking it back stopped twice in the same place, and a part of it is still there. Have the server's log looked at,"
+        " then undo it again: what is left goes."
+    ),
     "import_active": gettext_lazy("This import is running: cancel it first."),
     # the mapping
     "missing_role": gettext_lazy("Say which column this is; without it no row can be read."),

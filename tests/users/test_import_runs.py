@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from django.utils import timezone
 
 from tests.users.conftest import stored
 from tests.users.test_imports import ROLES, ROWS, counts, queue, run_import, stop_at, write_file
-from users import import_run
+from users import import_run, import_undo
 from users.csv_mapping import Mapping
-from users.import_run import claim, work_through
-from users.imports import cancel_import, start_import
+from users.import_run import claim, due_imports, work_through
+from users.imports import can_undo, cancel_import, start_import, undo_import
+from users.models import Import
+from users.selectors import failure_of, import_job
 from workspaces.scoping import workspace_scope
 
 
@@ -56,3 +59,49 @@ def test_a_workers_clock_that_is_fast_keeps_nothing_from_being_taken_back(acme, 
     file = run_import(acme, queued.pk)
     assert file is not None and (file.state, file.undone) == ("cancelled", 40)
     assert stored(acme) == []
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_an_undo_that_meets_an_error_twice_in_one_place_ends_and_is_gone_on_with_when_asked(
+    acme, tmp_path, monkeypatch, cancelled
+):
+    earlier = write_file(tmp_path, ROWS[:20])
+    first = run_import(acme, queue(acme, earlier).pk)
+    assert first is not None
+    with workspace_scope(acme):
+        Path(first.path).write_text(earlier.read_text() + "\n".join(ROWS[20:60]) + "\n")
+        start_import(first, Mapping(ROLES), False)
+    if cancelled:
+        stop_at(monkeypatch, 50, cancel_import)
+    else:
+        run_import(acme, first.pk)
+        with workspace_scope(acme):
+            assert undo_import(Import.objects.get(pk=first.pk))
+    undone, tries = import_undo.undo_people, []
+
+    def undo_people(workspace: Any, batch: Any) -> int:
+        tries.append(batch.position)
+        return undone(workspace, batch) if batch.position != 30 else 1 / 0
+
+    monkeypatch.setattr(import_undo, "undo_people", undo_people)
+    for again in range(2):
+        with workspace_scope(acme):
+            Import.objects.filter(pk=first.pk, state="undoing").update(heartbeat_at=None)
+        if again:
+            file = run_import(acme, first.pk)
+        else:
+            with pytest.raises(ZeroDivisionError):
+                run_import(acme, first.pk)
+    assert file is not None and (file.state, file.error, file.undone) == (
+        "failed",
+        "undo_stumbled",
+        10 if cancelled else 20,
+    )
+    assert tries[-2:] == [30, 30] and failure_of(file) and import_job(file)["rows_per_second"]
+    with workspace_scope(acme):
+        assert due_imports(timezone.now() + timedelta(hours=1)) == []
+        monkeypatch.setattr(import_undo, "undo_people", undone)
+        assert can_undo(file) and undo_import(file)
+    file = run_import(acme, first.pk)
+    # What an earlier run of the file had taken in stays where the later one was cancelled.
+    assert file is not None and (file.state, len(stored(acme))) == (("cancelled", 20) if cancelled else ("undone", 0))
