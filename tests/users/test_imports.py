@@ -240,6 +240,16 @@ def test_item_rows_of_an_order_are_added_up(acme, tmp_path, small_chunks):
     assert counts(run_import(acme, queue(acme, path, mapping=mapping).pk))[2:5] == (0, 4, 2)
 
 
+def test_items_that_are_given_back_are_not_added_to_what_was_bought(acme, tmp_path):
+    rows = ["u1,2026-08-01,5,o1,否", "u1,2026-08-01,7,o1,", "u1,2026-08-02,7,o1,是", "u1,2026-08-02,1,o2,0"]
+    path = write_file(tmp_path, rows, "uid,at,total,order,退款")
+    mapping = Mapping({**ROLES, "order": "order_id", "退款": "refund"}, sum_items=True, kind="orders")
+    assert counts(run_import(acme, queue(acme, path, mapping=mapping).pk))[:3] == ("done", 3, 3)
+    told = [(event.name.name, event.order_id, event.amount_minor) for event in stored(acme)]
+    bought = [("Order Completed", "o1", 1200), ("Order Completed", "o2", 100)]
+    assert sorted(told) == [*bought, ("Order Refunded", "o1", 700)]
+
+
 def test_imports_never_loosen_consent(acme, tmp_path):
     run_import(acme, queue(acme, write_file(tmp_path, ["u1,2026-08-01,5"])).pk)
     with workspace_scope(acme):
