@@ -31,6 +31,8 @@ XLSX = "xlsx"
 ENCODINGS = ("utf-8-sig", "gb18030")
 # Rows that are read in one go: few, for one of them may be large.
 BLOCK = 100
+# A file of rows has a line break within so many bytes; without one all of it would be held in memory as one row.
+LONGEST_LINE = 1024 * 1024
 BREAK = re.compile(r"\r\n|\r|\n")
 NUMERIC = re.compile(r"[\s¥￥$€£]*[+-]?\d[\d.,:/\-TZ+ ]*%?\s*", re.ASCII)
 
@@ -105,12 +107,15 @@ def guess_encoding(path: Path) -> str:
 
 
 def decodes(path: Path, encoding: str) -> bool:
+    """Raises BadFile for a line that is too long to be a row."""
     decoder = codecs.getincrementaldecoder(encoding)()
     with path.open("rb") as raw:
         try:
-            while part := raw.read(1024 * 1024):
+            while part := raw.read(LONGEST_LINE):
                 if b"\0" in part:
                     return False
+                if len(part) == LONGEST_LINE and b"\n" not in part and b"\r" not in part:
+                    raise BadFile("no_lines")
                 decoder.decode(part)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:

@@ -9,6 +9,7 @@ SENTENCES = {
     # the file
     "empty_file": gettext_lazy("The file is empty."),
     "no_rows": gettext_lazy("The file has a header and no rows below it."),
+    "no_lines": gettext_lazy("The file has a line of more than 1 MB, so it is no table: save it as “CSV UTF-8”."),
     "too_large": gettext_lazy("The file is larger than 200 MB: split it."),
     "too_many_columns": gettext_lazy("The file has more than 255 columns."),
     "duplicate_column": gettext_lazy("Two columns have the same name: rename one."),

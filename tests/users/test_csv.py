@@ -96,6 +96,7 @@ def test_gb18030_is_read_as_such_and_never_as_mojibake(file):
         ("id,time\nu1,x\n".encode("utf-16"), "invalid_encoding", 0),
         (b"\xd0\xcf\x11\xe0rest", "spreadsheet", 0),
         (b"PK\x03\x04rest", "broken_xlsx", 0),
+        pytest.param(b"uid,at," * 300_000, "no_lines", 0, id="one line of two megabytes"),
     ],
 )
 def test_files_that_cannot_be_read_say_why(file, content, code, line):
