@@ -123,6 +123,17 @@ def test_an_import_is_paused_gone_on_with_and_undone_from_its_page(uploaded, wor
     assert the_import(world).state == "undone"
 
 
+def test_what_an_undo_would_take_back_is_told_of_every_run_and_by_the_part_that_is_renewed(uploaded, world):
+    for verb in ("run", "check"):  # of a check nothing would go, of the run before it two events and their people
+        uploaded.post(f"{uploaded.url}start/", chosen(verb=verb))
+        run_import(world.acme, the_import(world).pk)
+        for headers in ({}, {"HX-Request": "true"}):
+            page = uploaded.get(uploaded.url, headers={"Accept-Language": "en", **headers}).content.decode()
+            assert "The 2 events it stored go, and those of its 2 new users" in page
+    uploaded.post(f"{uploaded.url}undo/")
+    assert run_import(world.acme, the_import(world).pk).undone == 2
+
+
 def test_a_running_import_refuses_a_second_start_and_can_be_cancelled(uploaded, world):
     uploaded.post(f"{uploaded.url}start/", chosen(verb="run"))
     assert uploaded.post(f"{uploaded.url}start/", chosen(verb="run")).status_code == 422

@@ -93,6 +93,7 @@ def import_page(
         "kind_name": KIND_LABELS[mapping.kind],
         "about_people": mapping.kind in ABOUT_PEOPLE,
         "can_undo": imports.can_undo(file),
+        "goes": imports.what_goes(file) if imports.can_undo(file) else {},
         "problem": problem,
     }
     if request.htmx and request.method == "GET":
