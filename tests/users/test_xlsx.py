@@ -17,8 +17,10 @@ from tests.users.conftest import stored
 from tests.users.test_imports import counts, queue, run_import
 from users import xlsx_files
 from users.csv_files import BadFile, guess_layout, read_rows
-from users.csv_mapping import guess_mapping
+from users.csv_mapping import Mapping, guess_mapping
+from users.models import ImportRowError
 from users.xlsx_files import as_text
+from workspaces.scoping import workspace_scope
 
 ROWS: list[list[Any]] = [
     ["user_id", "下单时间", "金额", "备注", None],
@@ -59,6 +61,18 @@ def test_a_sheet_is_read_with_its_dates_and_without_evaluating_anything(tmp_path
         (6, ["u4", "soon", "7", ""]),
     ]
     assert [as_text(value) for value in (True, 1e20, 0.1, None)] == ["true", "1e+20", "0.1", ""]
+
+
+def test_what_a_formula_made_is_read_as_it_is_shown_and_where_it_found_nobody_nobody_is_meant(acme, tmp_path):
+    rows = [["user_id", "下单时间", "金额"]] + [[who, date(2026, 8, 1), paid] for who, paid in
+            (("u1", 0.1 + 0.2), ("u2", 100 / 3), ("#N/A", 5.5), ("u3", 1e-12))]  # fmt: skip
+    path = write_book(tmp_path / "book.xlsx", rows)
+    roles = {"user_id": "external_id", "下单时间": "time", "金额": "amount"}
+    file = run_import(acme, queue(acme, path, mapping=Mapping(roles, kind="orders")).pk)
+    assert sorted(event.amount_minor for event in stored(acme)) == [30, 3333]
+    with workspace_scope(acme):
+        told = ImportRowError.objects.filter(file=file).order_by("line").values_list("line", "column", "code")
+        assert list(told) == [(4, "user_id", "invalid_identifier"), (5, "金额", "invalid_amount")]
 
 
 def test_an_excel_file_is_taken_in_once_like_any_other(acme, tmp_path):
