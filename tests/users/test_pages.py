@@ -83,6 +83,16 @@ def test_a_check_then_the_import_then_the_error_file(uploaded, world):
         assert AuditEntry.objects.filter(action="import.run").count() == 1
 
 
+def test_that_only_the_first_refused_lines_are_kept_is_said(uploaded, world):
+    uploaded.post(f"{uploaded.url}start/", chosen(verb="run"))
+    file = run_import(world.acme, the_import(world).pk)
+    assert "are kept" not in uploaded.get(uploaded.url, headers={"Accept-Language": "en"}).content.decode()
+    with workspace_scope(world.acme):
+        Import.objects.filter(pk=file.pk).update(rejected=12_345)
+    page = uploaded.get(uploaded.url, headers={"Accept-Language": "en"}).content.decode()
+    assert "Of 12,345 lines that were refused the first 10,000 are kept." in page
+
+
 def test_a_broker_that_is_down_does_not_stop_an_import(
     uploaded, world, monkeypatch, django_capture_on_commit_callbacks
 ):
