@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -22,7 +23,7 @@ from django.utils import timezone
 from users.csv_files import BadFile
 from users.csv_people import reader_of
 from users.differences import introduce
-from users.import_effects import Effects
+from users.import_effects import Effects, short
 from users.import_kinds import ABOUT_PEOPLE
 from users.import_people import store_told
 from users.import_rows import Chunk, ChunkReader, read_ahead
@@ -160,8 +161,8 @@ class Run:
         self.layout = layout_of(file)
         self.now = timezone.now()
         self.reader = reader_of(mapping_of(file), self.layout.columns, workspace.zone, workspace.currency, self.now)
-        # People a dry run has already counted as new, which it took back from the database.
-        self.counted: set[str] = set()
+        # People a dry run has already counted as new, which it took back from the database; eight bytes each.
+        self.counted = short(())
         # Whether the chunk before was all news: repeats come in crowds.
         self.news = True
         self.met = Met()
@@ -223,9 +224,14 @@ class Run:
                 transaction.set_rollback(True)
         self.news = not stored.duplicates
         if self.file.dry_run:
-            stored.new_people = [pk for pk in stored.new_people if pk not in self.counted]
-            self.counted.update(stored.new_people)
+            stored.new_people = self.not_counted(stored.new_people)
         return stored
+
+    def not_counted(self, new: list[str]) -> list[str]:
+        """Those of the people whom no chunk before has counted; they are from now on."""
+        met = np.isin(short(new), self.counted)
+        self.counted = np.union1d(self.counted, short(new))
+        return [pk for pk, known in zip(new, met.tolist(), strict=True) if not known]
 
     def error(self, line: int, problem: Refused, cells: list[str] | Refused) -> ImportRowError:
         column = problem.path.removeprefix("properties.")

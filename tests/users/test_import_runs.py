@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from tests.users.conftest import stored
 from tests.users.test_imports import ROLES, ROWS, counts, queue, run_import, stop_at, write_file
 from users import import_run, import_undo
 from users.csv_mapping import Mapping
-from users.import_run import claim, due_imports, work_through
+from users.import_run import Run, claim, due_imports, work_through
 from users.imports import can_undo, cancel_import, start_import, undo_import
 from users.models import Import
 from users.selectors import failure_of, import_job
@@ -108,3 +110,17 @@ def test_an_undo_that_meets_an_error_twice_in_one_place_ends_and_is_gone_on_with
     file = run_import(acme, first.pk)
     # What an earlier run of the file had taken in stays where the later one was cancelled.
     assert file is not None and (file.state, len(stored(acme))) == (("cancelled", 20) if cancelled else ("undone", 0))
+
+
+def test_a_check_remembers_whom_it_counted_in_few_bytes(acme, tmp_path):
+    run = Run(acme, queue(acme, write_file(tmp_path, ROWS), dry_run=True))
+    ids = [uuid.uuid5(acme.pk, str(n)).hex for n in range(100_000)]
+
+    def count(part: list[str]) -> int:
+        return len(run.not_counted([pk.upper().lower() for pk in part]))  # texts of its own, as every chunk has
+
+    tracemalloc.start()
+    counted = [count(ids[:60_000]), count(ids[40_000:])]
+    held, _peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert counted == [60_000, 40_000] and count(ids) == 0 and held < 4_000_000
