@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.db import OperationalError, transaction
+
 from ops_platform.people_deeds import VALUE_LENGTH
+from segmentation.selectors import QUERY_CANCELED
 from users.models import EventName
 from workspaces.models import Workspace
 from workspaces.scoping import set_local
-from workspaces.sql import run_sql
+from workspaces.sql import run_sql, sqlstate
 
 MOST_VALUES = 20
 MOST_PROPERTIES = 50
@@ -33,9 +36,24 @@ class Question:
         return {"start": start, "stop": datetime.combine(self.last + timedelta(days=1), time(), workspace.tzinfo)}
 
 
-def per_day(question: Question, workspace: Workspace) -> list[dict[str, Any]]:
+Rows = list[dict[str, Any]]
+
+
+def read(question: Question, workspace: Workspace) -> tuple[Rows, list[str], Rows] | None:
+    """Its days, the properties it can be split by, and the values of the one that it is split by; None when that took too
+    long."""
+    try:
+        with transaction.atomic():
+            set_local("statement_timeout", str(PATIENCE_MS))
+            return per_day(question, workspace), properties(question, workspace), values(question, workspace)
+    except OperationalError as error:
+        if sqlstate(error) != QUERY_CANCELED:
+            raise
+        return None
+
+
+def per_day(question: Question, workspace: Workspace) -> Rows:
     """{day, events, people} for every day asked for, also those without any."""
-    set_local("statement_timeout", str(PATIENCE_MS))
     filtered = question.value is not None and question.by
     return run_sql(
         "ops_platform/event_days",
@@ -50,7 +68,7 @@ def per_day(question: Question, workspace: Workspace) -> list[dict[str, Any]]:
     )
 
 
-def values(question: Question, workspace: Workspace) -> list[dict[str, Any]]:
+def values(question: Question, workspace: Workspace) -> Rows:
     """{value, events, people, all_events} of the property the question splits by, the commonest first."""
     if not question.by:
         return []

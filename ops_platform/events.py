@@ -61,13 +61,18 @@ def day_from(request: HttpRequest, name: str) -> date | None:
 
 def answer(question: Question, workspace: Workspace) -> dict[str, Any]:
     """Everything the page shows of a question."""
-    days = event_reads.per_day(question, workspace)
+    found = event_reads.read(question, workspace)
+    days, properties, values = found or ([], [question.by] if question.by else [], [])
+    drawn = picture(question, days, workspace)
+    if found is None:
+        late = {"title": _("Counting took too long"), "text": _("Choose fewer days, or a rarer event.")}
+        drawn |= {"sentence": "", "empty": late}
     return {
         "question": question,
-        "summary": summary(question, days),
-        "picture": picture(question, days, workspace),
-        "properties": event_reads.properties(question, workspace),
-        "values": [told(question, row, workspace) for row in event_reads.values(question, workspace)],
+        "summary": summary(question, days) if found else "",
+        "picture": drawn,
+        "properties": properties,
+        "values": [told(question, row, workspace) for row in values],
         "all_query": query(question, None),
         "export_query": query(question, question.value),
     }

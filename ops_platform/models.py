@@ -105,7 +105,7 @@ class RulesChange(TenantModel):
     moves = models.JSONField(default=dict)
     # {board: {key: people}} before the change.
     sizes = models.JSONField(default=dict)
-    # Seconds that the last night took for the same steps, and what the preview and the apply took.
+    # Seconds that the last such change, or a night for everybody, took for the same steps; what preview and apply took.
     expected_seconds = models.FloatField(null=True)
     preview_seconds = models.FloatField(null=True)
     apply_seconds = models.FloatField(null=True)

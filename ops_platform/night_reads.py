@@ -91,12 +91,14 @@ def measure(
     whole = sum(usual.get(key, 0.0) for key in keys)
     if not whole:
         return told
+    # Not the time in which nobody worked on it: its worker was killed, and the next one came hours later perhaps.
+    worked = sum(steps[key].seconds or 0.0 for key in ended) + ours
     part = usual.get(under_way.step, 0.0) if under_way else 0.0
     far = done / total if total else min(NEARLY, ours / part) if part else 0.0
     share = (sum(usual.get(key, 0.0) for key in ended) + part * far) / whole
     # At the pace of this night so far, once that says something.
-    pace = elapsed / (share * whole) if share > 0.2 else 1.0
-    rate = told.rate or (people * share / elapsed if elapsed > 0 and people else None)
+    pace = worked / (share * whole) if share > 0.2 else 1.0
+    rate = told.rate or (people * share / worked if worked > 0 and people else None)
     return Progress(**{**vars(told), "share": share, "left": max(0.0, (1 - share) * whole * pace), "rate": rate})
 
 

@@ -17,12 +17,13 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from django.db import connection, transaction
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ops_platform import nightly
-from ops_platform.models import RulesChange, RulesMove
+from ops_platform.models import NightStep, RulesChange, RulesMove
 from segmentation.rfm_axes import check_axes
 from segmentation.rfm_gap import check_best
 from users.differences import compute
@@ -30,14 +31,14 @@ from users.mapping import apply_preset, roles_now
 from users.models import Facts
 from users.night import decide_for_all, publish_facts
 from workspaces.errors import Conflict, DomainError
-from workspaces.leases import Lease
+from workspaces.leases import Lease, LeaseLost
 from workspaces.models import Operator, Workspace
 from workspaces.names import USUAL
 from workspaces.rule_checks import check_setting
 from workspaces.rules import FIRST_STEP, PRESETS, Rules
 from workspaces.scoping import current_workspace, workspace_scope
 from workspaces.services import audit, change_settings, checked_settings
-from workspaces.sql import execute, read_sql, run_sql
+from workspaces.sql import execute, is_interruption, read_sql, run_sql
 
 logger = logging.getLogger(__name__)
 # The steps that settings decide, in the night's order.
@@ -69,8 +70,7 @@ def propose(changes: dict[str, Any], industry: str = "", by: Operator | None = N
         industry=industry,
         base=_base(workspace),
         operator=by,
-        # How long it takes to look into everybody's events again, no night has told.
-        expected_seconds=None if industry and _roles_differ(industry) else _expected_seconds(first),
+        expected_seconds=_expected_seconds(first, roles=bool(industry) and _roles_differ(industry)),
     )
 
 
@@ -133,14 +133,29 @@ def _base(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def _expected_seconds(first: str) -> float | None:
-    """What the newest change that began with the same step took. None before there was one: a night decides only those to
-    whom something happened, so that it tells nothing of everybody."""
+def _expected_seconds(first: str, *, roles: bool) -> float | None:
+    """What the newest change that began with the same step took; before there was one, what a night took for everybody.
+
+    `roles`: everybody's events are looked into again, which such a night alone has told.
+    """
     for change in RulesChange.objects.filter(industry="", preview_seconds__isnull=False).order_by("-created_at"):
         steps = {FIRST_STEP[key] for key in change.changes if key in FIRST_STEP}
-        if next((step for step in STEPS if step in steps), None) == first:
+        if not roles and next((step for step in STEPS if step in steps), None) == first:
             return change.preview_seconds
-    return None
+    return _seconds_of_a_night(first)
+
+
+def _seconds_of_a_night(first: str) -> float | None:
+    """What the steps took in the newest night that looked at most people, as the first one does, for so many as there are
+    now. None before there was one: any other decides only those to whom something happened."""
+    facts = NightStep.objects.filter(step="facts", state="done").order_by("-day").values_list("day", "counts")
+    whole = next((told for told in facts if told[1].get("folded", 0) * 2 > told[1].get("people", 0)), None)
+    if whole is None:
+        return None
+    day, counts = whole
+    steps = NightStep.objects.filter(day=day, step__in=steps_from(first), state="done")
+    took: float = steps.aggregate(took=Sum("seconds"))["took"] or 0.0
+    return took * Facts.objects.count() / max(1, counts["people"])
 
 
 def ask_to_apply(change: RulesChange, by: Operator | None = None) -> None:
@@ -165,15 +180,15 @@ def due_changes() -> list[uuid.UUID]:
 
 def is_short(change: RulesChange) -> bool:
     """Whether it can be done while the browser waits; in the open scope."""
-    if change.expected_seconds is None:
-        return Facts.objects.count() <= AT_ONCE_PEOPLE
-    return change.expected_seconds <= AT_ONCE_SECONDS
+    few = Facts.objects.count() <= AT_ONCE_PEOPLE
+    return few or (change.expected_seconds is not None and change.expected_seconds <= AT_ONCE_SECONDS)
 
 
 def run_change(workspace: Workspace, pk: uuid.UUID) -> None:
     """Preview or apply one change, whichever its row asks for. Opens its own scopes, so call it outside of one.
 
-    Raises Conflict while a night, or another change, is computed. What fails is told in the row, and raised.
+    Raises Conflict while a night, or another change, is computed. What fails is told in the row, and raised; what was
+    interrupted stays as a killed worker leaves it, and is done by the next one.
     """
     with nightly.alone(workspace) as held:
         with workspace_scope(workspace):
@@ -184,15 +199,17 @@ def run_change(workspace: Workspace, pk: uuid.UUID) -> None:
             change.started_at, change.step = timezone.now(), ""
             change.save(update_fields=["state", "started_at", "step"])
         try:
-            _preview(change) if change.state == "previewing" else _apply(change, held)
+            _preview(change, held) if change.state == "previewing" else _apply(change, held)
         except Exception as error:
+            if isinstance(error, LeaseLost) or is_interruption(error):
+                raise
             text = error.message if isinstance(error, DomainError) else str(error)[:500]
             with workspace_scope(workspace):
                 RulesChange.objects.filter(pk=pk).update(state="failed", error=text)
             raise
 
 
-def _preview(change: RulesChange) -> None:
+def _preview(change: RulesChange, held: Lease) -> None:
     started = time.perf_counter()
     with TemporaryFile("w+") as file:
         workspace = Workspace.objects.get(pk=change.workspace_id)
@@ -205,6 +222,7 @@ def _preview(change: RulesChange) -> None:
             _keep_moves(change, file)
             values = {"state": "ready", "step": "", **found, "preview_seconds": time.perf_counter() - started}
             RulesChange.objects.filter(pk=change.pk).update(**values)
+            held.make_sure()
 
 
 def _apply(change: RulesChange, held: Lease) -> None:

@@ -144,7 +144,8 @@ def _sizes(sizes: dict[str, int], moves: list[list[Any]], order: list[str]) -> l
 
 
 def progress(change: RulesChange, now: float) -> dict[str, Any]:
-    """How far the work is: {steps, done, total, left, label}. Seconds are reckoned from the last change of its kind."""
+    """How far the work is: {steps, done, total, left, label}. Seconds are reckoned from the last change of its kind,
+    or from a night."""
     steps = list(STEPS)
     at = steps.index(change.step) if change.step in steps else 0
     gone = max(0.0, now - change.started_at.timestamp()) if change.started_at else 0.0

@@ -31,6 +31,8 @@ XLSX = "xlsx"
 ENCODINGS = ("utf-8-sig", "gb18030")
 # Rows that are read in one go: few, for one of them may be large.
 BLOCK = 100
+# A file of rows has a line break within so many bytes; without one all of it would be held in memory as one row.
+LONGEST_LINE = 1024 * 1024
 BREAK = re.compile(r"\r\n|\r|\n")
 NUMERIC = re.compile(r"[\s¥￥$€£]*[+-]?\d[\d.,:/\-TZ+ ]*%?\s*", re.ASCII)
 
@@ -105,12 +107,15 @@ def guess_encoding(path: Path) -> str:
 
 
 def decodes(path: Path, encoding: str) -> bool:
+    """Raises BadFile for a line that is too long to be a row."""
     decoder = codecs.getincrementaldecoder(encoding)()
     with path.open("rb") as raw:
         try:
-            while part := raw.read(1024 * 1024):
+            while part := raw.read(LONGEST_LINE):
                 if b"\0" in part:
                     return False
+                if len(part) == LONGEST_LINE and b"\n" not in part and b"\r" not in part:
+                    raise BadFile("no_lines")
                 decoder.decode(part)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
@@ -134,7 +139,10 @@ def first_rows(path: Path, encoding: str, delimiter: str) -> list[list[str]]:
         return [cells for _line, _done, cells in islice(sheet_rows(path), SAMPLE_ROWS)]
     with open_text(path, encoding) as text:
         rows = islice(chain.from_iterable(split_rows(islice(text, SAMPLE_LINES), delimiter)), SAMPLE_ROWS)
-        return [cells for _line, cells in rows if isinstance(cells, list)]
+        try:
+            return [cells for _line, cells in rows if isinstance(cells, list)]
+        except UnicodeDecodeError as error:  # the one that somebody chose: a guess looks at the whole file
+            raise BadFile("other_encoding") from error
 
 
 def looks_like_header(first: list[str]) -> bool:
@@ -172,7 +180,7 @@ def read_blocks(path: Path, layout: Layout, lines: int | None = None) -> Iterato
                 yield [(line, done, fit(cells, width)) for line, cells in (told[1:] if header else told)]
                 header = header and not told
         except UnicodeDecodeError as error:
-            raise BadFile("invalid_encoding") from error
+            raise BadFile("other_encoding") from error
 
 
 def fit(cells: list[str] | Refused, width: int) -> list[str] | Refused:

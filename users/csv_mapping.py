@@ -60,6 +60,8 @@ TIME_FORMATS = (
     "%m/%d/%Y %H:%M",
     EPOCH,
 )
+# Numbers below it are the days of a spreadsheet (45870), and no moments in the first hours of 1970: this is March 1973.
+FIRST_EPOCH = 100_000_000
 NOON = time(12)
 REFUNDED = "Order Refunded"
 REFUNDS = frozenset("1 true yes y refund refunded returned 是 退款 已退款 退货".split())
@@ -163,7 +165,9 @@ def read_time(text: str, time_format: str, zone: str) -> datetime:
     text = text.strip()
     try:
         if time_format == EPOCH:
-            at = normal.parse_time(float(text))
+            if (since := float(text)) < FIRST_EPOCH:
+                raise ValueError
+            at = normal.parse_time(since)
             assert at is not None
             return at
         if time_format == ISO:

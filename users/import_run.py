@@ -15,14 +15,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from users.csv_files import BadFile
 from users.csv_people import reader_of
 from users.differences import introduce
-from users.import_effects import Effects
+from users.import_effects import Effects, short
 from users.import_kinds import ABOUT_PEOPLE
 from users.import_people import store_told
 from users.import_rows import Chunk, ChunkReader, read_ahead
@@ -31,11 +32,11 @@ from users.import_undo import undo_import
 from users.imports import ACTIVE, UNREAD, layout_of, mapping_of
 from users.ingest import write
 from users.ingest.normal import Refused
-from users.models import Import, ImportRowError
+from users.models import Import, ImportBatch, ImportRowError
 from users.services import in_scope
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
-from workspaces.sql import is_away
+from workspaces.sql import database_now, is_away
 
 logger = logging.getLogger(__name__)
 CHUNK_ROWS = 20_000
@@ -43,6 +44,8 @@ KEPT_ERRORS = 10_000
 # A worker that did not commit a chunk for so long is taken for dead.
 SILENCE = timedelta(minutes=2)
 TOO_MANY_NAMES = Refused(write.TOO_MANY_NAMES.code, write.TOO_MANY_NAMES.message)
+# How it ends when an error meets it twice in one place.
+STUMBLED = {"running": "stumbled", "undoing": "undo_stumbled"}
 WOULD_LOOSEN = ("would_loosen", "Opt-ins are taken in only where that was confirmed.")
 
 
@@ -71,28 +74,32 @@ def work_through(workspace: Workspace, file: Import) -> Import:
         line = problem.line if isinstance(problem, BadFile) else 0
         finish(workspace, file, "failed", f"{code}:{line}" if line else code)
     except Exception as problem:
-        if is_away(problem) or not stumbled_here(workspace, file):
+        if is_away(problem) or not (was := stumbled_here(workspace, file)):
             raise  # whoever comes next tries it once more
         logger.exception("imports: %s ends where it met an error twice", file.pk)
-        finish(workspace, file, "failed", "stumbled")
+        finish(workspace, file, "failed", STUMBLED[was], was)
     with workspace_scope(workspace):
         return Import.objects.get(pk=file.pk)
 
 
-def stumbled_here(workspace: Workspace, file: Import) -> bool:
-    """Whether an error met the import at this row before; the row remembers where the last one did."""
+def stumbled_here(workspace: Workspace, file: Import) -> str:
+    """The state of an import that an error met at this row before, or when so many batches were left to take back; else "".
+
+    The row remembers where the last one did.
+    """
     with workspace_scope(workspace):
-        running = Import.objects.filter(pk=file.pk, state="running")
-        met = running.values_list("rows", "error").first()
+        mine = in_hand(file, *STUMBLED)
+        met = mine.values("state", "rows", "error").first()
         if met is None:
-            return False
-        here = f"stumbled:{met[0]}"
-        running.update(error=here)
-        return met[1] == here
+            return ""
+        left = ImportBatch.objects.filter(file=file.pk).count()
+        here = f"{STUMBLED[met['state']]}:{met['rows'] if met['state'] == 'running' else left}"
+        mine.update(error=here)
+        return met["state"] if met["error"] == here else ""
 
 
 def claim(pk: uuid.UUID) -> Import | None:
-    now = timezone.now()
+    now = database_now()  # batches are told apart by it, and the database dates those
     if pk not in due_imports(now):
         return None
     file = Import.objects.select_for_update(skip_locked=True).filter(pk=pk, state__in=ACTIVE).first()
@@ -116,11 +123,17 @@ def read_anew(file: Import) -> None:
     file.save(update_fields=[*UNREAD])
 
 
-def finish(workspace: Workspace, file: Import, state: str, error: str = "") -> None:
+def finish(workspace: Workspace, file: Import, state: str, error: str = "", was: str = "running") -> None:
     with workspace_scope(workspace):
-        mine = Import.objects.filter(pk=file.pk, state="running")
-        mine.update(state=state, error=error, finished_at=timezone.now())
+        # Of an undo the row keeps when the import had ended, or that it was cancelled and never did.
+        values = {"finished_at": timezone.now()} if was == "running" else {}
+        in_hand(file, was).update(state=state, error=error, **values)
         introduce()
+
+
+def in_hand(file: Import, *states: str) -> QuerySet[Import]:
+    """The row of a claimed import for as long as that run goes on: who starts the file again begins another one."""
+    return Import.objects.filter(pk=file.pk, state__in=states, started_at=file.started_at)
 
 
 def is_about_users(file: Import) -> bool:
@@ -148,8 +161,8 @@ class Run:
         self.layout = layout_of(file)
         self.now = timezone.now()
         self.reader = reader_of(mapping_of(file), self.layout.columns, workspace.zone, workspace.currency, self.now)
-        # People a dry run has already counted as new, which it took back from the database.
-        self.counted: set[str] = set()
+        # People a dry run has already counted as new, which it took back from the database; eight bytes each.
+        self.counted = short(())
         # Whether the chunk before was all news: repeats come in crowds.
         self.news = True
         self.met = Met()
@@ -172,7 +185,7 @@ class Run:
 
         The row is locked only for the last moment, so that whoever wants to stop the import need not wait for a chunk.
         """
-        mine = Import.objects.filter(pk=self.file.pk, state="running", rows=chunk.position)
+        mine = in_hand(self.file, "running").filter(rows=chunk.position)
         current = mine.first()
         if current is None:
             return False
@@ -211,9 +224,14 @@ class Run:
                 transaction.set_rollback(True)
         self.news = not stored.duplicates
         if self.file.dry_run:
-            stored.new_people = [pk for pk in stored.new_people if pk not in self.counted]
-            self.counted.update(stored.new_people)
+            stored.new_people = self.not_counted(stored.new_people)
         return stored
+
+    def not_counted(self, new: list[str]) -> list[str]:
+        """Those of the people whom no chunk before has counted; they are from now on."""
+        met = np.isin(short(new), self.counted)
+        self.counted = np.union1d(self.counted, short(new))
+        return [pk for pk, known in zip(new, met.tolist(), strict=True) if not known]
 
     def error(self, line: int, problem: Refused, cells: list[str] | Refused) -> ImportRowError:
         column = problem.path.removeprefix("properties.")

@@ -80,7 +80,7 @@ def store_chunk(
     events = told_once(chunk, missing, people.owners)
     lines = make_lines(events, ids, people.owners, reader.received_at.isoformat())
     batch = batch_of(file, chunk, new, changes)
-    if news and copy_news(lines):
+    if news and lines and copy_news(lines):  # of a chunk that is refused as a whole there is nothing to copy
         stored = len(lines)
         touch({people.owner(pk) for pk in set(events[0])}, *ends(lines))
         run_sql("users/keep_batch", people=array(events[0]), times=array(events[1]), events=array(events[2]), **batch)

@@ -9,10 +9,12 @@ SENTENCES = {
     # the file
     "empty_file": gettext_lazy("The file is empty."),
     "no_rows": gettext_lazy("The file has a header and no rows below it."),
+    "no_lines": gettext_lazy("The file has a line of more than 1 MB, so it is no table: save it as “CSV UTF-8”."),
     "too_large": gettext_lazy("The file is larger than 200 MB: split it."),
     "too_many_columns": gettext_lazy("The file has more than 255 columns."),
     "duplicate_column": gettext_lazy("Two columns have the same name: rename one."),
     "invalid_encoding": gettext_lazy("The text is neither UTF-8 nor GB18030: save the file as “CSV UTF-8”."),
+    "other_encoding": gettext_lazy("The text is not in the encoding chosen: choose the other one."),
     "too_many_rows": gettext_lazy("The file has more than 2 million rows: split it."),
     "spreadsheet": gettext_lazy("This is an old Excel file: save it as .xlsx or as “CSV UTF-8”."),
     "broken_xlsx": gettext_lazy(
@@ -26,6 +28,10 @@ SENTENCES = {
     "stumbled": gettext_lazy(
         "It stopped twice in the same place. Have the server's log looked at and start again; what was taken in before"
         " can be undone."
+    ),
+    "undo_stumbled": gettext_lazy(
+        "Taking it back stopped twice in the same place, and a part of it is still there. Have the server's log looked at,"
+        " then undo it again: what is left goes."
     ),
     "import_active": gettext_lazy("This import is running: cancel it first."),
     # the mapping

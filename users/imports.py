@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Func, IntegerField, Sum
 from django.utils import timezone
 
 from users.csv_files import SAMPLE_LINES, BadFile, Layout, guess_layout, read_rows
@@ -112,11 +113,11 @@ def change_layout(file: Import, kind: str = "", **choices: Any) -> None:
     require_state(file, *ENDED)
     try:
         layout = guess_layout(Path(file.path), **choices)
+        mapping = guess_mapping(layout.columns, sample_rows(Path(file.path), layout), kind)
     except BadFile as problem:
         raise bad_upload(problem) from problem
     except OSError as problem:
         raise Conflict("file_gone", sentence("file_gone")) from problem
-    mapping = guess_mapping(layout.columns, sample_rows(Path(file.path), layout), kind)
     file.mapping, file.kind = kept(layout, mapping), mapping.kind
     file.save(update_fields=["mapping", "kind"])
 
@@ -196,6 +197,15 @@ def undoing() -> dict[str, Any]:
 
 def can_undo(file: Import) -> bool:
     return file.state in UNDOABLE and ImportBatch.objects.filter(file=file.pk).exists()
+
+
+def what_goes(file: Import) -> dict[str, int]:
+    """What an undo would take back, of every run of the file: events (or rows about people), and people it made."""
+    sizes = {
+        name: Sum(Func(name, function="cardinality", output_field=IntegerField())) for name in ("events", "new_people")
+    }
+    found = ImportBatch.objects.filter(file=file.pk).aggregate(**sizes, about_people=Sum("rows"))
+    return {"rows": (found["events"] or 0) + (found["about_people"] or 0), "people": found["new_people"] or 0}
 
 
 def change_state(file: Import, states: tuple[str, ...], by: Operator | None, action: str, **values: Any) -> bool:

@@ -119,9 +119,11 @@ def import_job(file: Import, now: datetime | None = None) -> dict[str, Any]:
     """Progress as shared/_progress.html draws it: rows per second, and how long what is left will take."""
     undoing = file.state in ("undoing", "undone")
     began = file.undo_started_at if undoing else file.started_at
-    ended = None if undoing else file.finished_at
+    # Of one that was paused, or whose undo failed, nobody knows when it ended: it was heard of last then.
+    ended = None if file.state in ACTIVE or undoing else file.finished_at or file.heartbeat_at
     seconds = ((ended or now or timezone.now()) - began).total_seconds() if began else 0.0
-    done, total = (file.undone, file.accepted) if undoing else (file.done_bytes, file.total_bytes)
+    # An undo takes back what earlier runs of the file took in as well.
+    done, total = (file.undone, max(file.accepted, file.undone)) if undoing else (file.done_bytes, file.total_bytes)
     rows = file.undone if undoing else file.rows
     running = file.state in ("running", "undoing") and done and seconds > 1
     return {

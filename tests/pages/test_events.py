@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from ops_platform import list_exports
+from ops_platform import event_reads, list_exports
 from tests import builders
 from users.models import EndUser, person_id
 from workspaces.scoping import workspace_scope
+from workspaces.sql import execute
 
 FAILED = "Payment Failed"
 
@@ -116,3 +117,12 @@ def test_odd_conditions_of_the_people_list_are_left_out(incident: Client) -> Non
 
 def test_without_events_the_page_says_what_to_do(as_role: Any) -> None:
     assert "/imports/" in page(as_role("analyst"))
+
+
+def test_counting_that_takes_too_long_is_said_and_is_no_error(
+    incident: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_reads, "PATIENCE_MS", 50)
+    monkeypatch.setattr(event_reads, "values", lambda question, workspace: execute("select pg_sleep(1)", {}))
+    text = page(incident, event=FAILED, by="provider", since="2025-08-01", until="2026-08-30")
+    assert "计数耗时过长" in text and "provider" in text

@@ -121,6 +121,15 @@ def test_a_running_night_tells_step_rate_and_time_left(told: Any, as_role: Any) 
     assert "again-" not in page.content.decode(), "nothing to press while it runs"
 
 
+def test_hours_in_which_nobody_worked_on_a_night_are_no_part_of_its_pace(told: Any, as_role: Any) -> None:
+    begin(told, alive=True)
+    with workspace_scope(told.acme):
+        NightStep.objects.exclude(step="facts").update(seconds=1.0)
+        NightStep.objects.filter(step="facts").update(seconds=50.0)
+        Night.objects.filter(day="2026-08-31").update(started_at=database_now() - timedelta(hours=5))
+    assert as_role("analyst").get("/w/acme/nights/2026-08-31/").context["progress"].left < 60
+
+
 def test_a_night_whose_worker_was_killed_says_that_it_goes_on(told: Any, as_role: Any) -> None:
     begin(told, alive=False)
     page = as_role("admin").get("/w/acme/nights/")

@@ -96,6 +96,7 @@ def test_gb18030_is_read_as_such_and_never_as_mojibake(file):
         ("id,time\nu1,x\n".encode("utf-16"), "invalid_encoding", 0),
         (b"\xd0\xcf\x11\xe0rest", "spreadsheet", 0),
         (b"PK\x03\x04rest", "broken_xlsx", 0),
+        pytest.param(b"uid,at," * 300_000, "no_lines", 0, id="one line of two megabytes"),
     ],
 )
 def test_files_that_cannot_be_read_say_why(file, content, code, line):
@@ -172,6 +173,7 @@ def test_roles_are_guessed_by_name_in_both_languages():
         (["03/04/2026", "05/06/2026"], "iso"),  # either way round: somebody has to say
         (["2026年8月1日"], "%Y年%m月%d日"),
         (["1700000000", "1700000001000"], "epoch"),
+        (["45870", "45871.396"], "iso"),  # days of a spreadsheet, which would all be 1970
         (["soon"], "iso"),
         ([], "iso"),
     ],
@@ -197,7 +199,8 @@ def test_times_are_read_in_the_workspaces_zone_and_days_mean_noon(text, time_for
 
 
 @pytest.mark.parametrize(
-    ("text", "form"), [("03/04/2026", "iso"), ("2026-02-30", "iso"), ("", "iso"), ("nan", "epoch"), ("x", "%Y%m%d")]
+    ("text", "form"),
+    [("03/04/2026", "iso"), ("2026-02-30", "iso"), ("", "iso"), ("nan", "epoch"), ("45870", "epoch"), ("x", "%Y%m%d")],
 )
 def test_what_is_no_time_is_refused(text, form):
     with pytest.raises(Refused):

@@ -209,6 +209,16 @@ def test_a_file_that_is_gone_or_breaks_off_fails_with_a_reason(acme, tmp_path):
     assert file is not None and (file.state, file.error) == ("failed", "malformed_csv:3")
 
 
+def test_an_encoding_that_a_file_does_not_have_is_told_and_changes_nothing(acme, tmp_path):
+    (tmp_path / "orders.csv").write_bytes("用户,时间,金额\n甲,2026-08-01,1\n".encode("gb18030"))
+    with workspace_scope(acme):
+        file = open_file(tmp_path / "orders.csv", "orders.csv")
+        with pytest.raises(DomainError) as caught:
+            change_layout(file, encoding="utf-8-sig", delimiter="comma", header=True)
+        assert (caught.value.code, caught.value.path) == ("other_encoding", "file")
+        assert Import.objects.get(pk=file.pk).mapping["layout"]["encoding"] == "gb18030"
+
+
 def test_item_rows_of_an_order_are_added_up(acme, tmp_path, small_chunks):
     rows = [
         "u1,2026-08-01,1.50,o1",
@@ -228,6 +238,16 @@ def test_item_rows_of_an_order_are_added_up(acme, tmp_path, small_chunks):
         errors = ImportRowError.objects.filter(file=file).order_by("line").values_list("line", "code", "column")
         assert list(errors) == [(8, "invalid_amount", "total"), (10, "order_apart", "order")]
     assert counts(run_import(acme, queue(acme, path, mapping=mapping).pk))[2:5] == (0, 4, 2)
+
+
+def test_items_that_are_given_back_are_not_added_to_what_was_bought(acme, tmp_path):
+    rows = ["u1,2026-08-01,5,o1,否", "u1,2026-08-01,7,o1,", "u1,2026-08-02,7,o1,是", "u1,2026-08-02,1,o2,0"]
+    path = write_file(tmp_path, rows, "uid,at,total,order,退款")
+    mapping = Mapping({**ROLES, "order": "order_id", "退款": "refund"}, sum_items=True, kind="orders")
+    assert counts(run_import(acme, queue(acme, path, mapping=mapping).pk))[:3] == ("done", 3, 3)
+    told = [(event.name.name, event.order_id, event.amount_minor) for event in stored(acme)]
+    bought = [("Order Completed", "o1", 1200), ("Order Completed", "o2", 100)]
+    assert sorted(told) == [*bought, ("Order Refunded", "o1", 700)]
 
 
 def test_imports_never_loosen_consent(acme, tmp_path):

@@ -83,6 +83,16 @@ def test_a_check_then_the_import_then_the_error_file(uploaded, world):
         assert AuditEntry.objects.filter(action="import.run").count() == 1
 
 
+def test_that_only_the_first_refused_lines_are_kept_is_said(uploaded, world):
+    uploaded.post(f"{uploaded.url}start/", chosen(verb="run"))
+    file = run_import(world.acme, the_import(world).pk)
+    assert "are kept" not in uploaded.get(uploaded.url, headers={"Accept-Language": "en"}).content.decode()
+    with workspace_scope(world.acme):
+        Import.objects.filter(pk=file.pk).update(rejected=12_345)
+    page = uploaded.get(uploaded.url, headers={"Accept-Language": "en"}).content.decode()
+    assert "Of 12,345 lines that were refused the first 10,000 are kept." in page
+
+
 def test_a_broker_that_is_down_does_not_stop_an_import(
     uploaded, world, monkeypatch, django_capture_on_commit_callbacks
 ):
@@ -121,6 +131,17 @@ def test_an_import_is_paused_gone_on_with_and_undone_from_its_page(uploaded, wor
         assert sorted(actions) == ["import.pause", "import.resume", "import.run", "import.undo"]
     uploaded.post(f"{uploaded.url}undo/")
     assert the_import(world).state == "undone"
+
+
+def test_what_an_undo_would_take_back_is_told_of_every_run_and_by_the_part_that_is_renewed(uploaded, world):
+    for verb in ("run", "check"):  # of a check nothing would go, of the run before it two events and their people
+        uploaded.post(f"{uploaded.url}start/", chosen(verb=verb))
+        run_import(world.acme, the_import(world).pk)
+        for headers in ({}, {"HX-Request": "true"}):
+            page = uploaded.get(uploaded.url, headers={"Accept-Language": "en", **headers}).content.decode()
+            assert "The 2 events it stored go, and those of its 2 new users" in page
+    uploaded.post(f"{uploaded.url}undo/")
+    assert run_import(world.acme, the_import(world).pk).undone == 2
 
 
 def test_a_running_import_refuses_a_second_start_and_can_be_cancelled(uploaded, world):

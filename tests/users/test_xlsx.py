@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import resource
 from datetime import date, datetime
 from pathlib import Path
@@ -14,9 +15,12 @@ from openpyxl import Workbook
 
 from tests.users.conftest import stored
 from tests.users.test_imports import counts, queue, run_import
+from users import xlsx_files
 from users.csv_files import BadFile, guess_layout, read_rows
-from users.csv_mapping import guess_mapping
+from users.csv_mapping import Mapping, guess_mapping
+from users.models import ImportRowError
 from users.xlsx_files import as_text
+from workspaces.scoping import workspace_scope
 
 ROWS: list[list[Any]] = [
     ["user_id", "下单时间", "金额", "备注", None],
@@ -59,6 +63,18 @@ def test_a_sheet_is_read_with_its_dates_and_without_evaluating_anything(tmp_path
     assert [as_text(value) for value in (True, 1e20, 0.1, None)] == ["true", "1e+20", "0.1", ""]
 
 
+def test_what_a_formula_made_is_read_as_it_is_shown_and_where_it_found_nobody_nobody_is_meant(acme, tmp_path):
+    rows = [["user_id", "下单时间", "金额"]] + [[who, date(2026, 8, 1), paid] for who, paid in
+            (("u1", 0.1 + 0.2), ("u2", 100 / 3), ("#N/A", 5.5), ("u3", 1e-12))]  # fmt: skip
+    path = write_book(tmp_path / "book.xlsx", rows)
+    roles = {"user_id": "external_id", "下单时间": "time", "金额": "amount"}
+    file = run_import(acme, queue(acme, path, mapping=Mapping(roles, kind="orders")).pk)
+    assert sorted(event.amount_minor for event in stored(acme)) == [30, 3333]
+    with workspace_scope(acme):
+        told = ImportRowError.objects.filter(file=file).order_by("line").values_list("line", "column", "code")
+        assert list(told) == [(4, "user_id", "invalid_identifier"), (5, "金额", "invalid_amount")]
+
+
 def test_an_excel_file_is_taken_in_once_like_any_other(acme, tmp_path):
     path = write_book(tmp_path / "book.xlsx")
     layout = guess_layout(path)
@@ -78,6 +94,8 @@ LAUGHS = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>
     [
         ({SHEET: lambda old: b"0" * 300 * 1024 * 1024}, "xlsx_bomb"),
         ({"xl/styles.xml": lambda old: old + b" " * 17 * 1024 * 1024}, "xlsx_bomb"),
+        ({SHEET: lambda old: old.replace(b"<c ", b"<c><v>1</v></c>" * 200_000 + b"<c ", 1)}, "xlsx_bomb"),
+        ({SHEET: lambda old: b'<?xml version="1.0" encoding="x"?>' + old}, "broken_xlsx"),
         ({SHEET: lambda old: LAUGHS + old.replace(b"soon", b"&b;")}, "broken_xlsx"),
         ({SHEET: lambda old: old[:200]}, "broken_xlsx"),
         ({"xl/workbook.xml": lambda old: b"no xml"}, "broken_xlsx"),
@@ -99,6 +117,23 @@ def test_rows_that_a_file_claims_to_have_further_down_are_not_counted_one_by_one
     path = write_book(tmp_path / "book.xlsx")
     rewrite(path, {SHEET: lambda old: old.replace(b'<row r="6"', b'<row r="99999999999"')})
     assert len(list(read_rows(path, guess_layout(path)))) == 3
+
+
+def test_a_sheet_that_does_not_tell_its_size_is_looked_at_without_reading_all_of_it(tmp_path, monkeypatch):
+    path = write_book(tmp_path / "book.xlsx", [["user_id", "n"], *([f"u{n}", n] for n in range(20_000))])
+    rewrite(path, {SHEET: lambda old: re.sub(b"<dimension [^>]*>", b"", old)})
+    unpacked = []
+    read = xlsx_files.Unpacked.read
+    monkeypatch.setattr(xlsx_files.Unpacked, "read", lambda *told: unpacked.append(read(*told)) or unpacked[-1])
+    assert guess_layout(path).columns == ("user_id", "n") and sum(map(len, unpacked)) < 200_000
+    last = list(read_rows(path, guess_layout(path)))[-1]
+    assert last[0] == 20_001 and last[2] == ["u19999", "19999"] and sum(map(len, unpacked)) > 1_000_000
+
+
+def test_rows_that_stand_in_another_order_are_all_read(tmp_path):
+    path = write_book(tmp_path / "book.xlsx")
+    rewrite(path, {SHEET: lambda old: old.replace(b'<row r="3"', b'<row r="9"')})
+    assert [line for line, _done, _cells in read_rows(path, guess_layout(path))] == [2, 9, 5, 6]
 
 
 def test_what_is_no_excel_file_but_a_zip_is_refused(tmp_path):

@@ -33,10 +33,10 @@ AHEAD = timedelta(hours=23)
 TRAVEL = timedelta(seconds=5)
 MAX_SKEW = timedelta(days=366)
 
-# What broken clients send for "nobody": taken as ids they would merge strangers into one person.
+# What broken clients send for "nobody", and spreadsheets: taken as ids they would merge strangers into one person.
 NOBODY = frozenset(
     "0 -1 00000000-0000-0000-0000-000000000000 anonymous distinct_id false guest id n/a nan nil none not_authenticated null"
-    " true undefined unknown user_id userid".split()
+    " true undefined unknown user_id userid #n/a #name? #null! #num! #ref! #value! #div/0!".split()
 ) | {"[object object]"}
 AMOUNT_KEYS = ("total", "revenue", "value")
 NO_AMOUNT = frozenset(AMOUNT_KEYS).isdisjoint

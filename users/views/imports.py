@@ -17,6 +17,7 @@ from users.csv_mapping import Mapping
 from users.exports import csv_lines
 from users.forms import KIND_LABELS, ROLE_LABELS, KindForm, LayoutForm, MappingForm, UploadForm, initial_of
 from users.import_kinds import ABOUT_PEOPLE, KINDS, PROPERTY, SKIP
+from users.import_run import KEPT_ERRORS
 from users.imports import bad_upload, layout_of, mapping_of
 from users.models import Import
 from users.tasks import run_imports
@@ -87,12 +88,14 @@ def import_page(
         "job": job,
         "failure": selectors.failure_of(file),
         "errors": selectors.list_row_errors(file, SHOWN_ERRORS),
+        "kept_errors": min(file.rejected, KEPT_ERRORS),
         "effects": selectors.effects_of(file),
         "encoding": layout.encoding,
         "kinds": KIND_LABELS.items(),
         "kind_name": KIND_LABELS[mapping.kind],
         "about_people": mapping.kind in ABOUT_PEOPLE,
         "can_undo": imports.can_undo(file),
+        "goes": imports.what_goes(file) if imports.can_undo(file) else {},
         "problem": problem,
     }
     if request.htmx and request.method == "GET":
