@@ -1,7 +1,7 @@
 """Sending: claim, commit, send, record. The delivery row is the job; whoever moves its state did the work.
 
 1. claim      a chunk of due rows gets a lease token (SKIP LOCKED), committed
-2. start      a group of k rows becomes `sending`, committed; then those who opted out since are held back
+2. start      a group of k rows becomes `sending`, committed; then those who may not be written to any more are held back
 3. send       the channel speaks to the provider, outside any transaction
 4. record     results are written where state and token still match: a zombie whose lease was taken writes nothing
 
@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 CHUNK = 500
 LEASE_SECONDS = 60
 CHANNEL_DOWN_SECONDS = 60
+# A message to one id of a person waits so long while one to another is leaving.
+OTHER_ID_SECONDS = 30
 
 
 @dataclass
@@ -170,7 +172,13 @@ def start_group(job: Job, ids: list[uuid.UUID]) -> list[Message]:
     going = [row["delivery_id"] for row in started if row["state"] == "sending"]
     # In a transaction of its own: an opt-out acknowledged before the commit above is visible to it.
     with workspace_scope(job.workspace):
-        held_back = run_sql("campaigns/hold_back", token=job.token, deliveries=going, **hashing(job.channel.key))
+        held_back = run_sql(
+            "campaigns/hold_back",
+            token=job.token,
+            deliveries=going,
+            wait_seconds=OTHER_ID_SECONDS,
+            **hashing(job.channel.key),
+        )
     stopped = {row["delivery_id"] for row in held_back}
     return [ready[delivery_id] for delivery_id in going if delivery_id not in stopped]
 
