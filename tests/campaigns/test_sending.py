@@ -192,16 +192,21 @@ def test_a_deferred_message_waits_longer_each_time_and_then_leaves(shop: Workspa
     assert len(inbox.messages()) == 2
 
 
-def test_a_providers_wish_to_wait_is_kept(shop: Workspace, inbox: LocalInbox) -> None:
+@pytest.mark.parametrize(
+    ("wish", "seconds"), [("600", 600), ("99999999", 86400), ("Fri, 31 Dec 9999 23:59:59 GMT", 86400)]
+)
+def test_a_providers_wish_to_wait_is_kept_up_to_a_day(
+    shop: Workspace, inbox: LocalInbox, wish: str, seconds: int
+) -> None:
     make_people(shop, 1)
     campaign = make_campaign(shop, "push")
     inbox.fault(
-        "push", Fault("send", status=503, headers={"Retry-After": "600"}, body={"error": {"status": "UNAVAILABLE"}})
+        "push", Fault("send", status=503, headers={"Retry-After": wish}, body={"error": {"status": "UNAVAILABLE"}})
     )
     send(shop, campaign)
     (row,) = deliveries(shop, campaign)
     assert row.state == "deferred"
-    assert (row.next_at - datetime.now(UTC)).total_seconds() == pytest.approx(600, abs=5)
+    assert (row.next_at - datetime.now(UTC)).total_seconds() == pytest.approx(seconds, abs=5)
 
 
 def test_after_eight_tries_it_is_given_up(shop: Workspace, inbox: LocalInbox) -> None:
