@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import authentication, permissions
+from rest_framework import authentication, permissions, serializers
 from rest_framework.exceptions import AuthenticationFailed, ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -89,6 +91,17 @@ class BoundedJSONParser(JSONParser):
         except UnicodeEncodeError:
             raise ParseError("JSON parse error - half of a surrogate pair is not text") from None
         return parsed
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment that is given with its offset: without one, an hour of Shanghai would be taken as one of Greenwich."""
+
+    default_error_messages = {"no_offset": gettext_lazy("Give the time with its offset from UTC, such as +08:00.")}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if timezone.is_naive(value):
+            self.fail("no_offset")
+        return super().enforce_timezone(value)
 
 
 class WorkspaceAPIView(APIView):
