@@ -16,6 +16,7 @@ import math
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,7 @@ from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import audit
-from workspaces.sql import run_sql
+from workspaces.sql import is_interruption, run_sql
 
 log = logging.getLogger(__name__)
 
@@ -134,15 +135,17 @@ def work(job: Job) -> bool:
         for result in job.channel.send(messages(job), job.config):
             job.waiting.append(result)
             if time.monotonic() > job.renew_at:
-                with workspace_scope(job.workspace):
-                    record(job)
+                with recording(job):
+                    pass
     except ChannelError as problem:
         stop(job, problem)
         return False
-    except Exception:
-        # A defect, ours or the channel's: nobody knows what left. Going on would spend the audience on it.
+    except Exception as problem:
         finish(job)
-        pause_runs(job.workspace, job.channel.key, "The channel failed unexpectedly; see the log.")
+        # A defect, ours or the channel's: nobody knows what left. Going on would spend the audience on it. Two writers
+        # who crossed are none.
+        if not is_interruption(problem):
+            pause_runs(job.workspace, job.channel.key, "The channel failed unexpectedly; see the log.")
         raise
     finish(job)
     return True
@@ -160,8 +163,7 @@ def messages(job: Job) -> Iterator[Message]:
 def start_group(job: Job, ids: list[uuid.UUID]) -> list[Message]:
     """Step 2 for one group; returns the messages that may leave. What cannot be written fails alone."""
     ready, broken = write_group(job, ids)
-    with workspace_scope(job.workspace):
-        record(job)
+    with recording(job):
         for delivery_id, detail in broken.items():
             held(job).filter(delivery_id=delivery_id, state="claimed").update(
                 state="failed", reason="template_error", detail=detail, lease_token=None, lease_until=None
@@ -208,6 +210,19 @@ def held(job: Job) -> Any:
     return Delivery.objects.filter(lease_token=job.token, state__in=["claimed", "sending"])
 
 
+@contextmanager
+def recording(job: Job) -> Iterator[None]:
+    """A scope that begins with step 4. Of a transaction that failed nothing was written: its results go on waiting."""
+    waiting, done = job.waiting, job.done
+    try:
+        with workspace_scope(job.workspace):
+            record(job)
+            yield
+    except BaseException:
+        job.waiting, job.done = waiting, done
+        raise
+
+
 def record(job: Job) -> None:
     """Step 4: write the results that came in since the last time, and keep the lease. Needs an open scope."""
     results, job.waiting = job.waiting, []
@@ -232,8 +247,7 @@ def record(job: Job) -> None:
 
 def finish(job: Job) -> None:
     """Record what is left and give claimed rows back at once; rows in `sending` without a result stay for the sweeper."""
-    with workspace_scope(job.workspace):
-        record(job)
+    with recording(job):
         held(job).filter(state="claimed").update(state="pending", lease_token=None, lease_until=None)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 
 from campaigns import sending
 from campaigns.channels import get_channel
@@ -334,3 +335,28 @@ def test_a_defect_pauses_instead_of_spending_the_audience(
     assert states(shop, campaign) == {"sent": 25, "sending": 15, "pending": 10}
     refresh(shop, campaign)
     assert campaign.state == "paused"
+
+
+def test_two_writers_who_crossed_pause_nothing_and_the_rest_is_sent_later(
+    shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_people(shop, 50)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+    plain, started = sending.run_sql, []
+
+    def crossed(path: str, **params: Any) -> Any:
+        if path == "campaigns/start_attempts":
+            started.append(path)
+            if len(started) == 2:
+                with connection.cursor() as cursor:
+                    cursor.execute("do $$ begin raise exception 'deadlock' using errcode = '40P01'; end $$")
+        return plain(path, **params)
+
+    monkeypatch.setattr(sending, "run_sql", crossed)
+    with pytest.raises(OperationalError):
+        sending.send_due(shop, "email")
+    refresh(shop, campaign)
+    assert (campaign.state, states(shop, campaign)) == ("running", {"sent": 20, "pending": 30})
+    sending.send_due(shop, "email")
+    assert states(shop, campaign) == {"sent": 50} and len(inbox.messages()) == 50
