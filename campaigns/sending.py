@@ -20,8 +20,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from campaigns.channels import Channel, ChannelError, Message, Result, get_channel
 from campaigns.content import TemplateError
+from campaigns.editing import refusal
 from campaigns.letters import Letter, contexts_of, prepare, write
 from campaigns.models import Campaign, ChannelAccount, Delivery, Run
 from campaigns.outcomes import outcome, storable
@@ -74,7 +77,7 @@ def send_due(workspace: Workspace, channel_key: str, seconds: float = math.inf) 
             try:
                 job = claim(workspace, run, until)
             except TemplateError as problem:
-                pause_runs(workspace, channel_key, str(problem), run)
+                pause_runs(workspace, channel_key, refusal(problem).message, run)
                 break
             except (DomainError, LookupError) as problem:
                 pause_runs(workspace, channel_key, str(problem))
@@ -101,7 +104,7 @@ def claim(workspace: Workspace, run: Run, until: float = math.inf) -> Job | None
         key = run.campaign.channel
         account = ChannelAccount.objects.filter(channel=key).first()
         if account is None:
-            raise DomainError("no_account", f"The channel {key} is not set up.")
+            raise DomainError("no_account", _("This channel is not set up yet."))
         channel = get_channel(key)
         config = unseal(channel, account.config)
         lease = lease_seconds(config)
@@ -145,7 +148,7 @@ def work(job: Job) -> bool:
         # A defect, ours or the channel's: nobody knows what left. Going on would spend the audience on it. Two writers
         # who crossed are none.
         if not is_interruption(problem):
-            pause_runs(job.workspace, job.channel.key, "The channel failed unexpectedly; see the log.")
+            pause_runs(job.workspace, job.channel.key, _("The channel failed unexpectedly; see the log."))
         raise
     finish(job)
     return True
@@ -193,12 +196,12 @@ def write_group(job: Job, ids: list[uuid.UUID]) -> tuple[dict[uuid.UUID, Message
         row = job.rows[delivery_id]
         context = job.contexts.get(row["end_user_id"])
         if context is None:
-            broken[delivery_id] = "This person no longer exists."
+            broken[delivery_id] = _("This user no longer exists.")
             continue
         try:
             ready[delivery_id] = write(job.letter, context, job.workspace.pk, delivery_id, row["address"])
         except TemplateError as problem:
-            broken[delivery_id] = storable(str(problem), 300)
+            broken[delivery_id] = storable(refusal(problem).message, 300)
         except Exception as problem:  # one person's data must not stop everybody's campaign
             log.exception("delivery %s could not be written", delivery_id)
             broken[delivery_id] = type(problem).__name__

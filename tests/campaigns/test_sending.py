@@ -168,7 +168,7 @@ def test_a_template_that_cannot_be_filled_in_fails_that_person_only(shop: Worksp
     run = send(shop, campaign)
     assert states(shop, campaign) == {"sent": 2, "failed/template_error": 1}
     assert run.state == "finished" and len(inbox.messages()) == 2
-    assert deliveries(shop, campaign)[1].detail
+    assert deliveries(shop, campaign)[1].detail.startswith("第 1 行：无法为这位用户填充模板。")
 
 
 def test_a_deferred_message_waits_longer_each_time_and_then_leaves(shop: Workspace, inbox: LocalInbox) -> None:
@@ -313,6 +313,11 @@ def test_without_an_account_or_with_another_key_the_campaign_pauses_and_says_why
     refresh(shop, campaign)
     with workspace_scope(shop):
         assert campaign.state == "paused" and "SECRETS_KEY" in Run.objects.get(campaign=campaign).error
+        ChannelAccount.objects.filter(channel="sms").delete()
+        move(campaign, "resume")
+    assert sending.send_due(shop, "sms") == 0
+    with workspace_scope(shop):
+        assert Run.objects.get(campaign=campaign).error == "该渠道还没接通。"
     assert states(shop, campaign) == {"pending": 2}, "nothing stays claimed"
 
 
