@@ -37,7 +37,8 @@ def touch_key(key: AccessKey) -> None:
     """Remember that the key was used, at most once an hour."""
     now = timezone.now()
     if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 3600:
-        AccessKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        with workspace_scope(key.workspace):
+            AccessKey.objects.filter(pk=key.pk).update(last_used_at=now)
         key.last_used_at = now
 
 
@@ -120,8 +121,9 @@ class WorkspaceAPIView(APIView):
         if key is None:
             return super().dispatch(request, *args, **kwargs)
         request.workspace = key.workspace  # type: ignore[attr-defined]
+        # Before the request's own transaction: until the end of a long one all others of the key would wait for its row.
+        touch_key(key)
         with workspace_scope(key.workspace):
-            touch_key(key)
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
