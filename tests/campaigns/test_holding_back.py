@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -19,6 +20,7 @@ from users.models import EndUser
 from users.services import exclude
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
+from workspaces.sql import execute, read_sql
 
 LATER = datetime.now(UTC) + timedelta(minutes=5)
 
@@ -106,3 +108,28 @@ def test_whoever_is_excluded_after_the_freeze_gets_nothing(shop: Workspace, inbo
     left_out = {"p0@example.com", "p1@example.com"} if merged else {"p0@example.com"}
     assert {row.address for row in deliveries(shop, campaign) if row.reason == "excluded"} == left_out
     assert {message["address"] for message in inbox.messages()} == {f"p{n}@example.com" for n in range(3)} - left_out
+
+
+def test_the_people_of_a_group_are_looked_up_and_nobody_else(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also right after a freeze, of which the statistics know nothing."""
+    make_people(shop, 2000)
+    start(shop, make_campaign(shop))
+    plain, read = sending.run_sql, []
+
+    def explained(path: str, **params: Any) -> Any:
+        if path != "campaigns/hold_back":
+            return plain(path, **params)
+        told = execute(f"explain (analyze, format json) {read_sql(path)}", {**params, "workspace": shop.pk})
+        read.append(rows_read(told[0]["QUERY PLAN"][0]["Plan"], "end_user"))
+        return []
+
+    monkeypatch.setattr(sending, "run_sql", explained)
+    sending.send_due(shop, "email", seconds=0.5)
+    assert read and max(read) <= 20 * 2, "the person, and whom they were merged into"
+
+
+def rows_read(node: dict[str, Any], table: str) -> float:
+    """Rows that a plan took from a table, used or not."""
+    own = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+    found = own * node["Actual Loops"] if node.get("Relation Name") == table else 0
+    return found + sum(rows_read(child, table) for child in node.get("Plans", ()))
