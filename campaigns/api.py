@@ -16,7 +16,7 @@ from campaigns import selectors, services
 from campaigns.editing import save_campaign
 from campaigns.models import Campaign
 from campaigns.tasks import send_campaigns
-from workspaces.authentication import WorkspaceAPIView
+from workspaces.authentication import MomentField, WorkspaceAPIView
 from workspaces.scoping import current_workspace
 
 
@@ -91,7 +91,7 @@ class OneCampaign(WorkspaceAPIView):
 
 
 class LaunchIn(serializers.Serializer):
-    at = serializers.DateTimeField(required=False, help_text="Left out: now.")
+    at = MomentField(required=False, help_text="With its offset from UTC. Left out: now.")
 
 
 class LaunchCampaign(WorkspaceAPIView):

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from campaigns.channels import Message, get_channel
 from campaigns.content import TemplateError, add_open_pixel, compile_template, render, rewrite_links
 from campaigns.links import make_url
+from campaigns.markup import add_at_end
 from users.models import EndUser, Facts
 from workspaces.models import Workspace
 
@@ -92,10 +93,7 @@ def check_target(url: str) -> None:
 
 def with_way_out(source: str, footer: str) -> str:
     """Every mail can be unsubscribed from, also when its author forgot the link."""
-    if "unsubscribe_url" in source:
-        return source
-    end = source.lower().rfind("</body")
-    return source + footer if end < 0 else source[:end] + footer + source[end:]
+    return source if "unsubscribe_url" in source else add_at_end(source, footer)
 
 
 def person_context(person: EndUser, facts: Facts | None, workspace: Workspace) -> dict[str, Any]:

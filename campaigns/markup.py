@@ -23,6 +23,7 @@ BLOCK_TAGS = frozenset({
 SPACED_TAGS = frozenset({"p", "h1", "h2", "h3"})
 
 TAG_NAME = re.compile(r"</?([a-zA-Z][^\s/>]*)")
+BODY_END = re.compile("</body", re.IGNORECASE)
 TAG_STEP = re.compile(r"""=\s*(["'])|>""")
 ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+))?""")
 REFERENCE = re.compile(r"&(?:#\d+;?|#[xX][0-9a-fA-F]+;?|\w+;)")
@@ -64,9 +65,14 @@ def rewrite_links(markup: str, make_url: Callable[[str], str]) -> tuple[str, lis
 
 def add_open_pixel(markup: str, url: str) -> str:
     """Return the HTML with an invisible image at its end, fetched when the mail is opened."""
-    pixel = f'<img src="{html.escape(url)}" width="1" height="1" alt="">'
-    position = markup.lower().rfind("</body")
-    return markup + pixel if position < 0 else markup[:position] + pixel + markup[position:]
+    return add_at_end(markup, f'<img src="{html.escape(url)}" width="1" height="1" alt="">')
+
+
+def add_at_end(markup: str, piece: str) -> str:
+    """Return the HTML with a piece more at the end of its body."""
+    # Not by looking through markup.lower(): in lower case an "İ" is two characters long.
+    position = max((match.start() for match in BODY_END.finditer(markup)), default=len(markup))
+    return markup[:position] + piece + markup[position:]
 
 
 def html_to_text(markup: str) -> str:

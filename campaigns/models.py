@@ -101,8 +101,8 @@ class Delivery(PersonModel):
     # Drawn when the audience is frozen: treated, control, or empty for those who could not be reached then.
     arm = models.CharField(max_length=8, blank=True)
     state = models.CharField(max_length=10, default="pending")
-    # Why it was not sent: no_address, opted_out, topic_opted_out, no_consent, suppressed, control, cancelled,
-    # template_error, refused, gave_up, no_answer, sender_died, erased; while it waits: deferred, channel_down.
+    # Why it was not sent: no_address, opted_out, topic_opted_out, no_consent, suppressed, excluded, same_person, control,
+    # cancelled, template_error, refused, gave_up, no_answer, sender_died, erased; while it waits: deferred, channel_down.
     reason = models.CharField(max_length=40, blank=True)
     detail = models.CharField(max_length=300, blank=True)
     # 0–9999, from the campaign's salt: the same person always falls the same way.

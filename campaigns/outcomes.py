@@ -9,6 +9,8 @@ from campaigns.channels import Result
 MOST_ATTEMPTS = 8
 FIRST_RETRY_SECONDS = 30
 SLOWEST_RETRY_SECONDS = 3600
+# A provider that says to come again in year 9999 means another thing; and of later ones the database knows more than Python.
+LONGEST_WAIT_SECONDS = 86_400
 REASONS = {"sent": "", "failed": "refused", "unknown": "no_answer", "deferred": "deferred"}
 
 
@@ -18,7 +20,8 @@ def outcome(result: Result, attempts: int) -> dict[str, Any]:
     if state == "deferred" and attempts >= MOST_ATTEMPTS:
         state, reason = "failed", "gave_up"
     elif state == "deferred":
-        wait = result.retry_after_seconds or min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), SLOWEST_RETRY_SECONDS)
+        wished = min(result.retry_after_seconds or 0, LONGEST_WAIT_SECONDS)
+        wait = wished or min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), SLOWEST_RETRY_SECONDS)
     return {
         "delivery_id": str(result.delivery_id),
         "state": state,

@@ -111,17 +111,19 @@ def in_points(share: float) -> str:
 
 
 def deliveries_page(campaign: Campaign, asked: QueryDict) -> dict[str, Any]:
-    """A page of the people behind a number: rows, how many in all, and where the next page is."""
+    """A page of the people behind a number: rows of (delivery, person or None for who was erased), how many in all, and
+    where the next page is."""
     chosen = {name: asked.get(name, "")[:40] for name in FILTERS}
     rows = selectors.deliveries_of(campaign, **chosen)
     count = rows.count()
     after = as_id(asked.get("after", ""))
     page = rows.filter(end_user_id__gt=after) if after else rows
-    found = list(page.select_related("end_user").order_by("end_user_id")[: PAGE + 1])
+    found = list(page.order_by("end_user_id")[: PAGE + 1])
+    people = {one.pk: one for one in selectors.people_of(found[:PAGE])}
     kept = {name: value for name, value in chosen.items() if value}
     following = urlencode(kept | {"after": str(found[PAGE - 1].end_user_id)}) if len(found) > PAGE else ""
     return {
-        "rows": found[:PAGE],
+        "rows": [(row, people.get(row.end_user_id)) for row in found[:PAGE]],
         "count": count,
         "next": f"?{following}" if following else "",
         "previous": f"?{urlencode(kept)}" if after else "",

@@ -1,7 +1,7 @@
 """Sending: claim, commit, send, record. The delivery row is the job; whoever moves its state did the work.
 
 1. claim      a chunk of due rows gets a lease token (SKIP LOCKED), committed
-2. start      a group of k rows becomes `sending`, committed; then those who opted out since are held back
+2. start      a group of k rows becomes `sending`, committed; then those who may not be written to any more are held back
 3. send       the channel speaks to the provider, outside any transaction
 4. record     results are written where state and token still match: a zombie whose lease was taken writes nothing
 
@@ -16,11 +16,15 @@ import math
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from campaigns.channels import Channel, ChannelError, Message, Result, get_channel
 from campaigns.content import TemplateError
+from campaigns.editing import refusal
 from campaigns.letters import Letter, contexts_of, prepare, write
 from campaigns.models import Campaign, ChannelAccount, Delivery, Run
 from campaigns.outcomes import outcome, storable
@@ -31,13 +35,15 @@ from workspaces.errors import DomainError
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import audit
-from workspaces.sql import run_sql
+from workspaces.sql import is_interruption, run_sql
 
 log = logging.getLogger(__name__)
 
 CHUNK = 500
 LEASE_SECONDS = 60
 CHANNEL_DOWN_SECONDS = 60
+# A message to one id of a person waits so long while one to another is leaving.
+OTHER_ID_SECONDS = 30
 
 
 @dataclass
@@ -71,7 +77,7 @@ def send_due(workspace: Workspace, channel_key: str, seconds: float = math.inf) 
             try:
                 job = claim(workspace, run, until)
             except TemplateError as problem:
-                pause_runs(workspace, channel_key, str(problem), run)
+                pause_runs(workspace, channel_key, refusal(problem).message, run)
                 break
             except (DomainError, LookupError) as problem:
                 pause_runs(workspace, channel_key, str(problem))
@@ -98,7 +104,7 @@ def claim(workspace: Workspace, run: Run, until: float = math.inf) -> Job | None
         key = run.campaign.channel
         account = ChannelAccount.objects.filter(channel=key).first()
         if account is None:
-            raise DomainError("no_account", f"The channel {key} is not set up.")
+            raise DomainError("no_account", _("This channel is not set up yet."))
         channel = get_channel(key)
         config = unseal(channel, account.config)
         lease = lease_seconds(config)
@@ -132,15 +138,17 @@ def work(job: Job) -> bool:
         for result in job.channel.send(messages(job), job.config):
             job.waiting.append(result)
             if time.monotonic() > job.renew_at:
-                with workspace_scope(job.workspace):
-                    record(job)
+                with recording(job):
+                    pass
     except ChannelError as problem:
         stop(job, problem)
         return False
-    except Exception:
-        # A defect, ours or the channel's: nobody knows what left. Going on would spend the audience on it.
+    except Exception as problem:
         finish(job)
-        pause_runs(job.workspace, job.channel.key, "The channel failed unexpectedly; see the log.")
+        # A defect, ours or the channel's: nobody knows what left. Going on would spend the audience on it. Two writers
+        # who crossed are none.
+        if not is_interruption(problem):
+            pause_runs(job.workspace, job.channel.key, _("The channel failed unexpectedly; see the log."))
         raise
     finish(job)
     return True
@@ -158,8 +166,7 @@ def messages(job: Job) -> Iterator[Message]:
 def start_group(job: Job, ids: list[uuid.UUID]) -> list[Message]:
     """Step 2 for one group; returns the messages that may leave. What cannot be written fails alone."""
     ready, broken = write_group(job, ids)
-    with workspace_scope(job.workspace):
-        record(job)
+    with recording(job):
         for delivery_id, detail in broken.items():
             held(job).filter(delivery_id=delivery_id, state="claimed").update(
                 state="failed", reason="template_error", detail=detail, lease_token=None, lease_until=None
@@ -170,7 +177,13 @@ def start_group(job: Job, ids: list[uuid.UUID]) -> list[Message]:
     going = [row["delivery_id"] for row in started if row["state"] == "sending"]
     # In a transaction of its own: an opt-out acknowledged before the commit above is visible to it.
     with workspace_scope(job.workspace):
-        held_back = run_sql("campaigns/hold_back", token=job.token, deliveries=going, **hashing(job.channel.key))
+        held_back = run_sql(
+            "campaigns/hold_back",
+            token=job.token,
+            deliveries=going,
+            wait_seconds=OTHER_ID_SECONDS,
+            **hashing(job.channel.key),
+        )
     stopped = {row["delivery_id"] for row in held_back}
     return [ready[delivery_id] for delivery_id in going if delivery_id not in stopped]
 
@@ -183,12 +196,12 @@ def write_group(job: Job, ids: list[uuid.UUID]) -> tuple[dict[uuid.UUID, Message
         row = job.rows[delivery_id]
         context = job.contexts.get(row["end_user_id"])
         if context is None:
-            broken[delivery_id] = "This person no longer exists."
+            broken[delivery_id] = _("This user no longer exists.")
             continue
         try:
             ready[delivery_id] = write(job.letter, context, job.workspace.pk, delivery_id, row["address"])
         except TemplateError as problem:
-            broken[delivery_id] = storable(str(problem), 300)
+            broken[delivery_id] = storable(refusal(problem).message, 300)
         except Exception as problem:  # one person's data must not stop everybody's campaign
             log.exception("delivery %s could not be written", delivery_id)
             broken[delivery_id] = type(problem).__name__
@@ -198,6 +211,19 @@ def write_group(job: Job, ids: list[uuid.UUID]) -> tuple[dict[uuid.UUID, Message
 def held(job: Job) -> Any:
     """Rows that this sender still holds."""
     return Delivery.objects.filter(lease_token=job.token, state__in=["claimed", "sending"])
+
+
+@contextmanager
+def recording(job: Job) -> Iterator[None]:
+    """A scope that begins with step 4. Of a transaction that failed nothing was written: its results go on waiting."""
+    waiting, done = job.waiting, job.done
+    try:
+        with workspace_scope(job.workspace):
+            record(job)
+            yield
+    except BaseException:
+        job.waiting, job.done = waiting, done
+        raise
 
 
 def record(job: Job) -> None:
@@ -224,8 +250,7 @@ def record(job: Job) -> None:
 
 def finish(job: Job) -> None:
     """Record what is left and give claimed rows back at once; rows in `sending` without a result stay for the sweeper."""
-    with workspace_scope(job.workspace):
-        record(job)
+    with recording(job):
         held(job).filter(state="claimed").update(state="pending", lease_token=None, lease_until=None)
 
 

@@ -67,7 +67,10 @@ def start_run(run: Run, now: datetime | None = None) -> bool:
     # Always the campaign first: locked the other way round, this and an operator who cancels would wait for each other.
     campaign = Campaign.objects.select_for_update().get(pk=run.campaign_id)
     found = Run.objects.select_for_update().filter(pk=run.pk, state="due").first()
-    if found is None or campaign.state != "scheduled":
+    if found is None:
+        return False
+    if campaign.state != "scheduled":  # no way of calling it off leaves a run that is due; one did
+        Run.objects.filter(pk=found.pk).update(state="cancelled", finished_at=now or timezone.now())
         return False
     run = found
     for problem in problems(campaign):

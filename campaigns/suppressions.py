@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from campaigns.channels import get_channel
 from campaigns.models import Suppression
 from users.erasure_marks import address_mark, pads
+from users.ingest.normal import clean_email
+from users.traits import clean_phone, region_of
 from workspaces.errors import DomainError
 from workspaces.models import Operator
 from workspaces.scoping import current_workspace
@@ -43,24 +45,36 @@ def hashing(channel: str) -> dict[str, Any]:
 
 def search(words: str) -> QuerySet[Suppression]:
     """Addresses that hold the words, and the hash of the address that they are."""
-    found = Q(address__icontains=words) | Q(address=address_mark(words))
+    marks = [address_mark(one) for one in (words, as_told("phone", words)) if one]
+    found = Q(address__icontains=words) | Q(address__in=marks)
     return Suppression.objects.filter(found).order_by("-at", "address")
 
 
 def add_by_hand(channel: str, text: str, by: Operator | None = None) -> int:
     """Add the addresses in a text, one a line; returns how many lines there were. Raises DomainError naming the field."""
     try:
-        get_channel(channel)
+        kind = get_channel(channel).address_attribute
     except LookupError as error:
         raise DomainError("invalid", _("This channel does not exist."), "channel") from error
-    addresses = [line.strip() for line in text.splitlines() if line.strip()]
-    if not addresses:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
         raise DomainError("required", _("This field is required."), "addresses")
-    if any(len(address) > 400 for address in addresses) or "\0" in text:
-        raise DomainError("invalid", _("One of these is not an address."), "addresses")
+    addresses = [as_told(kind, line) for line in lines]
+    if not all(addresses):
+        wrong = lines[addresses.index("")].replace("\0", "")[:50]
+        raise DomainError("invalid", _("“%(text)s” is no address on this channel.") % {"text": wrong}, "addresses")
     suppress(channel, addresses, "by_hand")
     audit("suppression.add", channel, by, addresses=len(addresses))
     return len(addresses)
+
+
+def as_told(kind: str, text: str) -> str:
+    """The address as it is kept of people, or it would be compared with theirs in vain; "" for what is none."""
+    if kind == "phone":
+        return clean_phone(text, region_of(current_workspace().currency))
+    if kind == "email":
+        return clean_email(text)
+    return text if len(text) <= 400 and "\0" not in text else ""
 
 
 def release(channel: str, address: str, by: Operator | None = None) -> bool:

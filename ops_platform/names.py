@@ -49,6 +49,8 @@ REASONS: dict[str, Name] = {
     "topic_opted_out": _("opted out of this topic"),
     "no_consent": _("has not agreed"),
     "suppressed": _("on the suppression list"),
+    "excluded": _("excluded from the numbers"),
+    "same_person": _("written to under another of their IDs"),
     "capped": _("frequency cap reached"),
     "quiet_hours": _("quiet hours"),
     "control": _("control group, left alone on purpose"),

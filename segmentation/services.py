@@ -159,12 +159,14 @@ def refresh_segments(workspace: Workspace, day: date) -> dict[str, int]:
     for segment in in_order(list(Segment.objects.filter(archived_at=None).order_by("created_at", "pk"))):
         if segment.refreshed_on and segment.refreshed_on > day:
             continue  # an old night run again must not take a segment back in time
-        counts["segments"] += 1
         try:
             counts.update(refresh_segment(segment, workspace, day))
+        except Segment.DoesNotExist:
+            continue  # somebody deleted it meanwhile
         except DomainError as error:
             counts["failed"] += 1
             Segment.objects.filter(pk=segment.pk).update(error=error.message[:300])
+        counts["segments"] += 1
     return {**counts, "changes": counts["entered"] + counts["left"]}
 
 
@@ -186,9 +188,11 @@ def in_order(segments: list[Segment]) -> list[Segment]:
 
 
 def refresh_segment(segment: Segment, workspace: Workspace, day: date, seconds: int = NIGHT_SECONDS) -> dict[str, int]:
-    """Replace the members by the difference. Returns entered and left. Raises DomainError when the rule cannot be run."""
+    """Replace the members by the difference. Returns entered and left. Raises DomainError when the rule cannot be run,
+    Segment.DoesNotExist when there is no such segment any more."""
     with transaction.atomic():
-        Segment.objects.select_for_update().get(pk=segment.pk)
+        # The rule as it is now: it may have been changed since it was read.
+        segment.refresh_from_db(from_queryset=Segment.objects.select_for_update())
         match_people(segment.definition, workspace, day, seconds)
         with joining_sets():
             moved = run_sql("segmentation/replace_members", segment=segment.pk, day=day)[0]

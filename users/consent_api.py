@@ -17,7 +17,7 @@ from users.consent import CHANNELS, consent_key, create_topic, list_topics, set_
 from users.identity import person_behind
 from users.ingest.normal import AHEAD, FIRST_AT
 from users.models import Consent, EndUser, person_id
-from workspaces.authentication import WorkspaceAPIView
+from workspaces.authentication import MomentField, WorkspaceAPIView
 from workspaces.errors import DomainError
 from workspaces.scoping import current_workspace
 
@@ -54,7 +54,7 @@ class ConsentIn(serializers.Serializer):
     topic = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
     opted_in = serializers.BooleanField()
     source = serializers.CharField(max_length=100, default="api")
-    at = serializers.DateTimeField(required=False, help_text="Left out: now.")
+    at = MomentField(required=False, help_text="With its offset from UTC. Left out: now.")
 
 
 def rows_of(person: EndUser) -> list[dict[str, Any]]:

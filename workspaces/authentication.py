@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import authentication, permissions
+from rest_framework import authentication, permissions, serializers
 from rest_framework.exceptions import AuthenticationFailed, ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -35,7 +37,8 @@ def touch_key(key: AccessKey) -> None:
     """Remember that the key was used, at most once an hour."""
     now = timezone.now()
     if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 3600:
-        AccessKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        with workspace_scope(key.workspace):
+            AccessKey.objects.filter(pk=key.pk).update(last_used_at=now)
         key.last_used_at = now
 
 
@@ -91,6 +94,17 @@ class BoundedJSONParser(JSONParser):
         return parsed
 
 
+class MomentField(serializers.DateTimeField):
+    """A moment that is given with its offset: without one, an hour of Shanghai would be taken as one of Greenwich."""
+
+    default_error_messages = {"no_offset": gettext_lazy("Give the time with its offset from UTC, such as +08:00.")}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if timezone.is_naive(value):
+            self.fail("no_offset")
+        return super().enforce_timezone(value)
+
+
 class WorkspaceAPIView(APIView):
     """Base of every API operation. Subclasses name an action per method: `actions = {"get": "users.view"}`."""
 
@@ -107,8 +121,9 @@ class WorkspaceAPIView(APIView):
         if key is None:
             return super().dispatch(request, *args, **kwargs)
         request.workspace = key.workspace  # type: ignore[attr-defined]
+        # Before the request's own transaction: until the end of a long one all others of the key would wait for its row.
+        touch_key(key)
         with workspace_scope(key.workspace):
-            touch_key(key)
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

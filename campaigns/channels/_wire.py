@@ -25,6 +25,8 @@ from . import ChannelError, Message, Outcome, Result
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 MAX_ANSWER = 64 * 1024
+# Where Alibaba Cloud, AWS, Google Cloud and Azure keep what a machine may know of itself, beside link-local addresses.
+METADATA = frozenset(map(ip_address, ("100.100.100.200", "fd00:ec2::254", "fd20:ce::254", "168.63.129.16")))
 # Answers of something that is not the provider: the address in the settings is wrong, for every message.
 WRONG_ADDRESS = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 405, 407})
 
@@ -135,7 +137,8 @@ def refuse_own_network(sock: socket.socket) -> None:
     the one connected to, so that no name server can lie about it."""
     address = ip_address(sock.getpeername()[0].partition("%")[0])
     address = getattr(address, "ipv4_mapped", None) or address
-    if address.is_link_local or (address.is_loopback and not settings.LOCAL_INBOX):
+    own = address.is_link_local or address in METADATA
+    if own or (address.is_loopback and not settings.LOCAL_INBOX):
         raise ChannelError(True, "forbidden_address", f"{address} belongs to no provider")
 
 

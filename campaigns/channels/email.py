@@ -129,7 +129,7 @@ def _connect(settings: Mapping[str, Any], deadline: Deadline) -> smtplib.SMTP:
         with deadline.step(partial(getattr, connection, "sock")):
             # The name the certificate must bear. Only the constructor sets it, and that connects without our deadline.
             connection._host = settings["host"]  # type: ignore[attr-defined]
-            _expect(connection.connect(settings["host"], settings["port"]), 220)
+            _expect(connection.connect(settings["host"], settings["port"]), 2)
             connection.ehlo_or_helo_if_needed()
             if settings["security"] == "starttls":
                 connection.starttls(context=ssl.create_default_context())
@@ -160,33 +160,38 @@ def _connect_error(problem: Exception) -> Exception:
 
 def _deliver(connection: smtplib.SMTP, message: Message, sender: str, recipient: str, mail: bytes) -> Result:
     """Return the result of one transaction; leaves the connection ready for the next or closed."""
-    asked = False
+    step = "sender"
     try:
-        _expect(connection.mail(sender), 250)
-        _expect(connection.rcpt(recipient), 250, 251)
-        _expect(connection.docmd("DATA"), 354)
-        asked = True
+        _expect(connection.mail(sender), 2)
+        step = "recipient"
+        _expect(connection.rcpt(recipient), 2)
+        _expect(connection.docmd("DATA"), 3)
+        step = "mail"
         connection.send(mail + b".\r\n")
-        accepted = _expect(connection.getreply(), 250)
+        accepted = _expect(connection.getreply(), 2)
     except RefusedError as refusal:
-        result = _refusal(message, refusal)
+        result = _refusal(message, refusal, step)
         _reset(connection, refusal)
         return result
     except (smtplib.SMTPException, OSError) as problem:
         connection.close()
-        lost: Outcome = "unknown" if asked else "deferred"
+        lost: Outcome = "unknown" if step == "mail" else "deferred"
         return Result(message.delivery_id, lost, code="connection_lost", detail=one_line(problem))
     return Result(message.delivery_id, "sent", mime.message_id(message, sender), "250", accepted)
 
 
-def _refusal(message: Message, refusal: RefusedError) -> Result:
-    if refusal.reply in LOGIN_REPLIES:
+def _refusal(message: Message, refusal: RefusedError, step: str) -> Result:
+    if refusal.reply in LOGIN_REPLIES or (step == "sender" and refusal.reply >= 500):
+        # The sender is the same in every message: going on would spend the audience on it.
         raise ChannelError(True, str(refusal.reply), refusal.text)
     match = ENHANCED.match(refusal.text)
     status = match.group(1) if match else ""
+    outcome: Outcome = "failed" if refusal.reply >= 500 else "deferred"
+    if step == "mail" and refusal.reply // 100 not in (4, 5):
+        outcome = "unknown"  # the server has the mail, and what it said is neither yes nor no
     return Result(
         message.delivery_id,
-        "failed" if refusal.reply >= 500 else "deferred",
+        outcome,
         code=status or str(refusal.reply),
         detail=f"{refusal.reply} {refusal.text}",
         # Without an enhanced status a 550 may as well be a policy: no address is struck off for that.
@@ -194,9 +199,10 @@ def _refusal(message: Message, refusal: RefusedError) -> Result:
     )
 
 
-def _expect(answer: tuple[int, bytes], *good: int) -> str:
+def _expect(answer: tuple[int, bytes], good: int) -> str:
+    """The server's words. Raises RefusedError unless its reply begins with the digit, which is all of it that counts."""
     reply, text = answer
-    if reply not in good:
+    if reply // 100 != good:
         raise RefusedError(reply, text)
     return one_line(text.decode("utf-8", "replace"))
 

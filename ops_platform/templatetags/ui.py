@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django import template
@@ -85,7 +85,7 @@ def moment(context: template.Context, at: datetime | None) -> SafeString | str:
     if at is None:
         return numbers.UNKNOWN
     workspace = context.get("workspace")
-    local = at.astimezone(workspace.tzinfo) if workspace else at
+    local = in_zone(at, workspace.tzinfo) if workspace else at
     return format_html(
         '<time datetime="{}" data-tip="{}">{}</time>',
         local.isoformat(),
@@ -99,7 +99,15 @@ def clock(context: template.Context, at: datetime | None, form: str = "%Y-%m-%d 
     """A time in the workspace's zone, spelled out."""
     if at is None:
         return numbers.UNKNOWN
-    return f"{at.astimezone(context['workspace'].tzinfo):{form}}"
+    return f"{in_zone(at, context['workspace'].tzinfo):{form}}"
+
+
+def in_zone(at: datetime, zone: tzinfo) -> datetime:
+    """The same moment there; as it is where that would be in year 10000, of which Python knows nothing."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at
 
 
 @register.simple_tag

@@ -91,6 +91,17 @@ def test_nothing_is_planned_farther_ahead_than_a_year(shop: Workspace, call: Any
     assert call("post", f"{path}/launch", {"at": at})[1]["state"] == "scheduled"
 
 
+def test_a_time_without_its_offset_is_refused(shop: Workspace, call: Any) -> None:
+    """The page takes it as one of the project's zone; taken as UTC, a message for ten in the morning would leave at night."""
+    path = f"campaigns/{make_campaign(shop).pk}"
+    status, answer = call(
+        "post", f"{path}/launch", {"at": f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT10:00:00}"}
+    )
+    assert (status, answer["error"]["details"][0]["path"]) == (400, "/at")
+    assert "+08:00" in answer["error"]["details"][0]["message"]
+    assert call("get", path)[1]["state"] == "draft"
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -256,6 +256,21 @@ def test_a_time_is_in_the_workspaces_zone(owner: Client, shop: Workspace) -> Non
     with workspace_scope(shop):
         assert f"{Run.objects.get().due_at.astimezone(UTC):%H:%M}" == "02:00"
     assert "Starts at" in text(owner.get(f"{W}/campaigns/{campaign.pk}/"))
+    owner.post(f"{W}/campaigns/{campaign.pk}/cancel/")
+    assert only_campaign(shop).state == "draft"
+
+
+def test_a_time_that_no_calendar_of_the_zone_has_breaks_no_page(owner: Client, shop: Workspace) -> None:
+    """Launches so far ahead are refused; one of before may stand there."""
+    campaign, at = make_campaign(shop), datetime(9999, 12, 31, 20, tzinfo=UTC)
+    # Before the first night the home page tells of no campaign.
+    Workspace.objects.filter(pk=shop.pk).update(current_day=date(2026, 8, 31))
+    with workspace_scope(shop):
+        Campaign.objects.filter(pk=campaign.pk).update(state="scheduled", scheduled_at=at)
+        Run.objects.create(campaign=campaign, due_at=at)
+    for path in ("", "campaigns/", f"campaigns/{campaign.pk}/", f"campaigns/{campaign.pk}/review/"):
+        page = owner.get(f"{W}/{path}")
+        assert page.status_code == 200 and "12-31 20:00" in text(page), path
     owner.post(f"{W}/campaigns/{campaign.pk}/cancel/")
     assert only_campaign(shop).state == "draft"
 

@@ -14,6 +14,7 @@ from campaigns import sending
 from campaigns.local_servers import LocalInbox
 from campaigns.models import Campaign, Delivery
 from campaigns.services import sweep
+from users.erasure import ask_erasure, run_erasure
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
@@ -162,6 +163,19 @@ def test_the_list_of_people_pages_through_everybody_once(owner: Client, shop: Wo
         following = re.search(r'rel="next" href="([^"]+)"', page)
         path = f"{W}/campaigns/{campaign.pk}/deliveries/{following[1].replace('&amp;', '&')}" if following else ""
     assert len(seen) == 120 == len(set(seen))
+
+
+def test_whoever_was_erased_is_listed_without_a_name(owner: Client, shop: Workspace) -> None:
+    """They are in every number of the report, and so in the list that it opens."""
+    people, campaign = make_people(shop, 3), make_campaign(shop)
+    send(shop, campaign)
+    with workspace_scope(shop):
+        erasure = ask_erasure(people[0]).pk
+    run_erasure(shop, erasure)
+    page = text(owner.get(f"{W}/campaigns/{campaign.pk}/deliveries/?state=sent"))
+    assert "3 people" in page and page.count("<tr") == 1 + 3
+    assert page.count("an erased user") == 1 and page.count("data-href") == 2
+    assert all(f"p{n}@example.com" in page for n in (1, 2)) and "p0@example.com" not in page
 
 
 def test_the_rows_that_move_come_alone(owner: Client, shop: Workspace) -> None:

@@ -109,6 +109,9 @@ def test_a_channel_reaches_no_address_where_no_provider_is(inbox: LocalInbox, se
         ("169.254.169.254", True),
         ("::ffff:169.254.169.254", True),
         ("fe80::1%eth0", True),
+        ("100.100.100.200", True),
+        ("fd00:ec2::254", True),
+        ("100.64.0.1", False),
         ("10.0.0.1", False),
     ):
         peer = SimpleNamespace(getpeername=lambda address=address: (address, 80))

@@ -335,6 +335,8 @@ def test_the_open_pixel_stands_at_the_end_of_the_body() -> None:
     pixel = '<img src="https://t.example/o?a=1&amp;b=2" width="1" height="1" alt="">'
     assert add_open_pixel("<BODY>x</BODY></html>", "https://t.example/o?a=1&b=2") == f"<BODY>x{pixel}</BODY></html>"
     assert add_open_pixel("x", "https://t.example/o?a=1&b=2") == f"x{pixel}"
+    turkish = "<body>İYİ GÜNLER"
+    assert add_open_pixel(f"{turkish}</body>", "https://t.example/o?a=1&b=2") == f"{turkish}{pixel}</body>"
 
 
 def test_html_reads_well_as_plain_text() -> None:

@@ -91,13 +91,15 @@ def test_a_domain_in_chinese_is_sent_in_its_ascii_form(inbox: LocalInbox) -> Non
         (Fault("rcpt", "550 relay not permitted"), "failed", "550", False),
         (Fault("rcpt", "451 4.7.1 greylisted, come back"), "deferred", "4.7.1", False),
         (Fault("mail", "452 4.3.1 out of storage"), "deferred", "4.3.1", False),
-        (Fault("mail", "553 5.1.8 sender not allowed"), "failed", "5.1.8", False),
         (Fault("data", "554 5.6.0 content refused"), "failed", "5.6.0", False),
+        (Fault("data", "550 5.1.1 no such user"), "failed", "5.1.1", True),
         (Fault("data", "421 4.7.0 too many, closing"), "deferred", "4.7.0", False),
         (Fault("mail", cut=True), "deferred", "connection_lost", False),
         (Fault("rcpt", cut=True), "deferred", "connection_lost", False),
         (Fault("data", cut=True, reply="250"), "unknown", "connection_lost", False),
         (Fault("after_data", cut=True), "unknown", "connection_lost", False),
+        (Fault("after_data", "Queued. Thank you."), "unknown", "-1", False),
+        (Fault("after_data", "350 and then?"), "unknown", "350", False),
         (Fault("rcpt", delay=3), "deferred", "connection_lost", False),
         (Fault("after_data", delay=3), "unknown", "connection_lost", False),
     ],
@@ -114,6 +116,24 @@ def test_each_smtp_failure_has_its_name_and_the_next_mail_still_goes(
     assert second.outcome == "sent"
     kept = [one["address"] for one in inbox.messages()]
     assert kept == (["1@example.com"] if fault.at == "after_data" else []) + ["2@example.com"]
+
+
+@pytest.mark.parametrize("reply", ["553 5.1.8 sender not allowed", "550 5.1.2 no such domain", "501 bad sender"])
+def test_a_sender_that_is_refused_stops_the_channel_and_strikes_nobody_off(inbox: LocalInbox, reply: str) -> None:
+    """It is the same sender for everybody: one by one the whole audience would be refused."""
+    inbox.fault("email", Fault("mail", reply, times=2))
+    with pytest.raises(ChannelError) as caught:
+        send(inbox, "email", mail("1@example.com"), mail("2@example.com"))
+    assert (caught.value.permanent, caught.value.code) == (True, reply[:3])
+    assert caught.value.detail == reply[4:]
+
+
+@pytest.mark.parametrize("at", ["mail", "after_data"])
+def test_of_a_reply_the_first_digit_counts(inbox: LocalInbox, at: str) -> None:
+    """Or a mail that was taken in other words would be sent again."""
+    inbox.fault("email", Fault(at, "252 taken in other words"))
+    [result] = send(inbox, "email", mail("1@example.com"))
+    assert result.outcome == "sent"
 
 
 def test_a_wrong_password_stops_the_channel_for_good(tmp_path: Path, made_secrets: Path) -> None:

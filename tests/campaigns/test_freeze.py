@@ -12,7 +12,7 @@ from campaigns.audience import freeze, measure_reach
 from campaigns.local_servers import LocalInbox
 from campaigns.models import Delivery, Suppression
 from campaigns.services import start_run
-from campaigns.suppressions import add_by_hand, release, suppress
+from campaigns.suppressions import add_by_hand, release, search, suppress, suppress_erased
 from segmentation.models import Segment, SegmentDay, SegmentMember
 from segmentation.services import refresh_segments
 from tests.builders import moment
@@ -175,7 +175,22 @@ def test_the_suppression_list_by_hand(shop: Workspace) -> None:
             ("email", " \n", "addresses"),
             ("fax", "x", "channel"),
             ("email", "a\0b", "addresses"),
+            ("email", "a@example.com, b@example.com", "addresses"),
+            ("sms", "13800138000\n12", "addresses"),
+            ("push", "x" * 401, "addresses"),
         ):
             with pytest.raises(DomainError) as refused:
                 add_by_hand(channel, text)
             assert refused.value.path == path
+
+
+def test_a_number_typed_as_people_write_it_is_theirs(shop: Workspace) -> None:
+    make_people(shop, 3)  # +8613800000000 …
+    with workspace_scope(shop):
+        assert add_by_hand("sms", "13800000000\n138 0000 0001\n+8613800000009") == 3
+        assert search("13800000000").get().address == "+8613800000000"
+        suppress_erased("sms", ["+8613800000005"])
+        assert search("138 0000 0005").get().reason == "erased"
+    campaign = make_campaign(shop, "sms")
+    start(shop, campaign)
+    assert states(shop, campaign) == {"pending": 1, "suppressed/suppressed": 2}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 
 from campaigns import sending
 from campaigns.channels import get_channel
@@ -167,7 +168,7 @@ def test_a_template_that_cannot_be_filled_in_fails_that_person_only(shop: Worksp
     run = send(shop, campaign)
     assert states(shop, campaign) == {"sent": 2, "failed/template_error": 1}
     assert run.state == "finished" and len(inbox.messages()) == 2
-    assert deliveries(shop, campaign)[1].detail
+    assert deliveries(shop, campaign)[1].detail.startswith("第 1 行：无法为这位用户填充模板。")
 
 
 def test_a_deferred_message_waits_longer_each_time_and_then_leaves(shop: Workspace, inbox: LocalInbox) -> None:
@@ -192,16 +193,21 @@ def test_a_deferred_message_waits_longer_each_time_and_then_leaves(shop: Workspa
     assert len(inbox.messages()) == 2
 
 
-def test_a_providers_wish_to_wait_is_kept(shop: Workspace, inbox: LocalInbox) -> None:
+@pytest.mark.parametrize(
+    ("wish", "seconds"), [("600", 600), ("99999999", 86400), ("Fri, 31 Dec 9999 23:59:59 GMT", 86400)]
+)
+def test_a_providers_wish_to_wait_is_kept_up_to_a_day(
+    shop: Workspace, inbox: LocalInbox, wish: str, seconds: int
+) -> None:
     make_people(shop, 1)
     campaign = make_campaign(shop, "push")
     inbox.fault(
-        "push", Fault("send", status=503, headers={"Retry-After": "600"}, body={"error": {"status": "UNAVAILABLE"}})
+        "push", Fault("send", status=503, headers={"Retry-After": wish}, body={"error": {"status": "UNAVAILABLE"}})
     )
     send(shop, campaign)
     (row,) = deliveries(shop, campaign)
     assert row.state == "deferred"
-    assert (row.next_at - datetime.now(UTC)).total_seconds() == pytest.approx(600, abs=5)
+    assert (row.next_at - datetime.now(UTC)).total_seconds() == pytest.approx(seconds, abs=5)
 
 
 def test_after_eight_tries_it_is_given_up(shop: Workspace, inbox: LocalInbox) -> None:
@@ -307,6 +313,11 @@ def test_without_an_account_or_with_another_key_the_campaign_pauses_and_says_why
     refresh(shop, campaign)
     with workspace_scope(shop):
         assert campaign.state == "paused" and "SECRETS_KEY" in Run.objects.get(campaign=campaign).error
+        ChannelAccount.objects.filter(channel="sms").delete()
+        move(campaign, "resume")
+    assert sending.send_due(shop, "sms") == 0
+    with workspace_scope(shop):
+        assert Run.objects.get(campaign=campaign).error == "该渠道还没接通。"
     assert states(shop, campaign) == {"pending": 2}, "nothing stays claimed"
 
 
@@ -329,3 +340,28 @@ def test_a_defect_pauses_instead_of_spending_the_audience(
     assert states(shop, campaign) == {"sent": 25, "sending": 15, "pending": 10}
     refresh(shop, campaign)
     assert campaign.state == "paused"
+
+
+def test_two_writers_who_crossed_pause_nothing_and_the_rest_is_sent_later(
+    shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_people(shop, 50)
+    campaign = make_campaign(shop)
+    start(shop, campaign)
+    plain, started = sending.run_sql, []
+
+    def crossed(path: str, **params: Any) -> Any:
+        if path == "campaigns/start_attempts":
+            started.append(path)
+            if len(started) == 2:
+                with connection.cursor() as cursor:
+                    cursor.execute("do $$ begin raise exception 'deadlock' using errcode = '40P01'; end $$")
+        return plain(path, **params)
+
+    monkeypatch.setattr(sending, "run_sql", crossed)
+    with pytest.raises(OperationalError):
+        sending.send_due(shop, "email")
+    refresh(shop, campaign)
+    assert (campaign.state, states(shop, campaign)) == ("running", {"sent": 20, "pending": 30})
+    sending.send_due(shop, "email")
+    assert states(shop, campaign) == {"sent": 50} and len(inbox.messages()) == 50

@@ -18,12 +18,12 @@ from campaigns.editing import save_campaign
 from campaigns.local_servers import Fault, LocalInbox
 from campaigns.models import Campaign, Delivery, Run
 from campaigns.selectors import due_channels
-from campaigns.services import cancel, copy, launch, move, start_due_runs, sweep
+from campaigns.services import cancel, copy, launch, move, put_back, start_due_runs, start_run, sweep
 from campaigns.tasks import send_campaigns
 from segmentation.models import Segment
 from tests.conftest import make_world
 from workspaces.errors import Conflict, DomainError
-from workspaces.models import Workspace
+from workspaces.models import AuditEntry, Workspace
 from workspaces.scoping import workspace_scope
 
 from .sender import (
@@ -110,8 +110,10 @@ def test_a_draft_is_not_sent_though_a_run_of_it_is_due(shop: Workspace) -> None:
     make_people(shop, 2)
     campaign = make_campaign(shop)
     with workspace_scope(shop):
-        Run.objects.create(campaign=campaign, due_at=datetime.now(UTC))
+        run = Run.objects.create(campaign=campaign, due_at=datetime.now(UTC))
         assert start_due_runs() == 0
+        run.refresh_from_db()
+        assert run.state == "cancelled", "nobody looks at it again every minute"
     assert states(shop, campaign) == {}
 
 
@@ -189,6 +191,34 @@ def test_a_scheduled_campaign_that_cannot_start_goes_back_and_says_why(shop: Wor
         assert campaign.state == "draft"
         assert Run.objects.get(campaign=campaign).error
         assert Delivery.objects.count() == 0
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "another time", "the same time", "called off", "started"])
+def test_what_an_operator_did_meanwhile_is_not_put_back(shop: Workspace, meanwhile: str) -> None:
+    """What went wrong at the start is told after its transaction: by then the run may be another."""
+    campaign = make_campaign(shop)
+    at = datetime.now(UTC) + timedelta(hours=1)
+    with workspace_scope(shop):
+        run = launch(campaign, at=at)
+        if meanwhile == "another time":
+            launch(campaign, at=at + timedelta(hours=1))
+        elif meanwhile == "the same time":
+            assert launch(campaign, at=at) == run
+        elif meanwhile == "called off":
+            cancel(campaign)
+        elif meanwhile == "started":
+            start_run(run)
+        put_back(run, "The segment is gone.")
+        campaign.refresh_from_db()
+        told = AuditEntry.objects.filter(action="campaign.not_started").count()
+        runs = list(Run.objects.values_list("state", "error"))
+    assert (campaign.state, runs, told) == {
+        "nothing": ("draft", [("cancelled", "The segment is gone.")], 1),
+        "another time": ("scheduled", [("due", "")], 0),
+        "the same time": ("draft", [("cancelled", "The segment is gone.")], 1),
+        "called off": ("draft", [("cancelled", "")], 0),
+        "started": ("running", [("running", "")], 0),
+    }[meanwhile]
 
 
 def test_cancelling_stops_who_was_not_written_to(shop: Workspace, inbox: LocalInbox) -> None:

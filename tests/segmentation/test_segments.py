@@ -206,6 +206,24 @@ def test_a_rule_that_fails_keeps_its_members_and_stops_no_other(scope, regulars)
     assert broken.error == ""
 
 
+def test_what_became_of_a_segment_while_others_were_refreshed_counts(scope, regulars, monkeypatch):
+    only(regulars)
+    gone, changed = create_segment("gone", VIP), create_segment("changed", VIP)
+    plain = services.refresh_segment
+
+    def change_in_between(segment, *arguments):  # type: ignore[no-untyped-def]
+        if segment.pk == regulars.pk:
+            Segment.objects.get(pk=gone.pk).delete()
+            Segment.objects.filter(pk=changed.pk).update(definition=SLIPPING)
+        return plain(segment, *arguments)
+
+    monkeypatch.setattr(services, "refresh_segment", change_in_between)
+    counts = refresh_segments(scope, TOMORROW)
+    assert (counts["segments"], counts["failed"]) == (2, 0)
+    assert set(inside(changed)) == {"Bo"}, "by the rule as it was then"
+    assert not SegmentMember.objects.filter(segment=gone.pk).exists()
+
+
 def test_one_workspaces_refresh_leaves_the_others_alone(world, scope, regulars):
     with workspace_scope(world.other):
         add_people(world.other, "An")
