@@ -30,6 +30,7 @@ MAY_OPEN_SOCKETS = {
     "campaigns/channels",
     "campaigns/local_",
     "ops_platform/serving.py",
+    "ops_platform/web",
     "ops_platform/embedded",
     "ops_platform/demo",
 }
