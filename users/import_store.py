@@ -31,6 +31,8 @@ set local work_mem = '64MB';
 create temporary table if not exists importing on commit delete rows as select {COLUMNS} from event with no data;
 delete from importing
 """
+# Later than every time in ISO.
+NEVER = "~"
 # Where a line tells the month of its event.
 MONTH = slice(33, 40)
 Events = tuple[list, ...]
@@ -61,7 +63,7 @@ class Met(msgspec.Struct):
         if version != self.version or len(since) > MAX_REMEMBERED:
             self.version = version
             since.clear()
-        return [pk for pk, at in told.items() if pk not in since or since[pk] > at]
+        return [pk for pk, at in told.items() if since.get(pk, NEVER) > at]
 
 
 def store_chunk(
@@ -82,7 +84,8 @@ def store_chunk(
     batch = batch_of(file, chunk, new, changes)
     if news and lines and copy_news(lines):  # of a chunk that is refused as a whole there is nothing to copy
         stored = len(lines)
-        touch({people.owner(pk) for pk in set(events[0])}, *ends(lines))
+        whose = set(events[0])
+        touch({people.owner(pk) for pk in whose} if people.owners else whose, *ends(lines))
         run_sql("users/keep_batch", people=array(events[0]), times=array(events[1]), events=array(events[2]), **batch)
     else:
         stored = insert_news(lines, batch)
