@@ -116,16 +116,22 @@ def test_the_people_of_a_group_are_looked_up_and_nobody_else(shop: Workspace, mo
     start(shop, make_campaign(shop))
     plain, read = sending.run_sql, []
 
+    class Enough(Exception):
+        """Some groups tell it of all."""
+
     def explained(path: str, **params: Any) -> Any:
         if path != "campaigns/hold_back":
             return plain(path, **params)
         told = execute(f"explain (analyze, format json) {read_sql(path)}", {**params, "workspace": shop.pk})
         read.append(rows_read(told[0]["QUERY PLAN"][0]["Plan"], "end_user"))
+        if len(read) == 3:
+            raise Enough
         return []
 
     monkeypatch.setattr(sending, "run_sql", explained)
-    sending.send_due(shop, "email", seconds=0.5)
-    assert read and max(read) <= 20 * 2, "the person, and whom they were merged into"
+    with pytest.raises(Enough):
+        sending.send_due(shop, "email")
+    assert max(read) <= 20 * 2, "the person, and whom they were merged into"
 
 
 def rows_read(node: dict[str, Any], table: str) -> float:
