@@ -15,6 +15,7 @@ from campaigns.models import Campaign, Delivery
 from campaigns.selectors import report
 from campaigns.services import send_unknown_again, sweep
 from tests.campaigns.sender import deliveries, make_campaign, make_people, refresh, start, states
+from tests.plans import rows_read
 from users.identity import merge_people, undo_merge
 from users.models import EndUser
 from users.services import exclude
@@ -132,10 +133,3 @@ def test_the_people_of_a_group_are_looked_up_and_nobody_else(shop: Workspace, mo
     with pytest.raises(Enough):
         sending.send_due(shop, "email")
     assert max(read) <= 20 * 2, "the person, and whom they were merged into"
-
-
-def rows_read(node: dict[str, Any], table: str) -> float:
-    """Rows that a plan took from a table, used or not."""
-    own = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
-    found = own * node["Actual Loops"] if node.get("Relation Name") == table else 0
-    return found + sum(rows_read(child, table) for child in node.get("Plans", ()))
