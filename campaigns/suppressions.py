@@ -44,9 +44,10 @@ def hashing(channel: str) -> dict[str, Any]:
 
 
 def search(words: str) -> QuerySet[Suppression]:
-    """Addresses that hold the words, and the hash of the address that they are."""
-    marks = [address_mark(one) for one in (words, as_told("phone", words)) if one]
-    found = Q(address__icontains=words) | Q(address__in=marks)
+    """Addresses that hold the words or are the number that they tell, and the hash of the address that they are."""
+    number = as_told("phone", words)
+    marks = [address_mark(one) for one in (words, number) if one]
+    found = Q(address__icontains=words) | Q(address__in=[number, *marks])
     return Suppression.objects.filter(found).order_by("-at", "address")
 
 

@@ -74,7 +74,8 @@ class ReadmitUser(WorkspaceAPIView):
 
     @extend_schema(request=None, responses=ReadmitOut)
     def post(self, request: Request, external_id: str) -> Response:
-        """Take the id of an erased user in again, as somebody new: until then nothing that is sent for it is kept."""
+        """Take the id of an erased user in again, as somebody new: until then nothing that is sent for it is kept. 409 while
+        they are still being erased."""
         return Response({"readmitted": readmit_id(external_id, key=request.auth.name)})
 
 

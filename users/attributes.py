@@ -26,8 +26,8 @@ from workspaces.sql import execute, run_sql
 
 # An app that makes names up ("seen_4711") fills no page and no menu: of such, those most people have are listed.
 MOST = 2_000
-# What may leave the catalogue for others: as users/sql/attributes_fresh.sql has it.
-RARE = "old.people <= 1 and old.label = '' and not old.hidden"
+# What may leave the catalogue for others, nobody having said anything about it: as users/sql/attributes_fresh.sql has it.
+RARE = "old.people <= 1 and old.label = '' and not old.hidden and old.personal = (lower(old.name) ~ %(personal)s)"
 # Names that most likely hold something about a person that need not be shown twice; operators may say otherwise.
 PERSONAL = (
     "e_?mail|phone|mobile|name$|address|birth|token|passw|secret|id_?card|passport|姓名|手机|电话|邮箱|地址|生日|身份证"
@@ -103,7 +103,7 @@ def write_catalogue() -> dict[str, int]:
     lock_catalogue()
     compute("attributes_found", "users/attributes_tallied")
     compute("attributes_fresh", "users/attributes_fresh", personal=PERSONAL, most=MOST, counted=True)
-    changes = write_differences("attribute", "attributes_fresh", "name", RARE)
+    changes = write_differences("attribute", "attributes_fresh", "name", RARE, personal=PERSONAL)
     for row in Attribute.objects.filter(conflicts__gt=0, other_value="", personal=False)[:MOST_EXAMPLES]:
         found = run_sql("users/attributes_example", name=row.name, kind=row.other_kind)
         if found and found[0]["value"]:

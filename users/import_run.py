@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from users.csv_files import BadFile
@@ -99,7 +100,7 @@ def stumbled_here(workspace: Workspace, file: Import) -> str:
 
 
 def claim(pk: uuid.UUID) -> Import | None:
-    now = database_now()  # batches are told apart by it, and the database dates those
+    now = database_now()  # batches are told apart by it, which the database dates as it does a worker's signs of life
     if pk not in due_imports(now):
         return None
     file = Import.objects.select_for_update(skip_locked=True).filter(pk=pk, state__in=ACTIVE).first()
@@ -204,7 +205,7 @@ class Run:
                 duplicates=F("duplicates") + stored.duplicates,
                 rejected=F("rejected") + len(errors),
                 new_people=F("new_people") + len(stored.new_people),
-                heartbeat_at=timezone.now(),
+                heartbeat_at=Now(),
                 effects=self.effects.told() if self.effects else {},
             )
             if not still:

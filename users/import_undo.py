@@ -13,6 +13,7 @@ from functools import partial
 
 import msgspec
 from django.db.models import F, Model, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from users.changes import lay_on, read_changes
@@ -60,9 +61,7 @@ def undo_newest(workspace: Workspace, pk: uuid.UUID) -> bool:
     people = undo_people(workspace, batch)
     settle_push(holders)
     batch.delete()
-    mine.update(
-        undone=F("undone") + gone + batch.rows, undone_people=F("undone_people") + people, heartbeat_at=timezone.now()
-    )
+    mine.update(undone=F("undone") + gone + batch.rows, undone_people=F("undone_people") + people, heartbeat_at=Now())
     return True
 
 

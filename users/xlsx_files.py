@@ -31,7 +31,7 @@ MAX_SHEETS, MAX_TEXTS, MAX_OTHER = 1024 * MEGABYTE, 100 * MEGABYTE, 16 * MEGABYT
 MAX_RATIO, SMALL = 200, 16 * MEGABYTE
 MAX_PARTS = 10_000
 # Excel shows fifteen digits and keeps more; an amount has no more decimals than these.
-SHOWN_DECIMALS = 10
+SHOWN_DIGITS, SHOWN_DECIMALS = 15, 10
 # Of a sheet's XML from one row to the next: a row is held in memory, some thirty times as large.
 MAX_ROW_BYTES = 2 * MEGABYTE
 BROKEN = (
@@ -166,6 +166,12 @@ def read_values(book: ExcelReader, source: Unpacked) -> Iterator[tuple[int, int,
             yield number, source.seen, values
 
 
+def as_shown(value: float) -> float:
+    """What a formula makes of 0.1 and 0.2 is kept as 0.30000000000000004, which nobody has seen."""
+    rounded = round(value, SHOWN_DECIMALS) if abs(value) > 0.1**SHOWN_DECIMALS else value
+    return float(f"{rounded:.{SHOWN_DIGITS}g}")
+
+
 def as_text(value: Any) -> str:
     """A cell as one would write it in a CSV file: times in ISO, whole numbers without a point."""
     if value is None:
@@ -175,10 +181,9 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        # What a formula makes of 0.1 and 0.2 is kept as 0.30000000000000004, which nobody has seen.
-        return repr(round(value, SHOWN_DECIMALS) if abs(value) > 0.1**SHOWN_DECIMALS else value)
+        if not value.is_integer():
+            value = as_shown(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, datetime):
         # Excel's fractions of a day miss the second by some microseconds.
         value = (value + timedelta(milliseconds=500)).replace(microsecond=0)

@@ -8,38 +8,54 @@
 -- Parameters: workspace, token, deliveries, wait_seconds, and those of campaigns.suppressions.hashing.
 -- Index: delivery_id_once; the keys of consent, suppression, push_device, delivery and end_user; end_user_merged.
 -- Right after a freeze the statistics know nothing of the new run, and any join by key may be planned as a walk over all of it
--- for each message: the messages are looked up once, and people and what else they get one by one. What is looked up is made
+-- for each message: messages, people, what they said and what else they get are looked up one by one. What is looked up is made
 -- before: row-level security asks no index for what it does not trust, such as lower(), || and coalesce.
 -- Not the ORM: UPDATE over outer joins.
 with leaving as materialized (
     select
         o.delivery_id, o.end_user_id, o.run_id, o.channel, o.address, o.channel || '/' || m.topic as topic,
-        array[
-            lower(o.address),
-            case when %(hashed)s then
-                'erased:' || encode(sha256(%(outer)s || sha256(%(inner)s || convert_to(lower(o.address), 'UTF8'))), 'hex') end
-        ] as addresses
-    from delivery o
+        lower(o.address) as plain,
+        case when %(hashed)s then
+            'erased:' || encode(sha256(%(outer)s || sha256(%(inner)s || convert_to(lower(o.address), 'UTF8'))), 'hex') end
+            as mark
+    from unnest(%(deliveries)s::uuid[]) as going (id)
+    cross join lateral (
+        select delivery_id, end_user_id, run_id, channel, address from delivery
+        where delivery_id = going.id and workspace_id = (select %(workspace)s::uuid)
+        offset 0
+    ) o
     join run r on r.id = o.run_id and r.workspace_id = %(workspace)s
     join campaign m on m.id = r.campaign_id and m.workspace_id = %(workspace)s
-    where o.workspace_id = %(workspace)s and o.delivery_id = any(%(deliveries)s::uuid[])
 ),
 stopped as materialized (
     select o.delivery_id, case
         when person.excluded then 'excluded'
-        when c.opted_in is false then 'opted_out' when t.opted_in is false then 'topic_opted_out'
-        when s.address is not null then 'suppressed'
+        when said.opted_out then 'opted_out' when said.topic_opted_out then 'topic_opted_out'
+        when s.address is not null or e.address is not null then 'suppressed'
         when device.is_anothers then 'no_address'
         when other.arrived then 'same_person'
         when other.leaving then ''
     end as reason
     from leaving o
-    left join consent c
-        on c.workspace_id = %(workspace)s and c.end_user_id = o.end_user_id and c.channel = o.channel
-    left join consent t
-        on t.workspace_id = %(workspace)s and t.end_user_id = o.end_user_id and t.channel = o.topic
-    left join suppression s
-        on s.workspace_id = %(workspace)s and s.channel = o.channel and s.address = any(o.addresses)
+    left join lateral (
+        select bool_or(word.channel = o.channel) as opted_out, bool_or(word.channel = o.topic) as topic_opted_out
+        from (
+            select channel, opted_in from consent
+            where end_user_id = o.end_user_id and workspace_id = (select %(workspace)s::uuid)
+            offset 0
+        ) word
+        where not word.opted_in
+    ) said on true
+    left join lateral (
+        select address from suppression
+        where workspace_id = (select %(workspace)s::uuid) and channel = o.channel and address = o.plain
+        offset 0
+    ) s on true
+    left join lateral (
+        select address from suppression
+        where workspace_id = (select %(workspace)s::uuid) and channel = o.channel and address = o.mark
+        offset 0
+    ) e on true
     left join lateral (
         select coalesce(merged_into, id) as person_id
         from end_user

@@ -112,23 +112,24 @@ def test_names_that_are_made_up_without_end_do_not_fill_the_catalogue(acme, monk
 
 
 def test_made_up_names_that_came_first_give_way_to_what_people_have(acme, monkeypatch):
-    """A night that listed them saw nothing else; what an operator named or hid stays."""
-    monkeypatch.setattr("users.attributes.MOST", 5)
+    """A night that listed them saw nothing else; what an operator named, hid or called personal stays."""
+    monkeypatch.setattr("users.attributes.MOST", 6)
     tell(acme, "a", **{f"seen_{n}": True for n in range(20)})
     tell(acme, "b", shared=1, seen_0=True)
-    assert len(rows(acme)) == 5
+    assert len(rows(acme)) == 6
     with workspace_scope(acme):
-        named, hidden = Attribute.objects.filter(people=1).order_by("name")[:2]
+        named, hidden, _first, personal = Attribute.objects.filter(people=1).order_by("name")[:4]
         edit_attribute(named, {"label": "Named"})
         edit_attribute(hidden, {"hidden": True})
+        edit_attribute(personal, {"personal": True})
     for n in range(3):
         tell(acme, f"c{n}", level=n)
         tell(acme, f"d{n}", city="上海")
     with workspace_scope(acme):
         note_attributes(acme, timezone.now())
-        assert Attribute.objects.count() == 5, "there is no room before they are counted"
+        assert Attribute.objects.count() == 6, "there is no room before they are counted"
     told = rows(acme)
-    assert set(told) == {"seen_0", "level", "city", named.name, hidden.name}
+    assert set(told) == {"seen_0", "level", "city", named.name, hidden.name, personal.name}
     assert rows(acme) == told
     tell(acme, "e", one=1, zodiac="鼠")
     assert rows(acme) == told, "nobody gives way to what one person has"

@@ -11,13 +11,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests import builders
+from tests.plans import rows_read
 from users.consent import create_topic, set_consent
 from users.identity import merge_people
+from users.identity_consent import Word, columns_of
 from users.models import Consent, EndUser, person_id
 from users.tasks import merge_identities
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import AuditEntry
 from workspaces.scoping import workspace_scope
+from workspaces.sql import execute, read_sql
 
 
 def words(workspace: Any, who: str) -> dict[str, bool]:
@@ -153,6 +156,21 @@ def test_however_many_words_a_batch_makes_up_they_are_kept_at_once(acme, sdk):
     few, many = ({f"sms__{name}-{n}": n % 2 == 0 for n in range(count)} for name, count in (("x", 2), ("y", 500)))
     assert queries(many) < queries(few) + 10
     assert len(words(acme, "c")) == 502
+
+
+@pytest.mark.parametrize("count", [1, 20, 500])
+def test_who_said_something_is_looked_up_and_nobody_else(acme, count):
+    """Also in a workspace that the statistics have not met: one who unsubscribes does not wait for a look at everybody."""
+    with workspace_scope(acme):
+        names = {person_id(acme.pk, f"p{n}"): f"p{n}" for n in range(2000)}
+        EndUser.objects.bulk_create(EndUser(pk=pk, workspace=acme, external_id=name) for pk, name in names.items())
+        said = columns_of([Word(pk, "email", False, timezone.now()) for pk in list(names)[:count]])
+        told = execute(
+            f"explain (analyze, format json) {read_sql('users/set_consent')}",
+            {**said, "source": "link", "loosens": True, "workspace": acme.pk},
+        )
+        assert Consent.objects.count() == count
+    assert rows_read(told[0]["QUERY PLAN"][0]["Plan"], "end_user") == count
 
 
 def test_of_what_one_batch_says_the_opt_out_counts(acme, world, client):

@@ -83,6 +83,23 @@ def upload(name: str, who: str) -> Import:
     return receive_file(SimpleUploadedFile(name, packed.getvalue()), "orders.xlsx")
 
 
+def test_an_erasure_that_finds_nobody_left_looks_for_nobody_in_files(acme: Workspace, send: Any, media: Path) -> None:
+    """Two people were asked for, and turned out to be one: the first erasure took both."""
+    for who in (USER, "tablet"):
+        send("track", track(who, userId=who))
+    with workspace_scope(acme):
+        first, second = (ask_erasure(EndUser.objects.get(external_id=who)).pk for who in (USER, "tablet"))
+    become_one(acme, send, "tablet", USER)
+    run_erasure(acme, first)
+    with workspace_scope(acme):
+        file = Path(upload("orders.xlsx", "somebody").path)
+    file.write_bytes(b"PK\x03\x04, and what nobody can look into")
+    for when in (timezone.now(), timezone.now() + LATER):
+        run_erasure(acme, second, when)
+    with workspace_scope(acme):
+        assert Erasure.objects.get(pk=second).state == "done" and file.exists()
+
+
 def test_nobody_is_let_in_again_while_they_are_being_erased(
     acme: Workspace, send: Any, media: Path, as_role: Any, client: Any, world: Any
 ) -> None:

@@ -63,6 +63,28 @@ def test_a_workers_clock_that_is_fast_keeps_nothing_from_being_taken_back(acme, 
     assert stored(acme) == []
 
 
+@pytest.mark.parametrize("undone", [False, True])
+def test_a_worker_whose_clock_is_slow_is_not_taken_for_dead(acme, tmp_path, monkeypatch, undone):
+    """Whoever claims an import asks the database's clock, so that is the one its worker has to be heard of by."""
+    queued = queue(acme, write_file(tmp_path, ROWS))
+    if undone:
+        run_import(acme, queued.pk)
+        with workspace_scope(acme):
+            undo_import(Import.objects.get(pk=queued.pk))
+    monkeypatch.setattr(timezone, "now", lambda now=timezone.now: now() - timedelta(minutes=5))
+    others: list[Any] = []
+    module, name = (import_undo, "undo_people") if undone else (import_run, "store_chunk")
+    plain = getattr(module, name)
+
+    def watch(*arguments: Any, **values: Any) -> Any:
+        others.append(claim(queued.pk))
+        return plain(*arguments, **values)
+
+    monkeypatch.setattr(module, name, watch)
+    file = run_import(acme, queued.pk)
+    assert file is not None and (file.state, others) == ("undone" if undone else "done", [None] * 10)
+
+
 @pytest.mark.parametrize("cancelled", [True, False])
 def test_an_undo_that_meets_an_error_twice_in_one_place_ends_and_is_gone_on_with_when_asked(
     acme, tmp_path, monkeypatch, cancelled

@@ -250,6 +250,22 @@ def test_items_that_are_given_back_are_not_added_to_what_was_bought(acme, tmp_pa
     assert sorted(told) == [*bought, ("Order Refunded", "o1", 700)]
 
 
+@pytest.mark.parametrize("most", [100, 1])
+def test_an_item_that_was_given_back_may_stand_between_those_that_were_kept(acme, tmp_path, monkeypatch, most):
+    """However many events somebody's order consists of, few are held at once."""
+    monkeypatch.setattr("users.csv_items.MOST_KINDS", most)
+    rows = ["u1,2026-08-01,5,o1,否", "u1,2026-08-01,7,o1,是", "u1,2026-08-01,1,o1,", "u1,2026-08-01,3,o1,是"]
+    path = write_file(tmp_path, [*rows, "u2,2026-08-01,9,o2,", *rows[:1]], "uid,at,total,order,退款")
+    mapping = Mapping({**ROLES, "order": "order_id", "退款": "refund"}, sum_items=True, kind="orders")
+    file = run_import(acme, queue(acme, path, mapping=mapping).pk)
+    told = sorted((event.name.name, event.order_id, event.amount_minor) for event in stored(acme))
+    given_back = [("Order Refunded", "o1", 1000)] if most > 1 else []
+    assert told == [("Order Completed", "o1", 600), ("Order Completed", "o2", 900), *given_back]
+    with workspace_scope(acme):
+        errors = [(error.line, error.code) for error in ImportRowError.objects.filter(file=file).order_by("line")]
+    assert errors == [(line, "order_apart") for line in ((7,) if most > 1 else (3, 5, 7))]
+
+
 def test_imports_never_loosen_consent(acme, tmp_path):
     run_import(acme, queue(acme, write_file(tmp_path, ["u1,2026-08-01,5"])).pk)
     with workspace_scope(acme):

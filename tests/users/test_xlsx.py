@@ -63,6 +63,23 @@ def test_a_sheet_is_read_with_its_dates_and_without_evaluating_anything(tmp_path
     assert [as_text(value) for value in (True, 1e20, 0.1, None)] == ["true", "1e+20", "0.1", ""]
 
 
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        (0.1 + 0.2, "0.3"),
+        (1.1 + 1.9 + 1e-15, "3"),
+        (0.1 * 3 * 10, "3"),
+        (9_123_456.7 + 0.1, "9123456.8"),
+        (47_654_321.12 + 0.01, "47654321.13"),
+        (-47_654_321.12 - 0.01, "-47654321.13"),
+        (1234567890123456.0, "1234567890123456.0"),
+        (1e-12, "1e-12"),
+    ],
+)
+def test_a_number_is_read_with_the_fifteen_digits_that_are_shown(made, shown):
+    assert as_text(made) == shown
+
+
 def test_what_a_formula_made_is_read_as_it_is_shown_and_where_it_found_nobody_nobody_is_meant(acme, tmp_path):
     rows = [["user_id", "下单时间", "金额"]] + [[who, date(2026, 8, 1), paid] for who, paid in
             (("u1", 0.1 + 0.2), ("u2", 100 / 3), ("#N/A", 5.5), ("u3", 1e-12))]  # fmt: skip

@@ -1,7 +1,7 @@
 -- The catalogue as it should be. The type stays what it is known as; of a new name it is that of the earliest value,
 -- and text where some of its texts look like times and others do not. Every time is a text, too: no conflict there.
 -- Names beyond the limit are left out, those that fewest people have; of known ones only such as one person had when they
--- were counted last, and no operator named or hid, and only where everybody is `counted`.
+-- were counted last, and no operator named, hid or called (not) personal, and only where everybody is `counted`.
 -- Parameters: workspace, personal (pattern of names), most, counted. Reads the temporary table `attributes_found`.
 -- Not the ORM: it joins a temporary table.
 with found as (
@@ -18,7 +18,8 @@ names as (
         (array_agg(f.kind order by f.first_at, f.people desc, f.kind))[1] as earliest,
         bool_or(f.kind = 'text') as texts,
         min(f.first_at) as first_at, max(f.last_at) as last_at, coalesce(sum(f.people), 0)::integer as people, a.last_at as seen_at,
-        coalesce(a.people <= 1 and a.label = '' and not a.hidden, false) and %(counted)s as rare
+        coalesce(a.people <= 1 and a.label = '' and not a.hidden and a.personal = (lower(a.name) ~ %(personal)s), false)
+            and %(counted)s as rare
     from found f
     full join (select * from attribute where workspace_id = %(workspace)s) a on a.name = f.name
     group by 1, a.kind, a.personal, a.first_at, a.last_at, rare
