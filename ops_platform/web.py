@@ -83,7 +83,6 @@ class Web:
 
     def run(self) -> int:
         """Keep so many processes until a signal ends it; returns the exit code: 1 when none ever came to answer."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
         while True:
             if not self.bury() and not self.has_answered:
                 return 1
@@ -142,6 +141,7 @@ class Web:
             os.close(reading)
             if end_with_parent := signal_when_parent_dies(signal.SIGTERM):
                 end_with_parent()
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent's, also when it is sent to all of them
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             from ops_platform.web_process import serve  # by now: as it is on the disk
 
@@ -173,6 +173,8 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("application", nargs="?", default="ops_platform.asgi:application")
     asked = parser.parse_args()
+    # Before anything else, threads of libraries too: what comes while they are loaded waits until it can be heeded.
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     try:
         listener = socket.create_server((asked.host, asked.port), backlog=2048)
     except OSError as problem:

@@ -143,6 +143,19 @@ def test_connections_are_spread_over_all_processes(web: Web) -> None:
         line.close()
 
 
+def test_a_signal_that_comes_early_or_to_all_of_them_ends_nobody(web: Web) -> None:
+    web.start()
+    time.sleep(0.3)  # libraries are being loaded
+    web.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: web.answers() and len(web.workers()) == 2, "it does not start")
+    wait_until(lambda: len({web.ask()[1] for _ in range(20)}) == 2, "only one of them answers")
+    before = web.workers()
+    for pid in before:
+        os.kill(pid, signal.SIGHUP)
+    time.sleep(0.5)
+    assert web.workers() == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_with_all_its_processes(web: Web, number: signal.Signals) -> None:
     web.start()
