@@ -12,6 +12,7 @@ import argparse
 import gc
 import mmap
 import os
+import resource
 import select
 import signal
 import socket
@@ -44,6 +45,8 @@ LIBRARIES = (
 # As many may there be for a moment, with those that are about to end.
 MOST = 64
 WATCHED = {signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
+# So many files, each connection being one, a process may have open: a shell gives it 1,024, a container a million.
+FILES = 20_000
 # So long a process may take to end before it is killed: a little longer than web_process.GRACE_S.
 END_S = 10
 # A process that dies before it answers is not started again and again without a pause.
@@ -180,6 +183,8 @@ def main() -> int:
     except OSError as problem:
         parser.error(f"{asked.host}:{asked.port}: {problem.strerror}")
     listener.setblocking(False)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES), most))
     for library in LIBRARIES:
         import_module(library)
     gc.freeze()

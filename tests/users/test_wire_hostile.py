@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import socket
 import time
 import tracemalloc
 from typing import Any
 
 import pytest
+import uvicorn
 
 from ops_platform.serving import wait_until
-from tests.users.wire_server import KIB, Line, Store, event, page
+from ops_platform.web_process import Server
+from tests.users.wire_server import KIB, Line, Store, event, page, pages
 from users.ingest import wire
 from users.ingest.body import MAX_BYTES
 from users.ingest.patience import Patience
+from users.ingest.wire import Wire
 
 CHUNKED = b"POST %s HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n"
 OTHER = ("Connection: Upgrade", "Upgrade: h2c")
@@ -132,6 +137,18 @@ def test_a_connection_that_was_just_taken_may_still_ask(serve: Any) -> None:
     time.sleep(0.3)
     status, _body, headers = asking.send(event("e")).read()
     assert (status, headers["connection"]) == (200, "close") and silent.is_over(4)
+
+
+def test_a_connection_that_was_taken_too_late_is_not_kept() -> None:
+    async def is_leaving(ends: bool) -> bool:
+        config = uvicorn.Config(pages, http=Wire, lifespan="off", ws="none", log_config=None)
+        config.load()
+        server = Server(config, socket.socket(), None, 0, 0)
+        server.lifespan, server.should_exit = config.lifespan_class(config), ends
+        made = server.make_protocol()
+        return isinstance(made, Wire) and made.leaving
+
+    assert [asyncio.run(is_leaving(ends)) for ends in (False, True)] == [False, True]
 
 
 def test_who_asks_for_pages_at_once_and_hangs_up_does_no_harm(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
