@@ -8,6 +8,7 @@ import logging
 import socket
 import time
 import tracemalloc
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from ops_platform.serving import wait_until
 from ops_platform.web_process import Server
 from tests.users.wire_server import KIB, Line, Store, event, page, pages
 from users.ingest import wire
-from users.ingest.body import MAX_BYTES
+from users.ingest.body import MAX_BYTES, BadRequest
+from users.ingest.group import Writer
 from users.ingest.patience import Patience
 from users.ingest.wire import Wire
 
@@ -149,6 +151,22 @@ def test_a_connection_that_was_taken_too_late_is_not_kept() -> None:
         return isinstance(made, Wire) and made.leaving
 
     assert [asyncio.run(is_leaving(ends)) for ends in (False, True)] == [False, True]
+
+
+def test_what_waits_for_the_database_is_bounded_however_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Writer, "run", lambda _writer: None)
+    large: Any = SimpleNamespace(items=[bytes(MAX_BYTES)])
+
+    async def fill() -> int:
+        writer, key = Writer(), SimpleNamespace()
+        for n in range(1000):
+            try:
+                writer.submit(key, large)
+            except BadRequest:
+                return n
+        return 1000
+
+    assert asyncio.run(fill()) < 100
 
 
 def test_who_asks_for_pages_at_once_and_hangs_up_does_no_harm(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
