@@ -164,14 +164,13 @@ class Wire(HttpToolsProtocol):
         if sum([len(name) + len(value) for name, value in self.headers], len(self.url)) > MAX_HEAD_BYTES:
             self.refuse(*HEAD_TOO_LARGE)
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.end_with(self.cycle)
-            return
         path, query = split_target(self.url)
-        if addresses.is_ours(path):
-            self.begin(path, query)
-        else:
+        if not addresses.is_ours(path):
             self.hand_on()
+        elif self.cycle is not None and not self.cycle.response_complete:
+            self.end_with(self.cycle)
+        else:
+            self.begin(path, query)
 
     def on_body(self, body: bytes) -> None:
         self.head = 0
