@@ -3,11 +3,10 @@
 import gc
 import sys
 
-from a2wsgi import WSGIMiddleware
-
 from ops_platform import wsgi  # sets Django up
+from ops_platform.pages import Pages
 
-application = WSGIMiddleware(wsgi.application, workers=4)  # type: ignore[arg-type]
+application = Pages(wsgi.application, workers=4)  # type: ignore[arg-type]
 
 # What is loaded stays, and a batch of events makes tens of thousands of objects that go again by themselves: looking
 # through all of them for cycles as often as Python does by default costs a third of the time.

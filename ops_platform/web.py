@@ -12,6 +12,7 @@ import argparse
 import gc
 import mmap
 import os
+import resource
 import select
 import signal
 import socket
@@ -44,6 +45,8 @@ LIBRARIES = (
 # As many may there be for a moment, with those that are about to end.
 MOST = 64
 WATCHED = {signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
+# So many files, each connection being one, a process may have open: a shell gives it 1,024, a container a million.
+FILES = 20_000
 # So long a process may take to end before it is killed: a little longer than web_process.GRACE_S.
 END_S = 10
 # A process that dies before it answers is not started again and again without a pause.
@@ -83,7 +86,6 @@ class Web:
 
     def run(self) -> int:
         """Keep so many processes until a signal ends it; returns the exit code: 1 when none ever came to answer."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
         while True:
             if not self.bury() and not self.has_answered:
                 return 1
@@ -142,6 +144,7 @@ class Web:
             os.close(reading)
             if end_with_parent := signal_when_parent_dies(signal.SIGTERM):
                 end_with_parent()
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent's, also when it is sent to all of them
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             from ops_platform.web_process import serve  # by now: as it is on the disk
 
@@ -173,11 +176,15 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("application", nargs="?", default="ops_platform.asgi:application")
     asked = parser.parse_args()
+    # Before anything else, threads of libraries too: what comes while they are loaded waits until it can be heeded.
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     try:
         listener = socket.create_server((asked.host, asked.port), backlog=2048)
     except OSError as problem:
         parser.error(f"{asked.host}:{asked.port}: {problem.strerror}")
     listener.setblocking(False)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES), most))
     for library in LIBRARIES:
         import_module(library)
     gc.freeze()

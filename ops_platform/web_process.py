@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 from typing import Any
 
@@ -14,6 +15,8 @@ from uvicorn.importer import import_from_string
 GRACE_S = 8
 # So long whoever has more connections than another leaves the next one to that.
 ASIDE_S = 0.002
+# As many files are left to those who answer: the database, templates, uploads. Connections wait until there are more.
+SPARE_FILES = 100
 
 
 class Acceptor:
@@ -26,16 +29,20 @@ class Acceptor:
         self.server, self.listener, self.counts, self.place = server, listener, counts, place
         self.loop = asyncio.get_running_loop()
         self.taking: set[asyncio.Task[Any]] = set()
+        self.most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES
         self.aside: asyncio.TimerHandle | None = None
         self.loop.add_reader(listener, self.accept)
 
     def accept(self) -> None:
         """Take one, or leave it to somebody who has fewer."""
-        self.counts[self.place] = mine = len(self.server.server_state.connections) + len(self.taking)
-        if any(0 <= count < mine for count in self.counts):
+        self.counts[self.place] = mine = self.count()
+        if mine >= self.most or any(0 <= count < mine for count in self.counts):
             self.step_aside()
         else:
             self.take()
+
+    def count(self) -> int:
+        return len(self.server.server_state.connections) + len(self.taking)
 
     def take(self) -> None:
         try:
@@ -61,7 +68,8 @@ class Acceptor:
     def come_back(self) -> None:
         """Take what is still there: the others may be busy, or stand still."""
         self.loop.add_reader(self.listener, self.accept)
-        self.take()
+        if self.count() < self.most:
+            self.take()
 
     def close(self) -> None:
         if self.aside:
@@ -81,9 +89,11 @@ class Server(uvicorn.Server):
         self.listener, self.counts, self.place, self.ready = listener, counts, place, ready
 
     def make_protocol(self) -> asyncio.Protocol:
-        return self.config.http_protocol_class(  # type: ignore[call-arg]
+        wire: Any = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+        wire.leaving = self.should_exit  # taken too late to be told
+        return wire  # type: ignore[no-any-return]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ async def application(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%%d" %% len(told))]})
     await send({"type": "http.response.body", "body": told})
 """
+NEEDS_FILES = APPLICATION.replace("    told =", "    files = [open(os.devnull) for _ in range(20)]\n    told =")
 BROKEN = """
 from pathlib import Path
 Path(__file__).with_name("tried").touch()
@@ -42,8 +44,9 @@ class Web:
     def write(self, text: str) -> None:
         self.file.write_text(text)
 
-    def start(self) -> None:
-        command = (sys.executable, "-m", "ops_platform.web", "--port", str(self.port), "--workers", "2")
+    def start(self, most_files: int = 1024) -> None:
+        limited = ("sh", "-c", f'ulimit -n {most_files}; exec "$@"', "sh")
+        command = (*limited, sys.executable, "-m", "ops_platform.web", "--port", str(self.port), "--workers", "2")
         path = os.pathsep.join((str(self.file.parent), str(settings.BASE_DIR)))
         self.process = self.children.start(
             *command, "versioned:application", PYTHONPATH=path, PYTHONDONTWRITEBYTECODE="1"
@@ -141,6 +144,35 @@ def test_connections_are_spread_over_all_processes(web: Web) -> None:
     assert min(answered.values()) >= 20, answered
     for line in lines:
         line.close()
+
+
+def test_many_connections_leave_files_to_those_who_answer(web: Web) -> None:
+    web.write(NEEDS_FILES % "first")
+    web.start(most_files=160)
+    wait_until(lambda: web.answers() and len(web.workers()) == 2, "it does not start")
+    asking = HTTPConnection("127.0.0.1", web.port, timeout=10)
+    asking.connect()
+    silent = [socket.create_connection(("127.0.0.1", web.port), timeout=10) for _ in range(350)]
+    time.sleep(1)
+    asking.request("GET", "/")
+    assert asking.getresponse().status == 200
+    for line in silent:
+        line.close()
+    wait_until(web.answers, "who comes later is not answered")
+    asking.close()
+
+
+def test_a_signal_that_comes_early_or_to_all_of_them_ends_nobody(web: Web) -> None:
+    web.start()
+    time.sleep(0.3)  # libraries are being loaded
+    web.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: web.answers() and len(web.workers()) == 2, "it does not start")
+    wait_until(lambda: len({web.ask()[1] for _ in range(20)}) == 2, "only one of them answers")
+    before = web.workers()
+    for pid in before:
+        os.kill(pid, signal.SIGHUP)
+    time.sleep(0.5)
+    assert web.workers() == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -73,6 +73,8 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response
         http_status, code, message = 403, "not_allowed", "This key may not do that."
     elif isinstance(error, ValidationError):
         http_status, code, message = 400, "invalid", "; ".join(error.messages)
+    elif isinstance(error, UnreadablePostError):
+        http_status, code, message = 400, "incomplete", "The body ended too early."
     elif isinstance(error, exceptions.APIException):
         codes = error.get_codes()
         http_status, code = error.status_code, codes if isinstance(codes, str) else error.default_code

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 
+from tests.users.wire_server import line, serve, store  # noqa: F401 - fixtures
 from users.models import Event
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Thing = TypeVar("Thing")
+# Between two sweeps: each passes by all that were let go of by the ones before.
+LEAST_S = 0.02
 
 
 class Patience(Generic[Thing]):
@@ -39,11 +41,13 @@ class Patience(Generic[Thing]):
         """Let go of what took too long, and come again when the next one will have, though not more often than needed."""
         assert self.loop is not None
         now = self.loop.time()
-        while self.waiting:
-            thing, until = next(iter(self.waiting.items()))
+        again, late = now + self.seconds, []
+        for thing, until in self.waiting.items():
             if until > now:
-                self.loop.call_at(until, self.sweep)
-                return
-            del self.waiting[thing]
-            self.lost(thing)
-        self.loop.call_later(self.seconds, self.sweep)
+                again = max(until, now + LEAST_S)
+                break
+            late.append(thing)
+        self.loop.call_at(again, self.sweep)  # first: who fails below keeps nobody else
+        for thing in late:
+            if self.waiting.pop(thing, None) is not None:  # another one may have ended it
+                self.lost(thing)

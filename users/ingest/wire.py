@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from users.ingest import addresses, door
 from users.ingest.body import MAX_BYTES, TOO_LARGE
 from users.ingest.group import Writer
+from users.ingest.heads import Headers, plain_head, query_of, split_target, written
 from users.ingest.keys import find_key, remembered
 from users.ingest.patience import Patience
 from users.ingest.protocol import Answer, Incoming, Request
@@ -31,37 +30,19 @@ HEAD_S = 30.0
 # So long a body may take to arrive, however slow the line: what has come of it is held in memory.
 BODY_S = 60.0
 TOO_SLOW = (408, "too_slow", f"The body took longer than {BODY_S:.0f} seconds.")
+# An upload to a page may take longer, while as much of it comes in that time.
+UPLOAD_STEP = 64 * 1024
 # So long a request that was read may wait for the database, be it stopped or only slow; then its client comes back.
 ANSWER_S = 8.0
 # So long a connection is kept for the next request, longer than what proxies in front keep theirs for.
 IDLE_S = 75.0
 # A client that is still sending what nobody wants reads its answer only then.
 LINGER_S = 2.0
+# So long a client may read nothing of what is there for it.
+UNREAD_S = 60.0
 # Requests that a connection may have under way before it is read no further.
 MAX_TURNS = 100
-# Headers by which a client asks to speak something else.
-WISHES = {b"connection", b"http2-settings", b"upgrade"}
 WRITER = Writer()
-
-
-class Headers(Mapping[str, str]):
-    """The headers of a request, each read when it is asked for: an SDK sends ten, and two or three matter."""
-
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self.raw = dict(raw)
-
-    def __getitem__(self, name: str) -> str:
-        return self.raw[name.encode("latin-1")].decode("latin-1")
-
-    def get(self, name: str, default: Any = None) -> Any:  # that of Mapping raises and catches for each that is missing
-        found = self.raw.get(name.encode("latin-1"))
-        return default if found is None else found.decode("latin-1")
-
-    def __iter__(self) -> Iterator[str]:
-        return (name.decode("latin-1") for name in self.raw)
-
-    def __len__(self) -> int:
-        return len(self.raw)
 
 
 class Turn:
@@ -101,15 +82,18 @@ class Wire(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.headers: list[tuple[bytes, bytes]] = []
-        # Whether a head is under way, and how much of it came.
+        # Whether a head is under way, and how much of it came, or of what stands around a body since the last byte of that.
         self.heading, self.head = False, 0
         # The request to ingest whose body is under way, what came of it, and whether the connection goes on after it.
         self.incoming: Incoming | None = None
-        self.parts: list[bytes] = []
-        self.size, self.keep = 0, True
+        self.body, self.keep = bytearray(), True
+        # The body of a request to a page is under way, and how much of it came in its step.
+        self.uploading, self.step = False, 0
         self.turns: deque[Turn] = deque()
         # Nothing is read any more: the last answer ends the connection. The server is about to end.
         self.deaf = self.leaving = False
+        # How much its client had left unread when that was last looked at.
+        self.unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -117,49 +101,67 @@ class Wire(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        for patience in (HEADS, BODIES, IDLE):
+        for patience in (HEADS, BODIES, IDLE, UNREAD):
             patience.end(self)
 
     def data_received(self, data: bytes) -> None:
+        self.head += len(data)
+        while data and not self.deaf:
+            try:
+                self.parser.feed_data(data)
+                break
+            except httptools.HttpParserUpgrade as stop:
+                data = self.plainly(data[stop.args[0] :])
+            except httptools.HttpParserError:
+                self.refuse(*UNREADABLE)
         if self.deaf:
             return
-        self._unset_keepalive_if_required()
-        IDLE.end(self)
-        if self.heading:
-            self.head += len(data)
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as stop:
-            self.read_plainly(data[stop.args[0] :])
-            return
-        except httptools.HttpParserError:
-            self.refuse(*UNREADABLE)
         if self.heading:
             HEADS.begin(self)
-            if self.head > MAX_HEAD_BYTES:
-                self.refuse(*HEAD_TOO_LARGE)
         elif self.incoming is not None:
             BODIES.begin(self)
+        elif self.uploading:
+            self.step += len(data)
+            if self.step >= UPLOAD_STEP:
+                self.step = 0
+                BODIES.end(self)
+            BODIES.begin(self)
+        else:
+            return
+        if self.head > MAX_HEAD_BYTES:
+            self.refuse(*HEAD_TOO_LARGE)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """A client that sends no more may still wait for what it asked."""
         self.deaf = True
         if self.turns:
             self.turns[-1].keep = False
+        else:
+            self.part()
         return bool(self.turns)
 
     # What the parser tells
 
     def on_message_begin(self) -> None:
+        self._unset_keepalive_if_required()
+        IDLE.end(self)
         self.url, self.headers, self.expect_100_continue = b"", [], False
         self.heading, self.head = True, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """uvicorn's, but what stands behind a body is no header: no proxy has looked at it."""
+        if self.heading:
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.heading = False
         HEADS.end(self)
         if self.deaf or self.parser.should_upgrade():
             return
-        if sum([len(name) + len(value) for name, value in self.headers]) > MAX_HEAD_BYTES:
+        if sum([len(name) + len(value) for name, value in self.headers], len(self.url)) > MAX_HEAD_BYTES:
             self.refuse(*HEAD_TOO_LARGE)
             return
         path, query = split_target(self.url)
@@ -171,10 +173,10 @@ class Wire(HttpToolsProtocol):
             self.begin(path, query)
 
     def on_body(self, body: bytes) -> None:
+        self.head = 0
         if self.incoming is not None:
-            self.size += len(body)
-            self.parts.append(body)
-            if self.size > MAX_BYTES:
+            self.body += body
+            if len(self.body) > MAX_BYTES:
                 self.refuse(*TOO_LARGE)
         elif not self.deaf:
             super().on_body(body)
@@ -182,20 +184,19 @@ class Wire(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self.incoming is not None:
             self.complete(self.incoming)
-        elif not self.deaf and not self.parser.should_upgrade():
+        elif self.uploading:
+            self.uploading = False
+            BODIES.end(self)
             super().on_message_complete()
 
-    def read_plainly(self, behind: bytes) -> None:
-        """Nobody here speaks anything else than HTTP: read the same request again without the wish for it, as it is sent by
-        Java's own client for one. The parser has left out its body."""
-        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
-        if method == b"CONNECT":
+    def plainly(self, behind: bytes) -> bytes:
+        """The request whose head is here, to be read again without the wish to speak something else: nobody here does."""
+        if self.parser.get_method() == b"CONNECT":
             self.refuse(*UNREADABLE)
-            return
-        lines = [b"%s %s HTTP/%s" % (method, self.url, version)]
-        lines += [b"%s: %s" % header for header in self.headers if header[0] not in WISHES]
+            return b""
+        head = plain_head(self.parser, self.url, self.headers)
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join([*lines, b"", behind]))
+        return head + behind
 
     # Requests to ingest
 
@@ -203,7 +204,6 @@ class Wire(HttpToolsProtocol):
         headers = Headers(self.headers)
         self.incoming = Incoming(self.parser.get_method().decode(), path, query_of(query), headers)
         self.keep = self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive() and not self.leaving
-        self.size = 0
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > MAX_BYTES:
             self.refuse(*TOO_LARGE)
@@ -213,8 +213,8 @@ class Wire(HttpToolsProtocol):
     def complete(self, incoming: Incoming) -> None:
         """The whole request is here: answer it, or have it answered."""
         BODIES.end(self)
-        incoming.body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-        self.incoming, self.parts = None, []
+        incoming.body = bytes(self.body)
+        self.incoming, self.body = None, bytearray()
         turn = Turn(self, self.keep, incoming.method == "HEAD")
         self.turns.append(turn)
         if len(self.turns) > MAX_TURNS:
@@ -232,9 +232,12 @@ class Wire(HttpToolsProtocol):
         if self.deaf:
             return
         self.deaf = True
-        self.heading, self.incoming, self.parts = False, None, []
+        self.heading, self.incoming, self.body = False, None, bytearray()
         HEADS.end(self)
         BODIES.end(self)
+        if self.uploading:  # who waits for the rest of it is told that nothing comes
+            self.part()
+            return
         if self.cycle is not None and not self.cycle.response_complete:
             self.end_with(self.cycle)
             return
@@ -248,12 +251,13 @@ class Wire(HttpToolsProtocol):
             return
         while self.turns and (found := self.turns[0].answer):
             turn = self.turns.popleft()
-            self.transport.write(written(found, turn, self.server_state.default_headers))
+            self.transport.write(written(found, turn.keep, turn.bodiless, self.server_state.default_headers))
             if not turn.keep:
                 self.hang_up(linger=turn.linger)
                 return
         if not self.turns:
-            IDLE.begin(self)
+            if not self.heading and self.incoming is None:
+                IDLE.begin(self)
             if not self.flow.write_paused:
                 self.flow.resume_reading()
 
@@ -262,9 +266,29 @@ class Wire(HttpToolsProtocol):
         self.deaf = True
         if linger and self.transport.can_write_eof():
             self.transport.write_eof()
-            self.loop.call_later(LINGER_S, self.transport.close)
+            self.loop.call_later(LINGER_S, self.part)
         else:
+            self.part()
+
+    def part(self) -> None:
+        """Close the connection when its client has read what is there."""
+        self.deaf = True
+        if not self.transport.is_closing():
             self.transport.close()
+            self.watch_reader()
+
+    timeout_keep_alive_handler = part
+
+    def watch_reader(self) -> None:
+        self.unread = self.transport.get_write_buffer_size()
+        UNREAD.begin(self)
+
+    def lose_reader(self) -> None:
+        """A client that read nothing for so long is gone, one that is slow is not."""
+        if self.transport.get_write_buffer_size() < self.unread:
+            self.watch_reader()
+        else:
+            self.transport.abort()
 
     # Requests to others
 
@@ -277,7 +301,9 @@ class Wire(HttpToolsProtocol):
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
-        self.headers += headers
+        # To Django, X_Forwarded_For would be X-Forwarded-For, which only the proxy may say.
+        self.headers += [header for header in headers if b"_" not in header[0]]
+        self.uploading, self.step = True, 0
         super().on_headers_complete()
         if self.leaving:
             self.cycle.keep_alive = False
@@ -286,6 +312,11 @@ class Wire(HttpToolsProtocol):
         """Have the connection end with the answer to a page; a client that did not wait for it asks the rest again."""
         self.deaf, cycle.keep_alive = True, False
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self.watch_reader()
+
     def shutdown(self) -> None:
         """Called by the server before it ends: what is under way is answered, and nothing else is taken."""
         self.leaving = True
@@ -293,22 +324,49 @@ class Wire(HttpToolsProtocol):
             self.turns[-1].keep, self.deaf = False, True
         elif self.incoming is not None:
             self.keep = False
+        elif self.is_new():  # what it asks may be on its way
+            self.loop.call_later(LINGER_S, self.leave)
         elif not self.heading:
             super().shutdown()
+
+    def is_new(self) -> bool:
+        """Whether nothing was heard of its client yet."""
+        return not self.heading and self in HEADS.waiting
+
+    def leave(self) -> None:
+        if self.is_new():
+            self.part()
 
     def pause_writing(self) -> None:
         """A client that does not read its answers is not read either."""
         super().pause_writing()
         self.flow.pause_reading()
+        self.watch_reader()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self.flow.resume_reading()
+        UNREAD.end(self)
+        if self.transport.is_closing():
+            self.watch_reader()
+
+    def lose_head(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.part()
+        else:
+            self.end_with(self.cycle)
+
+    def lose_body(self) -> None:
+        if self.flow.read_paused:  # it is we who are slow
+            BODIES.begin(self)
+        else:
+            self.refuse(*TOO_SLOW)
 
 
-HEADS: Patience[Wire] = Patience(HEAD_S, lambda wire: wire.transport.close())
-BODIES: Patience[Wire] = Patience(BODY_S, lambda wire: wire.refuse(*TOO_SLOW))
-IDLE: Patience[Wire] = Patience(IDLE_S, lambda wire: wire.transport.close())
+HEADS: Patience[Wire] = Patience(HEAD_S, Wire.lose_head)
+BODIES: Patience[Wire] = Patience(BODY_S, Wire.lose_body)
+IDLE: Patience[Wire] = Patience(IDLE_S, Wire.part)
+UNREAD: Patience[Wire] = Patience(UNREAD_S, Wire.lose_reader)
 ANSWERS: Patience[Turn] = Patience(ANSWER_S, Turn.give_up)
 
 
@@ -337,32 +395,3 @@ async def look_twice(secrets: list[str], request: Request) -> Answer:
     if key.events_per_second and (answer := await asyncio.to_thread(door.over_limit, key, request)):
         return answer
     return await WRITER.submit(key, request)
-
-
-def split_target(target: bytes) -> tuple[str, str]:
-    """(path, query) of what a request asks for. A proxy names it with scheme and host."""
-    if not target.startswith(b"/"):
-        try:
-            parsed = httptools.parse_url(target)
-        except httptools.HttpParserInvalidURLError:
-            return "", ""
-        target = (parsed.path or b"") + b"?" + (parsed.query or b"")
-    path, _, query = target.decode("ascii", "replace").partition("?")
-    return unquote(path) if "%" in path else path, query
-
-
-def query_of(raw: str) -> dict[str, str]:
-    return dict(parse_qsl(raw, keep_blank_values=True)) if raw else {}
-
-
-def written(answer: Answer, turn: Turn, more: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The answer as it goes over the line. `more`: headers that the server gives every answer."""
-    lines = [STATUS_LINE[answer.status], b"access-control-allow-origin: *\r\n"]
-    if answer.status != 204:
-        lines.append(b"content-type: %s\r\ncontent-length: %d\r\n" % (answer.content_type.encode(), len(answer.body)))
-    lines += [b"%s: %s\r\n" % header for header in more]
-    lines += [f"{name.lower()}: {value}\r\n".encode("latin-1") for name, value in answer.headers.items()]
-    if not turn.keep:
-        lines.append(b"connection: close\r\n")
-    lines += [b"\r\n", b"" if turn.bodiless else answer.body]
-    return b"".join(lines)
