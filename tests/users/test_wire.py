@@ -77,13 +77,19 @@ def test_pages_and_events_share_a_connection(line: Line) -> None:
         assert line.send(event("e")).read()[:2] == (200, "e")
 
 
-def test_who_asks_for_both_at_once_is_answered_once_and_asks_again(serve: Any, store: Store) -> None:
-    port = serve().port
-    first = Line(port).send(event("slow 0.1") + page("/there/"))
-    assert first.read()[1] == "slow" and first.is_over()
-    second = Line(port).send(page("/there/?0.1") + event("never"))
-    assert second.read()[1] == "/there/ 0" and second.is_over()
-    assert store.taken == ["slow"]
+def test_an_event_behind_a_page_is_answered_behind_it(line: Line, store: Store) -> None:
+    line.send(page("/there/?0.2") + event("behind"))
+    assert line.read()[1] == "/there/ 0" and store.taken == ["behind"]
+    assert line.read()[1] == "behind"
+    for path in ("/one/", "/two/"):  # as soon as the page is there, which is before its end is told
+        assert line.send(page(path)).read()[1] == f"{path} 0"
+        assert line.send(event("next")).read()[1] == "next"
+    assert not line.is_over(0.1)
+
+
+def test_who_asks_for_a_page_before_an_answer_is_answered_once_and_asks_again(line: Line) -> None:
+    line.send(event("slow 0.1") + page("/there/"))
+    assert line.read()[1] == "slow" and line.is_over()
 
 
 def test_whoever_would_rather_speak_something_else_is_answered_as_well(line: Line) -> None:

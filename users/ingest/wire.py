@@ -167,8 +167,6 @@ class Wire(HttpToolsProtocol):
         path, query = split_target(self.url)
         if not addresses.is_ours(path):
             self.hand_on()
-        elif self.cycle is not None and not self.cycle.response_complete:
-            self.end_with(self.cycle)
         else:
             self.begin(path, query)
 
@@ -238,16 +236,13 @@ class Wire(HttpToolsProtocol):
         if self.uploading:  # who waits for the rest of it is told that nothing comes
             self.part()
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.end_with(self.cycle)
-            return
         turn = Turn(self, False, False, linger=True)
         self.turns.append(turn)
         turn.end(door.problem(status, code, message))
 
     def answer(self) -> None:
-        """Write what can be written: the answers of the first turns, as far as there are any."""
-        if self.transport.is_closing():
+        """Write what can be written: the answers of the first turns, as far as there are any, behind that to a page."""
+        if self.transport.is_closing() or self.is_on_a_page():
             return
         while self.turns and (found := self.turns[0].answer):
             turn = self.turns.popleft()
@@ -308,14 +303,15 @@ class Wire(HttpToolsProtocol):
         if self.leaving:
             self.cycle.keep_alive = False
 
-    def end_with(self, cycle: Any) -> None:
-        """Have the connection end with the answer to a page; a client that did not wait for it asks the rest again."""
-        self.deaf, cycle.keep_alive = True, False
-
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
             self.watch_reader()
+        elif self.turns:  # of events that were sent as soon as the page was there, or before
+            self.answer()
+
+    def is_on_a_page(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def shutdown(self) -> None:
         """Called by the server before it ends: what is under way is answered, and nothing else is taken."""
@@ -351,10 +347,10 @@ class Wire(HttpToolsProtocol):
             self.watch_reader()
 
     def lose_head(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            self.part()
+        if self.is_on_a_page():  # which ends the connection
+            self.deaf, self.cycle.keep_alive = True, False
         else:
-            self.end_with(self.cycle)
+            self.part()
 
     def lose_body(self) -> None:
         if self.flow.read_paused:  # it is we who are slow
