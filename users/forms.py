@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -46,7 +48,12 @@ KIND_LABELS = {
     "users": _("Users"),
     "consents": _("Consents"),
 }
-TIME_LABELS = {"iso": _("2026-08-31 or 2026-08-31 09:30"), "epoch": _("Unix seconds or milliseconds")}
+SHOWN_TIME = datetime(2026, 8, 31, 9, 30)  # noqa: DTZ001 - an example; of its day nobody takes 31 for the month
+TIME_LABELS = {
+    **{key: re.sub("%.", lambda part: SHOWN_TIME.strftime(part[0]), key) for key in TIME_FORMATS},
+    "iso": _("2026-08-31 or 2026-08-31 09:30"),
+    "epoch": _("Unix seconds or milliseconds"),
+}
 DELIMITER_LABELS = {
     "comma": _("Comma"),
     "tab": _("Tab"),
@@ -91,7 +98,7 @@ class MappingForm(forms.Form):
         help_text=_("What every row is, unless a column tells it. Orders: Order Completed."),
     )
     time_format = forms.ChoiceField(
-        label=_("Times look like"), choices=[(key, TIME_LABELS.get(key, key)) for key in TIME_FORMATS]
+        label=_("Times look like"), choices=[(key, TIME_LABELS[key]) for key in TIME_FORMATS]
     )
     id_numbers = forms.BooleanField(
         label=_("User ids are whole numbers"), required=False, help_text=_("Then 0001 and 1 are the same user.")

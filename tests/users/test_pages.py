@@ -144,6 +144,15 @@ def test_what_an_undo_would_take_back_is_told_of_every_run_and_by_the_part_that_
     assert run_import(world.acme, the_import(world).pk).undone == 2
 
 
+def test_when_a_check_has_ended_the_page_with_the_next_step_is_asked_for(uploaded, world):
+    uploaded.post(f"{uploaded.url}start/", chosen(verb="check"))
+    renew = {"HX-Request": "true"}
+    assert "HX-Refresh" not in uploaded.get(uploaded.url, headers=renew)
+    run_import(world.acme, the_import(world).pk)
+    assert uploaded.get(uploaded.url, headers=renew)["HX-Refresh"] == "true"
+    assert 'value="run"' in uploaded.get(uploaded.url).content.decode()
+
+
 def test_a_running_import_refuses_a_second_start_and_can_be_cancelled(uploaded, world):
     uploaded.post(f"{uploaded.url}start/", chosen(verb="run"))
     assert uploaded.post(f"{uploaded.url}start/", chosen(verb="run")).status_code == 422
@@ -187,6 +196,23 @@ def test_columns_can_be_cut_in_another_way(as_role, world, media):
     assert list(the_import(world).mapping["layout"]["columns"]) == ["1", "2", "3"]
     client.post(f"{answer['Location']}layout/", {"delimiter": "comma", "encoding": "utf-8-sig"})
     assert list(the_import(world).mapping["layout"]["columns"]) == ["1", "2"]
+
+
+def test_a_wrong_encoding_is_told_beside_the_choice_which_stays(as_role, world, media):
+    client = as_role("operator")
+    answer = upload(client, ORDERS.encode("gb18030"))
+    typed = {"delimiter": "semicolon", "encoding": "utf-8-sig", "header": "on"}
+    told = client.post(f"{answer['Location']}layout/", typed)
+    page = told.content.decode()
+    assert told.status_code == 422 and '<details class="card" open>' in page and 'id="id_encoding-error"' in page
+    assert '<option value="utf-8-sig" selected>' in page and '<option value="semicolon" selected>' in page
+    assert '<details class="card" open>' not in client.get(answer["Location"]).content.decode()
+
+
+def test_formats_of_times_are_shown_by_an_example(uploaded):
+    page = uploaded.get(uploaded.url).content.decode()
+    for shown in ("20260831", "2026年08月31日", "31.08.2026 09:30", "31/08/2026", "08/31/2026 09:30"):
+        assert f">{shown}</option>" in page
 
 
 def test_an_analyst_may_look_and_not_upload(as_role, world, media):

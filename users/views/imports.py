@@ -78,7 +78,12 @@ def show_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def import_page(
-    request: HttpRequest, file: Import, mapping: Mapping, problem: DomainError | None = None, status: int = 200
+    request: HttpRequest,
+    file: Import,
+    mapping: Mapping,
+    problem: DomainError | None = None,
+    status: int = 200,
+    layout_form: LayoutForm | None = None,
 ) -> HttpResponse:
     layout = layout_of(file)
     job = selectors.import_job(file)
@@ -99,14 +104,22 @@ def import_page(
         "problem": problem,
     }
     if request.htmx and request.method == "GET":
-        return render(request, "users/_progress.html", context)
+        return progress_part(request, context)
     if job["ended"]:
         context |= {
-            "layout_form": LayoutForm(initial=initial_of(layout, mapping)),
+            "layout_form": layout_form or LayoutForm(initial=initial_of(layout, mapping)),
             "mapping_form": MappingForm(initial=initial_of(layout, mapping)),
             **preview_context(request, file, mapping, problem),
         }
     return render(request, "users/import.html", context, status=status)
+
+
+def progress_part(request: HttpRequest, context: dict) -> HttpResponse:
+    """The part that moves. Once nothing moves any more the whole page is asked for: what comes next stands beside it."""
+    response = render(request, "users/_progress.html", context)
+    if not context["job"]["active"]:
+        response["HX-Refresh"] = "true"
+    return response
 
 
 def preview_context(request: HttpRequest, file: Import, mapping: Mapping, problem: DomainError | None = None) -> dict:
@@ -162,7 +175,10 @@ def change_layout(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         if form.is_valid():
             imports.change_layout(file, **{"kind": file.kind} | form.cleaned_data)
     except DomainError as problem:
-        return import_page(request, file, mapping_of(file), problem, 422)
+        typed = form if isinstance(form, LayoutForm) else None
+        if typed and problem.code == "other_encoding":
+            typed.add_error("encoding", problem.message)
+        return import_page(request, file, mapping_of(file), problem, 422, typed)
     return redirect("users:import", request.workspace.slug, file.pk)
 
 
