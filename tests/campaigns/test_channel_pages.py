@@ -61,7 +61,9 @@ def test_the_suppression_list_is_searched_added_to_and_shortened(owner: Client, 
         suppress("email", ["bounced@example.com"], "bounced")
     page = text(owner.get(f"{W}/suppressions/"))
     assert "bounced@example.com" in page and "the address bounced" in page
-    assert owner.post(f"{W}/suppressions/add/", {"channel": "sms", "addresses": ""}).status_code == 422
+    for typed in ("", "hello"):
+        told = owner.post(f"{W}/suppressions/add/", {"channel": "sms", "addresses": typed})
+        assert told.status_code == 422 and 'aria-describedby="addresses-error" autofocus>' + typed in text(told)
     owner.post(f"{W}/suppressions/add/", {"channel": "sms", "addresses": "+8613800138000\n+8613800138001"})
     found = text(owner.get(f"{W}/suppressions/?q=8001"))
     assert "+8613800138001" in found and "bounced@" not in found
