@@ -142,7 +142,10 @@ def show_change(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "outdated": change.state == "ready" and rules_change.is_outdated(change, workspace),
         "listed": change.pk == newest(),
     }
-    return render(request, "rules/_change.html" if request.htmx else "rules/change.html", context)
+    response = render(request, "rules/_change.html" if request.htmx else "rules/change.html", context)
+    if request.htmx and not busy:  # the sentence at the top stands outside of the part that is renewed
+        response["HX-Refresh"] = "true"
+    return response
 
 
 def newest() -> uuid.UUID | None:

@@ -36,6 +36,8 @@ def test_a_change_is_previewed_opened_and_applied(bought: Workspace, as_role: An
     change = response.context["change"]
     assert change.state == "ready" and rules().habit_days == 3
     [board] = response.context["boards"]
+    part = client.get(f"/w/acme/settings/changes/{change.pk}/", headers={"HX-Request": "true"})
+    assert part["HX-Refresh"] == "true", "what the top of the page says is renewed too"
     assert (board["board"], board["people"]) == ("stage", 1)
     [row] = board["rows"]
     assert (row["key"], [cell["people"] for cell in row["cells"]]) == ("use", [1])
