@@ -59,10 +59,19 @@ def list_people(request: HttpRequest) -> HttpResponse:
         "sources": sorted({row["source"] for row in page.rows if row["source"]}),
         "tags": sorted({tag for row in page.rows for tag in row["tags"]}),
         "who": request.GET.get("who", ""),
+        "set_aside": set_aside(request) if not page.rows else "",
     }
     return render(
         request, "people/_drawer.html" if request.htmx.target == "drawer-body" else "people/list.html", context
     )
+
+
+def set_aside(request: HttpRequest) -> str:
+    """Where the excluded are whom a search did not find among those in the numbers; "" when there is none."""
+    if not request.GET.get("q") or request.GET.get("who"):
+        return ""
+    excluded = PeopleQuery(request.workspace, request.GET.dict() | {"who": "excluded"})
+    return address(request, who="excluded") if excluded.count()[0] else ""
 
 
 def summary(count: int, exact: bool, filtered: bool) -> str:

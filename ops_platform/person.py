@@ -25,7 +25,9 @@ from users.consent import CHANNELS, list_topics
 from users.devices import TRAITS, list_devices
 from users.facts import FACTS
 from users.models import Attribute, Consent, EndUser, Event, Facts, Topic
+from users.traits import clean_phone, region_of
 from workspaces.models import Workspace
+from workspaces.scoping import current_workspace
 from workspaces.zones import read_moment
 
 EVENTS = 30
@@ -122,6 +124,8 @@ def read_attributes(person: EndUser) -> list[tuple[str, Any]]:
 
 def shown_already(person: EndUser, key: str, value: Any) -> bool:
     """Whether an attribute only repeats a column of the person that the page shows, or is a token, which it shows short."""
+    if key == "phone" and person.phone:  # kept as E.164, told in any way
+        return clean_phone(value, region_of(current_workspace().currency)) == person.phone
     return key in TRAITS or (key in REPEATED and str(value) == getattr(person, key))
 
 

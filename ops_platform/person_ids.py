@@ -124,7 +124,7 @@ def merge_person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         ids = [person_id(request.workspace.pk, told, kind) for kind in kinds]
         other = EndUser.objects.filter(pk__in=ids).order_by("-identified").first()
         if other is None:
-            raise DomainError("not_found", _("There is nobody with this ID."), "previous")
+            raise DomainError("not_found", _("There is nobody with the ID “%(id)s”.") % {"id": told[:255]}, "previous")
         merge_people(other, found, request.user)
         return _("%(previous)s and %(who)s are one person now.") % {
             "previous": other.external_id,

@@ -92,6 +92,19 @@ def test_the_old_ids_lead_to_the_person_who_remains(shop, as_role, client, world
     ]
 
 
+def test_an_id_that_nobody_has_is_told_back(shop, as_role):
+    answer = as_role("operator").post(page("u2", shop, rest="merge/"), {"previous": "u2000"}, follow=True)
+    assert "u2000" in answer.content.decode()
+
+
+def test_a_phone_number_stands_once_however_it_was_told(shop, as_role):
+    for told, rows in (("+86 138 0013 8000", 0), ("12", 1)):
+        with workspace_scope(shop):
+            EndUser.objects.filter(external_id="u2").update(phone="+8613800138000", attributes={"phone": told})
+        shown = as_role("analyst").get(page("u2", shop)).content.decode()
+        assert "+8613800138000" in shown and shown.count("<dt>phone</dt>") == rows
+
+
 def test_the_page_shows_every_id_and_undoes_for_thirty_days(shop, as_role):
     merge_pending(shop)
     assert "unmerge" not in as_role("analyst").get(page("u2", shop)).content.decode()

@@ -94,6 +94,8 @@ def test_excluded_people_leave_the_list_and_can_come_back(told: Any, as_role: An
     client.post("/w/acme/users/change/", {"verb": "exclude", "reason": "staff", "person": person})
     assert "look" not in found(told.acme)
     assert found(told.acme, who="excluded") == ["look"]
+    assert "?q=look&amp;who=excluded" in client.get("/w/acme/users/?q=look").content.decode()
+    assert "who=excluded" not in client.get("/w/acme/users/?q=lookout").content.decode()
     assert "look · staff" in client.get("/w/acme/users/?who=excluded").content.decode()
     client.post("/w/acme/users/change/", {"verb": "include", "person": person})
     assert "look" in found(told.acme)

@@ -26,6 +26,10 @@ LISTED = 100
 @action("users.erase")
 def list_erasures(request: HttpRequest) -> HttpResponse:
     """Every erasure, the newest first; those at work refresh themselves."""
+    return erasures_page(request)
+
+
+def erasures_page(request: HttpRequest, typed: str = "", status: int = 200) -> HttpResponse:
     rows = list(Erasure.objects.order_by("-asked_at")[:LISTED])
     names = {one.pk: one.name or one.email for one in Operator.objects.filter(pk__in={row.asked_by for row in rows})}
     dropped = ErasedId.objects.aggregate(n=Sum("dropped", default=0))["n"]
@@ -40,7 +44,9 @@ def list_erasures(request: HttpRequest) -> HttpResponse:
         "jobs": [erasure_job(row) | {"erasure": row, "who": names.get(row.asked_by, "")} for row in rows],
         "active": any(row.state != "done" for row in rows),
     }
-    return render(request, "users/_erasures.html" if request.htmx else "users/erasures.html", context)
+    context["typed"] = typed
+    template = "users/_erasures.html" if request.htmx else "users/erasures.html"
+    return render(request, template, context, status=status)
 
 
 def erasure_job(erasure: Erasure) -> dict[str, Any]:
@@ -55,11 +61,13 @@ def erasure_job(erasure: Erasure) -> dict[str, Any]:
 @action("users.erase")
 def readmit(request: HttpRequest) -> HttpResponse:
     """Take an erased id in again, for somebody who came back under it."""
+    typed = request.POST.get("external_id", "").strip()
     try:
-        if readmit_id(request.POST.get("external_id", "").strip(), request.user):
-            messages.success(request, _("What is sent under this ID from now on is kept, as of somebody new."))
-        else:
-            messages.error(request, _("This ID is not kept out."))
+        wrong = "" if readmit_id(typed, request.user) else _("This ID is not kept out.")
     except DomainError as error:
-        messages.error(request, error.message)
+        wrong = error.message
+    if wrong:
+        messages.error(request, wrong)
+        return erasures_page(request, typed.replace("\0", ""), 422)
+    messages.success(request, _("What is sent under this ID from now on is kept, as of somebody new."))
     return redirect("users:erasures", request.workspace.slug)
