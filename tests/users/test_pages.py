@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,6 +208,13 @@ def test_a_wrong_encoding_is_told_beside_the_choice_which_stays(as_role, world, 
     assert told.status_code == 422 and '<details class="card" open>' in page and 'id="id_encoding-error"' in page
     assert '<option value="utf-8-sig" selected>' in page and '<option value="semicolon" selected>' in page
     assert '<details class="card" open>' not in client.get(answer["Location"]).content.decode()
+
+
+def test_a_file_that_is_no_longer_kept_leads_to_the_next_upload(uploaded, world):
+    assert 'value="check"' in uploaded.get(uploaded.url).content.decode()
+    Path(the_import(world).path).unlink()
+    page = uploaded.get(uploaded.url).content.decode()
+    assert 'value="check"' not in page and '<a class="btn btn-primary" href="/w/acme/imports/">' in page
 
 
 def test_formats_of_times_are_shown_by_an_example(uploaded):

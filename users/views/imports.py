@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -140,7 +141,8 @@ def preview_context(request: HttpRequest, file: Import, mapping: Mapping, proble
     possible = (*KINDS[mapping.kind].roles, PROPERTY, SKIP)
     labels = ROLE_LABELS | ({PROPERTY: _("Keep as an attribute")} if mapping.kind == "users" else {})
     roles = [(role, labels[role]) for role in possible]
-    return {"columns": columns, "roles": roles, "rows": rows, "gone": gone, "kind": mapping.kind}
+    kept = Path(file.path).exists()
+    return {"columns": columns, "roles": roles, "rows": rows, "gone": gone, "kept": kept, "kind": mapping.kind}
 
 
 def chosen_mapping(request: HttpRequest, file: Import) -> Mapping:
