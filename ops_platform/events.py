@@ -46,7 +46,8 @@ def question_of(request: HttpRequest, name: EventName) -> Question:
     """The question in the address; what cannot be read falls back to the last 30 days and no split."""
     last = day_from(request, "until") or request.workspace.yesterday()
     first = day_from(request, "since") or last - timedelta(days=DAYS - 1)
-    first = min(max(first, last - timedelta(days=MOST_DAYS - 1)), last)
+    first, last = sorted((first, last))  # days chosen the wrong way round mean the days between
+    first = max(first, last - timedelta(days=MOST_DAYS - 1))
     by = request.GET.get("by", "").replace("\0", "")[:200]
     value = request.GET["is"].replace("\0", "")[:VALUE_LENGTH] if by and "is" in request.GET else None
     return Question(name, first, last, by, value)

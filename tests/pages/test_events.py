@@ -46,6 +46,8 @@ def page(client: Client, **query: str) -> str:
 
 def test_a_day_is_the_workspaces_and_excluded_people_are_in_no_number(incident: Client) -> None:
     text = page(incident, event=FAILED, since="2026-06-16", until="2026-06-19")
+    turned = page(incident, event=FAILED, since="2026-06-19", until="2026-06-16")
+    assert re.search("<p[^>]*>.*2026-06-16.*2026-06-19.*", text)[0] in turned, "the wrong way round"
     assert '["2026-06-16", 0], ["2026-06-17", 2], ["2026-06-18", 1], ["2026-06-19", 0]' in text
 
 
