@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -121,9 +122,11 @@ def add_suppressions(request: HttpRequest) -> HttpResponse:
 
 def suppression_page(request: HttpRequest, error: DomainError | None = None) -> HttpResponse:
     words, rows = request.GET.get("q", "").strip(), Suppression.objects.order_by("-at", "address")
+    held = rows.count()
+    summary = ngettext("%(n)s address that no campaign writes to", "%(n)s addresses that no campaign writes to", held)
     context = {
         "title": _("Suppression list"),
-        "summary": _("%(n)s addresses that no campaign writes to") % {"n": f"{rows.count():,}"},
+        "summary": summary % {"n": f"{held:,}"},
         "rows": list((suppressions.search(words) if words else rows)[:LISTED]),
         "words": words,
         "error": error,

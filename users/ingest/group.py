@@ -33,12 +33,13 @@ IDLE_S = 1.0
 
 
 class Job(NamedTuple):
-    """A request that waits to be read and stored, and who waits for what becomes of it."""
+    """A request that waits to be read and stored, who waits for what becomes of it, and for how many items it counts."""
 
     key: AccessKey
     request: Request
     received_at: datetime
     answered: asyncio.Future[Answer]
+    weight: int
 
 
 class Writer:
@@ -59,15 +60,16 @@ class Writer:
 
     def submit(self, key: AccessKey, request: Request) -> asyncio.Future[Answer]:
         """Raises BadRequest (503) when too much waits already."""
+        counts_for = weight(request)
         with self.lock:
             if self.waiting > MAX_WAITING:
                 raise BadRequest(503, "overloaded", "Too much is waiting to be stored. Try again later.")
-            self.waiting += weight(request)
+            self.waiting += counts_for
             if self.thread is None:
                 self.thread = threading.Thread(target=self.run, name="ingest-writer", daemon=True)
                 self.thread.start()
         answered = asyncio.get_running_loop().create_future()
-        self.queue.put(Job(key, request, datetime.now(UTC), answered))
+        self.queue.put(Job(key, request, datetime.now(UTC), answered, counts_for))
         return answered
 
     def run(self) -> None:
@@ -86,7 +88,7 @@ class Writer:
                 self.store(list(group))
             self.held.flush()
             with self.lock:
-                self.waiting -= sum(weight(job.request) for job in jobs)
+                self.waiting -= sum(job.weight for job in jobs)
 
     def take(self) -> list[Job]:
         """Everything that waits, up to MAX_ITEMS; waits for the first, though not for ever: something may be held."""
