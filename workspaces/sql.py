@@ -30,6 +30,12 @@ def run_sql(path: str, **params: Any) -> list[dict[str, Any]]:
     return execute(read_sql(path), {**params, "workspace": current_workspace().id})
 
 
+def bound_sql(path: str, **params: Any) -> str:
+    """The statement that `run_sql` would run, for a message of several."""
+    bound = {**params, "workspace": current_workspace().id}
+    return connection.ops.compose_sql(read_sql(path), bound)  # type: ignore[attr-defined,no-any-return]
+
+
 def sqlstate(error: BaseException) -> str:
     """The five characters by which PostgreSQL says what went wrong; "" when it did not say."""
     return getattr(error.__cause__, "pgcode", None) or ""
@@ -64,7 +70,7 @@ def joining_sets() -> Iterator[None]:
     execute("select set_config('enable_nestloop', %(loops)s, true)", {"loops": was["loops"]})
 
 
-def execute(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+def execute(sql: str, params: dict[str, Any] | None) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         if cursor.description is None:

@@ -25,7 +25,7 @@ from users.ingest.write import write
 from users.models import EndUser, Event, EventName, Touched
 from users.services import bulk_load, in_scope, record_events
 from workspaces.scoping import workspace_scope
-from workspaces.sql import read_sql, run_sql
+from workspaces.sql import bound_sql, execute, read_sql, run_sql
 
 DAY = datetime(2026, 8, 1, tzinfo=UTC)
 
@@ -63,6 +63,26 @@ def test_months_are_made_as_they_are_needed(acme):
     times = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)]
     record_events(acme, [event(str(n), at=at) for n, at in enumerate(times)])
     assert [row.client_at for row in stored(acme)] == times
+
+
+def test_a_repeat_in_one_month_undoes_the_copy_of_the_others_and_what_followed(acme, monkeypatch):
+    """Copied month by month: the first one is in when the second turns out to hold a repeat."""
+    monkeypatch.setattr(write_module, "_wary", 0)
+    months = [event("a", at=DAY - timedelta(days=1)), event("b", "u2"), event("c", "u3", DAY + timedelta(days=40))]
+    record_events(acme, [months[1]])
+    with workspace_scope(acme):
+        Touched.objects.all().delete()
+        role = current_user()
+        assert statuses(write(months, DAY)) == ["accepted", "duplicate", "accepted"]
+        assert current_user() == role
+        assert Event.objects.count() == 3
+        assert {str(pk) for row in Touched.objects.all() for pk in row.people} == {
+            str(EndUser.objects.get(external_id=who).pk) for who in ("u1", "u3")
+        }
+
+
+def current_user() -> str:
+    return execute("select current_user as it", {})[0]["it"]
 
 
 def test_what_was_rolled_back_is_not_remembered(acme):
@@ -177,14 +197,19 @@ def test_what_this_process_remembers_is_what_was_committed():
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The statements about people that ingest runs from here on."""
+    """The statements about people that ingest runs, or puts into a message, from here on."""
     found: list[str] = []
 
-    def run(path: str, **params: Any) -> Any:
-        found.append(path.removeprefix("users/"))
-        return run_sql(path, **params)
+    def noted(ask: Any) -> Any:
+        def run(path: str, **params: Any) -> Any:
+            found.append(path.removeprefix("users/"))
+            return ask(path, **params)
 
-    monkeypatch.setattr(people_module, "run_sql", run)
+        return run
+
+    monkeypatch.setattr(write_module, "_wary", 0)
+    for ask in (run_sql, bound_sql):
+        monkeypatch.setattr(people_module, ask.__name__, noted(ask))
 
     def since_last() -> list[str]:
         told = [path for path in found if path != "people_version"]
@@ -221,7 +246,8 @@ def test_what_is_known_of_people_ends_with_a_merge_a_parting_and_a_deletion(aske
     record_events(workspace, [structs.replace(visitor, message_id="3")])
     assert asked() == ["people_to_write", "touch"]
     record_events(workspace, [visitor, structs.replace(visitor, message_id="4")])
-    assert asked() == ["touch"]  # the visitor is known to be the user, and the message to be stored
+    # The visitor is known to be the user. One message was stored before: the copy is undone, with the first of these.
+    assert asked() == ["touch", "touch"]
     with workspace_scope(workspace):
         assert {row.end_user.external_id for row in Event.objects.select_related("end_user")} == {"u1"}
         assert Event.objects.count() == 4

@@ -15,7 +15,7 @@ from django.db import transaction
 from users.erasure_marks import erased_among
 from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Told
 from workspaces.models import Workspace
-from workspaces.sql import run_sql
+from workspaces.sql import bound_sql, execute, run_sql
 
 # A digit as the variant of RFC 9562 leaves it: its two upper bits are 10.
 VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
@@ -187,7 +187,11 @@ def touch(people: Collection[object], first: str | None = None, last: str | None
     `first`, `last`: where events only came, the client's times between which they lie, which the night then looks at alone.
     """
     if people:
-        run_sql("users/touch", people=array(people), first=first, last=last)
+        execute(touch_sql(people, first, last), None)
+
+
+def touch_sql(people: Collection[object], first: str | None, last: str | None) -> str:
+    return bound_sql("users/touch", people=array(people), first=first, last=last)
 
 
 def tell_links(

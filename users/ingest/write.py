@@ -18,7 +18,7 @@ from django.db import IntegrityError, connection, transaction
 
 from users.erasure_marks import ERASED, keep_out
 from users.ingest.normal import ACCEPTED, NormalEvent, NormalProfile, Result, Told
-from users.ingest.people import Erased, People, add_people, array, forget_people, hashed, tell_links, touch
+from users.ingest.people import Erased, People, add_people, array, forget_people, hashed, tell_links, touch_sql
 from users.models import EventName
 from users.months import oldest_sure
 from users.traits import region_of, save_profiles
@@ -32,9 +32,13 @@ ARRIVING = f"""
 create temporary table if not exists arriving on commit delete rows as select {COLUMNS} from event with no data;
 delete from arriving
 """
-# SET LOCAL ROLE, and what the role was.
-BEGIN_COPY = "savepoint copying; select current_user, set_config('role', 'uop_ingest', true)"
-END_COPY = "select set_config('role', %s, true); release savepoint copying"
+# As the role that may do this and nothing else: row-level security refuses COPY. Afterwards as whoever it was before.
+COPY_PART = f"""
+select set_config('app.role', current_user, true), set_config('role', 'uop_ingest', true);
+copy parts.event_%s ({COLUMNS}) from stdin;
+select set_config('role', current_setting('app.role'), true);
+"""
+BEGIN_COPY, END_COPY = "savepoint copying;", "release savepoint copying"
 UNDO_COPY = "rollback to savepoint copying; release savepoint copying"
 REPEATED = "23505"
 # After a repeat so many transactions expect another.
@@ -179,23 +183,22 @@ def store(rows: Rows) -> list[int]:
     for line in lines:
         parts.setdefault(line[MONTH], []).append(line)
     ensure_months(set(parts))
-    if not _wary and copy_rows(parts):
-        touch_theirs(lines)
+    if not _wary and copy_rows(parts, touching(lines)):
         return []
     repeats = stage_rows(lines)
     _wary = WARY if repeats else max(_wary - 1, 0)
-    touch_theirs([line for key, (_n, line) in rows.items() if key not in repeats])
+    if news := touching([line for key, (_n, line) in rows.items() if key not in repeats]):
+        execute(news, None)
     return [rows[key][0] for key in repeats]
 
 
-def touch_theirs(lines: list[str]) -> None:
-    """Let the next night look at the people of these lines: of most it reads the usual day of the batch alone, and
-    farther back only of those of whom something came late."""
+def touching(lines: list[str]) -> str:
+    """SQL that lets the next night look at the people of these lines: of most it reads the usual day of the batch alone,
+    and farther back only of those of whom something came late. Empty for no lines."""
     days = Counter([line[DAY] for line in lines])
     usual = max(days, key=days.__getitem__, default="")
-    for some in ([line for line in lines if line[DAY] == usual], [line for line in lines if line[DAY] != usual]):
-        if some:
-            touch({line[PERSON] for line in some}, *ends(some))
+    parts = [line for line in lines if line[DAY] == usual], [line for line in lines if line[DAY] != usual]
+    return "".join([touch_sql({line[PERSON] for line in some}, *ends(some)) + ";" for some in parts if some])
 
 
 def ends(lines: list[str]) -> tuple[str, str]:
@@ -204,23 +207,24 @@ def ends(lines: list[str]) -> tuple[str, str]:
     return min(times), max(times)
 
 
-def copy_rows(parts: dict[str, list[str]]) -> bool:
+def copy_rows(parts: dict[str, list[str]], then: str = "") -> bool:
     """Copy the lines of each month into its partition; False, and nothing is copied, when one is stored already.
 
-    As the role that may do this and nothing else: row-level security refuses COPY.
+    `then`: SQL without rows that follows on them. All of a month is one message to the server and one answer: an interpreter
+    that goes to and fro between waiting for the database and its event loop pays for each turn.
     """
+    months = sorted(parts)
     with connection.cursor() as cursor:
-        cursor.execute(BEGIN_COPY)
-        role = cursor.fetchone()[0]
         try:
-            for month, lines in sorted(parts.items()):
-                copy(cursor, f"parts.event_{month[:4]}{month[5:]}", lines)
+            for month in months:
+                before = BEGIN_COPY if month == months[0] else ""
+                after = then + END_COPY if month == months[-1] else ""
+                copy(cursor, before + COPY_PART % (month[:4] + month[5:]) + after, parts[month])
         except IntegrityError as error:
             if sqlstate(error) != REPEATED:
                 raise
             cursor.execute(UNDO_COPY)
             return False
-        cursor.execute(END_COPY, [role])
     return True
 
 
@@ -228,14 +232,14 @@ def stage_rows(lines: list[str]) -> set[tuple[str, str]]:
     """Insert those lines that are news; returns (person, event) of the others."""
     with connection.cursor() as cursor:
         cursor.execute(ARRIVING)
-        copy(cursor, "arriving", lines)
+        copy(cursor, f"copy arriving ({COLUMNS}) from stdin", lines)
     found = run_sql("users/store_events")
     return {(repeat["end_user_id"].hex, repeat["event_id"].hex) for repeat in found}
 
 
-def copy(cursor: Any, table: str, lines: list[str]) -> None:
+def copy(cursor: Any, sql: str, lines: list[str]) -> None:
     with connection.wrap_database_errors:  # Django leaves COPY out
-        cursor.copy_expert(f"copy {table} ({COLUMNS}) from stdin", StringIO("".join(lines)), COPY_BYTES)
+        cursor.copy_expert(sql, StringIO("".join(lines)), COPY_BYTES)
 
 
 def copy_line(event: NormalEvent, person: str, key: str, received: str, name_id: int, origin: str) -> str:
