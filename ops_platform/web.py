@@ -136,13 +136,14 @@ class Web:
     def start(self) -> Worker:
         reading, writing = os.pipe()
         place = min({*range(MOST)} - {worker.place for worker in self.workers})
+        end_with_parent = signal_when_parent_dies(signal.SIGTERM)
         if pid := os.fork():
             os.close(writing)
             return Worker(pid, place, reading)
         code = 1
         try:
             os.close(reading)
-            if end_with_parent := signal_when_parent_dies(signal.SIGTERM):
+            if end_with_parent:
                 end_with_parent()
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent's, also when it is sent to all of them
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)

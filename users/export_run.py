@@ -7,6 +7,7 @@ one file take turns by its lock, under which each makes sure that the export is 
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Iterable, Mapping
@@ -32,7 +33,9 @@ from workspaces.errors import DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace
 from workspaces.services import audit
+from workspaces.sql import is_interruption
 
+logger = logging.getLogger(__name__)
 PAGE = 2_000
 # A worker that did not write a page for so long is taken for dead.
 SILENCE = timedelta(minutes=2)
@@ -87,7 +90,11 @@ def run_export(workspace: Workspace, pk: uuid.UUID) -> None:
     try:
         while write_page(workspace, pk, token):
             pass
-    except (DomainError, LookupError, OSError) as problem:
+    except Exception as problem:
+        if is_interruption(problem):  # whoever comes next goes on where this one was
+            raise
+        if not isinstance(problem, DomainError):
+            logger.exception("export: a list could not be written")
         words = problem.message if isinstance(problem, DomainError) else _("The list could not be written.")
         in_scope(workspace, partial(fail, pk, token, words))
 

@@ -29,7 +29,9 @@ Outcome = Literal["sent", "failed", "deferred", "unknown"]
 Kind = Literal["text", "secret", "number", "url", "choice", "longtext", "html", "params"]
 
 DETAIL_LIMIT = 500
-LARGEST_NUMBER = 65_535  # of a port; seconds to wait are far below
+LARGEST_NUMBER = 65_535  # of a port
+# For a server that does not answer; whoever died while sending is missed after four times as long.
+LONGEST_WAIT_S = 120
 
 
 class ChannelError(Exception):
@@ -60,6 +62,7 @@ class Field:
     default: Any = ""
     help: Any = ""
     choices: tuple[tuple[str, Any], ...] = ()
+    most: int = LARGEST_NUMBER
 
     def clean(self, value: Any) -> Any:
         """Return the value as the channel wants it; raise ValueError with a sentence for the form."""
@@ -70,7 +73,7 @@ class Field:
         if value in (None, ""):
             return value
         if self.kind == "number":
-            return whole_number(value)
+            return whole_number(value, self.most)
         if self.kind in ("text", "url", "choice") and not str(value).strip().isprintable():
             raise ValueError(_("This text has characters that cannot be stored."))
         if self.kind == "url" and not is_web_address(value):
@@ -156,14 +159,14 @@ class Channel:
         raise TypeError(f"{type(self).__name__} has no send")
 
 
-def whole_number(value: Any) -> int:
+def whole_number(value: Any, most: int) -> int:
     """A port, or seconds to wait. Raises ValueError with a sentence for the form."""
     try:
         number = int(value)
     except (TypeError, ValueError):
         raise ValueError(_("Enter a whole number.")) from None
-    if not 1 <= number <= LARGEST_NUMBER:
-        raise ValueError(_("A whole number from 1 to %(n)s.") % {"n": LARGEST_NUMBER})
+    if not 1 <= number <= most:
+        raise ValueError(_("A whole number from 1 to %(n)s.") % {"n": most})
     return number
 
 

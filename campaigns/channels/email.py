@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import mime
 from ..markup import html_to_text
-from . import Channel, ChannelError, Field, Message, Outcome, Result, one_line
+from . import LONGEST_WAIT_S, Channel, ChannelError, Field, Message, Outcome, Result, one_line
 from ._wire import Deadline
 
 ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
@@ -57,7 +57,7 @@ class EmailChannel(Channel):
         Field("password", _("Password"), "secret"),
         Field("from_address", _("Sender address"), required=True),
         Field("from_name", _("Sender name")),
-        Field("timeout", _("Seconds to wait for the server"), "number", default=20),
+        Field("timeout", _("Seconds to wait for the server"), "number", default=20, most=LONGEST_WAIT_S),
     )
     content_fields = (
         Field("subject", _("Subject"), required=True),

@@ -18,7 +18,7 @@ import httpx
 import jwt
 from django.utils.translation import gettext_lazy as _
 
-from . import Channel, ChannelError, Field, Message, Result, json_object, one_line
+from . import LONGEST_WAIT_S, Channel, ChannelError, Field, Message, Result, json_object, one_line
 from ._wire import HttpSession, UnansweredError, refusal
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -38,7 +38,7 @@ class PushChannel(Channel):
     fields = (
         Field("service_account", _("Service account (JSON)"), "secret", required=True),
         Field("base_url", _("API address"), "url", default="https://fcm.googleapis.com"),
-        Field("timeout", _("Seconds to wait for the server"), "number", default=10),
+        Field("timeout", _("Seconds to wait for the server"), "number", default=10, most=LONGEST_WAIT_S),
     )
     content_fields = (
         Field("title", _("Title"), required=True),

@@ -22,7 +22,7 @@ from uuid import UUID
 import httpx
 from django.utils.translation import gettext_lazy as _
 
-from . import Channel, ChannelError, Field, Message, Result, json_object, one_line
+from . import LONGEST_WAIT_S, Channel, ChannelError, Field, Message, Result, json_object, one_line
 from ._wire import HttpSession, UnansweredError, refusal
 
 ALGORITHM = "ACS3-HMAC-SHA256"
@@ -53,7 +53,7 @@ class SmsChannel(Channel):
         Field("access_key_secret", "AccessKey Secret", "secret", required=True),
         Field("sign_name", _("Signature"), required=True, help=_("The approved name shown in 【】.")),
         Field("base_url", _("API address"), "url", default="https://dysmsapi.aliyuncs.com"),
-        Field("timeout", _("Seconds to wait for the server"), "number", default=10),
+        Field("timeout", _("Seconds to wait for the server"), "number", default=10, most=LONGEST_WAIT_S),
     )
     content_fields = (
         Field("template_code", _("Template code"), required=True, help=_("For example SMS_123456789")),

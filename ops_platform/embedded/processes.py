@@ -41,11 +41,17 @@ def start(
 
 
 def signal_when_parent_dies(number: signal.Signals) -> Callable[[], None] | None:
-    """Return what a child calls to be sent `number` when its parent dies, even by kill -9 (Linux only)."""
+    """Return what a child calls to be sent `number` when its parent, who calls this, dies, even by kill -9 (Linux only)."""
     if not sys.platform.startswith("linux"):
         return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(PR_SET_PDEATHSIG, int(number))
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, int(number))
+        if os.getppid() != parent:  # it died before it could be asked for
+            os.kill(os.getpid(), number)
+
+    return ask
 
 
 def end(process: subprocess.Popen[bytes], number: signal.Signals, *, patience_s: float) -> int:

@@ -79,7 +79,9 @@ def test_settings_are_cleaned_and_wrong_ones_are_named() -> None:
     assert set(errors) == {"host", "from_address", "port", "security"}
     _cleaned, errors = get_channel("sms").clean({"base_url": "file:///etc/passwd"})
     assert set(errors) == {"access_key_id", "access_key_secret", "sign_name", "base_url"}
-    for wrong in ({"port": "-1"}, {"port": "65536"}, {"timeout": "0"}, {"timeout": "9" * 30}, {"host": "a\r\nb"}):
+    for wrong in (
+        {"port": "-1"}, {"port": "65536"}, {"timeout": "0"}, {"timeout": "121"}, {"timeout": "9" * 30}, {"host": "a\r\nb"},
+    ):  # fmt: skip
         _cleaned, errors = get_channel("email").clean(given | wrong)
         assert set(errors) == set(wrong)
     for url in ("http://a:99999999", "http://[::1", "http://a b/", "http://a\r\nb/", "http:///x"):

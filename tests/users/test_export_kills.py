@@ -5,6 +5,7 @@ Each promise has its sabotage, with which the file must turn out wrong.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from tests import builders
@@ -178,3 +179,19 @@ def test_a_file_that_lost_its_end_is_begun_anew(acme: Workspace) -> None:
     while write_page(acme, export.pk, token):
         pass
     assert found(acme, export) == NAMES
+
+
+@pytest.mark.parametrize(("problem", "state"), [(ValueError("a bug"), "failed"), (OperationalError("gone"), "running")])
+def test_a_list_that_cannot_be_read_fails_and_one_whose_database_went_away_is_gone_on_with(
+    acme: Workspace, monkeypatch: pytest.MonkeyPatch, problem: Exception, state: str
+) -> None:
+    def stumble(*_args: Any) -> Any:
+        raise problem
+
+    export = fill(acme)
+    monkeypatch.setattr(export_run, "read_page", stumble)
+    with contextlib.suppress(OperationalError):
+        run_export(acme, export.pk)
+    with workspace_scope(acme):
+        export.refresh_from_db()
+    assert (export.state, bool(export.error)) == (state, state == "failed")
