@@ -34,8 +34,7 @@ CHOICES = ("stage", "activity", "rfm", "source", "tag", "first_order_from", "fir
 def list_people(request: HttpRequest) -> HttpResponse:
     """The people an address asks for; with `HX-Request`, the drawer of a cell's people."""
     asked = PeopleQuery(request.workspace, request.GET.dict())
-    page = asked.page()
-    count, exact = asked.count()
+    page, (count, exact) = asked.page(), asked.count
     context = {
         "title": _("Users"),
         "summary": summary(count, exact, bool(asked.parts)),
@@ -71,7 +70,7 @@ def set_aside(request: HttpRequest) -> str:
     if not request.GET.get("q") or request.GET.get("who"):
         return ""
     excluded = PeopleQuery(request.workspace, request.GET.dict() | {"who": "excluded"})
-    return address(request, who="excluded") if excluded.count()[0] else ""
+    return address(request, who="excluded") if excluded.count[0] else ""
 
 
 def summary(count: int, exact: bool, filtered: bool) -> str:

@@ -29,19 +29,20 @@ def moved_between(kind: str, table: str, first: str, last: str, parameters: tupl
             raise BadValue(value)
         if len(ends) == 2 and ends["from"] == ends["to"] and ends["from"] not in ("", "none"):
             return stayed(kind, ends["to"], since or until - timedelta(days=1), until, (*parameters, "on", "since"))
-        params: dict[str, Any] = {f"{kind}_on": until, f"{kind}_since": since}
-        having = [f"(array_agg(c.{first} order by c.day))[1] <> (array_agg(c.{last} order by c.day desc))[1]"]
-        for side, pick in (
-            ("from", f"(array_agg(c.{first} order by c.day))[1]"),
-            ("to", f"(array_agg(c.{last} order by c.day desc))[1]"),
-        ):
-            if side in ends:
-                having.append(f"{pick} = %({kind}_{side})s")
-                params[f"{kind}_{side}"] = "" if ends[side] == "none" else ends[side]
+        params: dict[str, Any] = {f"{kind}_on": until}
+        if since is None or until - since == timedelta(days=1):  # of one day everybody has one change at most
+            window, picks = f"c.day = %({kind}_on)s and", {"from": f"c.{first}", "to": f"c.{last}"}
+        else:
+            params[f"{kind}_since"] = since
+            window = f"c.day <= %({kind}_on)s and c.day > %({kind}_since)s group by c.end_user_id having"
+            picks = {"from": f"(array_agg(c.{first} order by c.day))[1]", "to": f"(array_agg(c.{last} order by c.day desc))[1]"}
+        conditions = [f"{picks['from']} <> {picks['to']}"]
+        for side in ends:
+            conditions.append(f"{picks[side]} = %({kind}_{side})s")
+            params[f"{kind}_{side}"] = "" if ends[side] == "none" else ends[side]
         sql = (
             f"u.id in (select c.end_user_id from {table} c where c.workspace_id = %(workspace)s"
-            f" and c.day <= %({kind}_on)s and c.day > coalesce(%({kind}_since)s::date, %({kind}_on)s::date - 1)"
-            f" group by c.end_user_id having {' and '.join(having)})"
+            f" and {window} {' and '.join(conditions)})"
         )
         return Part(sql, params, "", move_words(kind, ends, since, until), (*parameters, "on", "since"))
 

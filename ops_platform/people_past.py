@@ -75,12 +75,14 @@ def stood_on(kind: str, keys: list[str], day: date, text: str) -> Part:
 
 def stayed(kind: str, key: str, since: date, until: date, parameters: tuple[str, ...]) -> Part:
     """Who stood in a group at the end of both days, whatever they did between."""
-    before, params = stood(kind, [key], since, f"{kind}_before")
-    after, more = stood(kind, [key], until, f"{kind}_after")
+    sql, params = stood(kind, [key], until, f"{kind}_after")
+    if since != until:
+        before, more = stood(kind, [key], since, f"{kind}_before")
+        sql, params = f"{before} and {sql}", params | more
     days = {"since": numbers.day(since), "on": numbers.day(until)}
     words = {"name": names.label(kind, key), "when": _("between %(since)s and %(on)s") % days}
     text = _("stayed in %(name)s %(when)s") % words
-    return Part(f"{before} and {after}", params | more, "", text, parameters, wide=True)
+    return Part(sql, params, "", text, parameters, wide=True)
 
 
 def on(day: date) -> str:

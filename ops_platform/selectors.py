@@ -82,6 +82,8 @@ def moves_on(day: date) -> list[dict[str, Any]]:
 
 def stage_moves(first_day: date, last_day: date) -> list[dict[str, Any]]:
     """Net changes between the ends of two days; empty stages are "joined" and "left"."""
+    if last_day - first_day == timedelta(days=1):
+        return run_sql("lifecycle/moves_of_day", day=last_day)
     return run_sql("lifecycle/moves", first_day=first_day, last_day=last_day)
 
 

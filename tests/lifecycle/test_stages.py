@@ -11,11 +11,13 @@ from lifecycle.churn import sentence
 from lifecycle.models import ActivityChange, DayCount, StageChange, Standing
 from lifecycle.stages import all_stages, label, ladder, upward
 from ops_platform import person, selectors, tier_reads
+from ops_platform.people_list import PeopleQuery
 from tests import builders
 from tests.night.reading import night, one, standing
 from users.models import EndUser
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
+from workspaces.sql import run_sql
 
 RUN, PAY = "Tool Run", "Membership Purchased"
 
@@ -179,6 +181,15 @@ def test_the_flow_between_two_days_adds_up(tool):
             for day in (date(2026, 8, 1), date(2026, 8, 13))
         )
         days, _series = tier_reads.stage_series(date(2026, 8, 1), date(2026, 8, 13))
+        for day in (date(2026, 8, n) for n in range(1, 14)):  # of one day, everybody's change is the first and the last
+            alone = run_sql("lifecycle/moves", first_day=day - timedelta(days=1), last_day=day)
+            assert sorted(map(str, selectors.moves_on(day))) == sorted(map(str, alone))
+            assert bool(alone) == (day.day in (1, 5, 10, 13))
+            for move in alone:
+                ends = {"from": move["from_stage"], "to": move["to_stage"], "on": str(day)}
+                for since in ({}, {"since": str(day - timedelta(days=1))}):
+                    lists = [PeopleQuery(tool, ends | since | {"who": who}) for who in ("", "excluded")]
+                    assert sum(found.count[0] for found in lists) == move["people"]
     cells = [(row["key"], cell) for row in tier_reads.flow_matrix(moves, after) for cell in row["cells"]]
     flow = {(source, cell["key"]): cell["people"] for source, cell in cells if cell["people"]}
     assert flow == {

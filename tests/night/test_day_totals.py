@@ -66,6 +66,6 @@ def test_the_list_of_who_ordered_is_as_long_as_the_number_of_buyers(shopped: Wor
     with workspace_scope(shopped):
         found = PeopleQuery(shopped, {"ordered_on": DAY})
         names = set(EndUser.objects.filter(pk__in=found.ids()).values_list("external_id", flat=True))
-        assert names == {"corrected", "one", "two"} and found.count() == (3, True)
+        assert names == {"corrected", "one", "two"} and found.count == (3, True)
     client: Client = as_role("analyst")
     assert client.get("/w/acme/").status_code == 200

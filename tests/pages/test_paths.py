@@ -89,7 +89,7 @@ def test_only_what_came_before_the_last_step_counts_in_number_and_list(
         ends = {"from": "contact", "to": "use", "since": FIRST.isoformat(), "on": LAST.isoformat()}
         deeds = {row["name"]: row["moved"] for row in told["deeds"]}
         for name in ("Product Searched", "Wishlist Opened", "Push Delivered"):
-            assert PeopleQuery(walked, {"preceded": name, **ends}).count()[0] == deeds.get(name, 0), name
+            assert PeopleQuery(walked, {"preceded": name, **ends}).count[0] == deeds.get(name, 0), name
     assert deeds["Product Searched"] == 2 and not deeds.get("Wishlist Opened")
 
 

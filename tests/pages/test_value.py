@@ -53,7 +53,7 @@ def count(workspace: Workspace, url: str) -> int:
     from urllib.parse import parse_qsl, urlsplit
 
     with workspace_scope(workspace):
-        return PeopleQuery(workspace, dict(parse_qsl(urlsplit(unescape(url)).query, keep_blank_values=True))).count()[0]
+        return PeopleQuery(workspace, dict(parse_qsl(urlsplit(unescape(url)).query, keep_blank_values=True))).count[0]
 
 
 def test_every_number_of_a_prediction_opens_its_people(predicted: Workspace, as_role):
