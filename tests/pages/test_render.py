@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from ops_platform.nightly import run_night
 from tests.pages.conftest import LAST
 from users.models import person_id
+from workspaces.permissions import ROLES
 
 READ = [
     "",
@@ -42,6 +43,11 @@ def test_every_member_sees_every_page(told: Any, as_role: Any) -> None:
 def test_keys_and_the_audit_trail_are_for_admins(world: Any, as_role: Any) -> None:
     assert statuses(as_role("admin"), ADMIN_ONLY) == dict.fromkeys(ADMIN_ONLY, 200)
     assert statuses(as_role("operator"), ADMIN_ONLY) == dict.fromkeys(ADMIN_ONLY, 403)
+
+
+def test_a_day_without_segments_offers_to_make_one_to_those_who_may(told: Any, as_role: Any) -> None:
+    offered = {role: "segments/new/" in as_role(role).get("/w/acme/tiers/day/").content.decode() for role in ROLES}
+    assert offered == {"analyst": False, "operator": True, "admin": True, "owner": True}
 
 
 def test_a_stranger_gets_404_and_nobody_the_login(world: Any, as_role: Any) -> None:
