@@ -56,7 +56,10 @@ def show_paths(request: HttpRequest) -> HttpResponse:
         "last": last,
         "day": day,
         "ages": path_pictures.age_map(ages, address),
-        "stays": [row | {"url": address(stage=row["key"], sort="since")} for row in ages],
+        "stays": [
+            row | {"url": address(stage=row["key"], sort="since"), "share": row["begun"] / row["people"]}
+            for row in ages
+        ],
         "begun": any(row["begun"] for row in ages),
         "paths": [
             row
