@@ -53,7 +53,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Found:
-    """One page of the list; `counts` are the segments in use and the archived ones."""
+    """One page of the list; `counts` are the segments in use and the archived ones, `moved` how many of those in use changed
+    with the last update, whichever are on the page."""
 
     lines: list[Line]
     q: str
@@ -63,20 +64,16 @@ class Found:
     previous: str
     next: str
     file: str
-
-    @property
-    def moved(self) -> int:
-        """How many changed with the last refresh."""
-        return sum(bool(line.latest and (line.latest.entered or line.latest.left)) for line in self.lines)
+    moved: int
 
 
-def read(query: QueryDict, workspace: Workspace, limit: int | None = PAGE) -> Found:
-    """The segments that the address asks for: `q`, `sort` (name, size, new), `archived`, `page`; without a limit all of them."""
+def read(query: QueryDict, workspace: Workspace, *, whole: bool = False) -> Found:
+    """The segments that the address asks for: `q`, `sort` (name, size, new), `archived`, `page`; `whole`: of all pages."""
     q, archived = query.get("q", "").replace("\x00", "").strip()[:100], query.get("archived") == "1"
     sort = query.get("sort", "")
     sort = sort if sort in SORTS else "name"
     rows = selectors.list_segments(q, archived=archived).order_by(SORTS[sort], "name")
-    page = Paginator(rows, limit or max(1, rows.count())).get_page(query.get("page"))
+    page = Paginator(rows, max(1, rows.count()) if whole else PAGE).get_page(query.get("page"))
     segments = list(page.object_list)
     vocabulary, latest = Vocabulary(workspace), selectors.latest_days(segments)
     lines = [Line(segment, sentence_of(segment, vocabulary), latest.get(segment.pk)) for segment in segments]
@@ -89,7 +86,8 @@ def read(query: QueryDict, workspace: Workspace, limit: int | None = PAGE) -> Fo
     previous = page_url(page.previous_page_number()) if page.has_previous() else ""
     following = page_url(page.next_page_number()) if page.has_next() else ""
     file = f"?{urlencode({**kept, 'format': 'csv'})}"
-    return Found(lines, q, sort, archived, counts, previous, following, file)
+    moved = 0 if archived else selectors.count_moved(workspace.current_day)
+    return Found(lines, q, sort, archived, counts, previous, following, file, moved)
 
 
 def sentence_of(segment: Segment, vocabulary: Vocabulary) -> str:

@@ -37,7 +37,7 @@ def find(pk: uuid.UUID) -> Segment:
 def list_segments(request: HttpRequest) -> HttpResponseBase:
     """All segments with size and what changed; `?format=csv` is the same as a file, of all pages."""
     if request.GET.get("format") == "csv":
-        found = listing.read(request.GET, request.workspace, limit=None)
+        found = listing.read(request.GET, request.workspace, whole=True)
         return file_of(csv_lines(listing.HEADER, listing.as_rows(found.lines)), "segments")
     found = listing.read(request.GET, request.workspace)
     count = found.counts[found.archived]

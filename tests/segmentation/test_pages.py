@@ -90,6 +90,8 @@ def test_the_file_of_the_list_is_what_the_page_lists_and_not_only_its_first_page
         return {row[0] for row in listed(page, ROOT + url.replace("&amp;", "&"))}
 
     assert behind("") == behind("?page=2") == {"Regulars", "one", "two", "three"}
+    for query in ("", "?page=2", "?q=zzz"):
+        assert "4 segments; 3 changed with the last update" in text(page.get(f"{ROOT}{query}")), "not only those shown"
     assert behind("?q=o") == {"one", "two"} and behind("?archived=1") == {"put away"}
 
 
