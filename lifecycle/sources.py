@@ -169,14 +169,14 @@ def remove_cost(source: str, month: date, by: Operator | None = None) -> bool:
 
 def parse_costs(text: str, workspace: Workspace) -> list[dict[str, Any]]:
     """Rows for `save_costs` from pasted lines: source, month, spend and, where there were any, cash rewards, with commas or
-    tabs between. A first line without a month is a header. Raises DomainError naming the line."""
+    tabs between. A first line without a digit is a header. Raises DomainError naming the line."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > MOST_LINES:
         raise DomainError("too_many", _("At most %(n)s lines at once.") % {"n": MOST_LINES}, "pasted")
     rows = []
     for place, line in enumerate(lines, 1):
         cells = [cell.strip().strip('"') for cell in (line.split("\t") if "\t" in line else re.split("[,，]", line))]
-        if place == 1 and not any(MONTH.fullmatch(cell) for cell in cells):
+        if place == 1 < len(lines) and not re.search(r"\d", line):
             continue
         if len(cells) not in (3, 4) or parse_month(cells[1]) is None:
             why = _("Line %(n)s: a source, a month like 2026-08, what was spent, and cash rewards if there were any.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -114,15 +114,16 @@ def nights_summary(workspace: Workspace, latest: Night | None) -> str:
     }
 
 
-def polls(request: HttpRequest, night: Night | None) -> bool:
-    """Whether the page keeps asking: a night runs, or one was asked for and has not begun."""
+def polls(request: HttpRequest, night: Night | None, steps: Iterable[NightStep] = ()) -> bool:
+    """Whether the page keeps asking: a night runs, or one, or a step of it, was asked for and has not begun."""
     if night is not None and night.state == "running":
         return True
     asked = request.GET.get("watch", "")
     # Of thousands of digits Python makes no number, and of a far future no time.
     if not asked.isdecimal() or len(asked) > 20 or abs(time.time() - int(asked)) > PATIENCE_S:
         return False
-    return night is None or night.started_at < datetime.fromtimestamp(int(asked), UTC)
+    begun = [one.started_at for one in (night, *steps) if one and one.started_at]
+    return not begun or max(begun) < datetime.fromtimestamp(int(asked), UTC)
 
 
 @action("nights.view")
@@ -143,7 +144,7 @@ def show_night(request: HttpRequest, day: date) -> HttpResponse:
         "alerts": say_alerts(request.workspace, day),
         "drawn": step_bars(steps),
         "steps": [describe_step(request.workspace, day, key, steps.get(key)) for key in names.STEPS],
-        "polls": polls(request, night) or (one_runs(steps) and is_held(request.workspace, NIGHT_LEASE)),
+        "polls": polls(request, night, steps.values()) or (one_runs(steps) and is_held(request.workspace, NIGHT_LEASE)),
         "watch": request.GET.get("watch", ""),
         "again": day >= (request.workspace.current_day or day),
     }

@@ -29,7 +29,8 @@ def show_lifecycle(request: HttpRequest) -> HttpResponse:
     first, last = told[0], told[-1]
     until = day_reads.told_on(told, day_from(request, "until", last, first, last))
     week_ago = max(first, until - timedelta(days=SPAN_DAYS))
-    since = day_reads.told_on(told, day_from(request, "since", week_ago, first, until))
+    since = day_reads.told_on(told, day_from(request, "since", week_ago, first, last))
+    since, until = sorted((since, until))  # days chosen the wrong way round mean the days between
     address = people_address(workspace)
     counts = selectors.board_counts(until)["stage"]
     after = {key: row.people for key, row in counts.items()}

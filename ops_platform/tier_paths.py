@@ -25,7 +25,9 @@ def read_span(request: HttpRequest, day: date) -> tuple[date, date, date, date]:
     days = day_reads.told_days() or [day]
     first, last = days[0], days[-1]
     until = day_from(request, "until", last, first, last)
-    return day_from(request, "since", max(first, until - timedelta(days=SPAN_DAYS)), first, until), until, first, last
+    since = day_from(request, "since", max(first, until - timedelta(days=SPAN_DAYS)), first, last)
+    since, until = sorted((since, until))  # days chosen the wrong way round mean the days between
+    return since, until, first, last
 
 
 @action("tiers.view")
@@ -56,7 +58,10 @@ def show_paths(request: HttpRequest) -> HttpResponse:
         "last": last,
         "day": day,
         "ages": path_pictures.age_map(ages, address),
-        "stays": [row | {"url": address(stage=row["key"], sort="since")} for row in ages],
+        "stays": [
+            row | {"url": address(stage=row["key"], sort="since"), "share": row["begun"] / row["people"]}
+            for row in ages
+        ],
         "begun": any(row["begun"] for row in ages),
         "paths": [
             row

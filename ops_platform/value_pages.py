@@ -5,11 +5,12 @@ from __future__ import annotations
 import calendar
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
@@ -25,6 +26,7 @@ from workspaces.models import Workspace
 from workspaces.permissions import action
 
 DRAWN = 6
+AMOUNTS = ("spend", "rewards")
 
 
 @action("tiers.view")
@@ -158,22 +160,37 @@ def sources_summary(found: list[sources.Source], workspace: Workspace) -> str:
 @action("costs.edit")
 @require_POST
 def save_costs(request: HttpRequest) -> HttpResponse:
-    """Store one month of a source, or the pasted lines."""
+    """Store what was typed of one month of a source, and the pasted lines."""
+    pasted = request.POST.get("pasted", "").strip()
+    typed = any(request.POST.get(name, "").strip() for name in AMOUNTS)
+    at = ""
     try:
-        rows = sources.parse_costs(request.POST.get("pasted", ""), request.workspace) or [typed_cost(request)]
-        saved = sources.save_costs(rows, request.user)
+        rows = [typed_cost(request)] if typed or not pasted else []
+        at = pasted and "pasted"
+        saved = sources.save_costs([*sources.parse_costs(pasted, request.workspace), *rows], request.user)
     except DomainError as error:
-        return show_sources(request, error=error)
+        return show_sources(request, error=DomainError(error.code, error.message, at or error.path))
     messages.success(request, ngettext("%(n)s month saved.", "%(n)s months saved.", saved) % {"n": saved})
-    return redirect("value:sources", request.workspace.slug)
+    return to_sources(request)
+
+
+def to_sources(request: HttpRequest) -> HttpResponse:
+    """Back to the months of the source that was looked at, or to all sources."""
+    looked_at = {"source": request.GET["source"]} if "source" in request.GET else {}
+    page = reverse("value:sources", args=[request.workspace.slug])
+    return redirect(f"{page}?{urlencode(looked_at)}" if looked_at else page)
 
 
 def typed_cost(request: HttpRequest) -> dict[str, Any]:
+    if not request.POST.get("source", "").strip():
+        raise DomainError("required", _("A source has 1 to 100 characters."), "source")
+    if not any(request.POST.get(name, "").strip() for name in AMOUNTS):
+        raise DomainError("required", _("Say what was spent; 0 where it cost nothing."), "spend")
     month = sources.parse_month(request.POST.get("month", ""))
     if month is None:
         raise DomainError("invalid", _("A month is written like 2026-08."), "month")
     amounts = {}
-    for name in ("spend", "rewards"):
+    for name in AMOUNTS:
         amount = sources.parse_minor(request.POST.get(name, ""), request.workspace.currency)
         if amount is None:
             raise DomainError("invalid", _("An amount is a number from 0 up, as on a bill."), name)
@@ -188,7 +205,7 @@ def remove_cost(request: HttpRequest) -> HttpResponse:
     month = sources.parse_month(request.POST.get("month", ""))
     if month and sources.remove_cost(request.POST.get("source", ""), month, request.user):
         messages.success(request, _("The cost was removed."))
-    return redirect("value:sources", request.workspace.slug)
+    return to_sources(request)
 
 
 app_name = "value"

@@ -172,6 +172,19 @@ def extra(kind: str) -> dict[str, Any]:
     return {field.name: field.default for field in fields if isinstance(field.default, str) and field.default}
 
 
+def place_of(path: str, rule: Any) -> str:
+    """The condition and the input that a path of a sent rule leads to, as the row names them; "" for a group."""
+    for part in path.split("/")[1:]:
+        if "kind" in rule:
+            break
+        rule = rule[int(part)] if isinstance(rule, list) else rule[part]
+    condition = all_conditions().get(str(rule.get("kind"))) if isinstance(rule, dict) else None
+    if condition is None:
+        return ""
+    labels = [field.label for field in condition.fields if field.name == path.rpartition("/")[2]]
+    return " · ".join(map(str, [condition.label, *labels]))
+
+
 def unknown_events(definition: Definition, vocabulary: Vocabulary) -> list[str]:
     """Events the rule counts that have never arrived: legal, and most often a slip of the pen."""
     named = [node["event"] for _path, node in conditions_of(definition) if node["kind"] == "event_count"]

@@ -11,7 +11,7 @@ from django.core.paginator import Paginator
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from segmentation import selectors
 from segmentation.models import Segment, SegmentDay, TagRule
@@ -53,7 +53,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Found:
-    """One page of the list; `counts` are the segments in use and the archived ones."""
+    """One page of the list; `counts` are the segments in use and the archived ones, `moved` how many of those in use changed
+    with the last update, whichever are on the page."""
 
     lines: list[Line]
     q: str
@@ -62,20 +63,17 @@ class Found:
     counts: tuple[int, int]
     previous: str
     next: str
-
-    @property
-    def moved(self) -> int:
-        """How many changed with the last refresh."""
-        return sum(bool(line.latest and (line.latest.entered or line.latest.left)) for line in self.lines)
+    file: str
+    moved: int
 
 
-def read(query: QueryDict, workspace: Workspace) -> Found:
-    """The segments that the address asks for: `q`, `sort` (name, size, new), `archived`, `page`."""
+def read(query: QueryDict, workspace: Workspace, *, whole: bool = False) -> Found:
+    """The segments that the address asks for: `q`, `sort` (name, size, new), `archived`, `page`; `whole`: of all pages."""
     q, archived = query.get("q", "").replace("\x00", "").strip()[:100], query.get("archived") == "1"
     sort = query.get("sort", "")
     sort = sort if sort in SORTS else "name"
     rows = selectors.list_segments(q, archived=archived).order_by(SORTS[sort], "name")
-    page = Paginator(rows, PAGE).get_page(query.get("page"))
+    page = Paginator(rows, max(1, rows.count()) if whole else PAGE).get_page(query.get("page"))
     segments = list(page.object_list)
     vocabulary, latest = Vocabulary(workspace), selectors.latest_days(segments)
     lines = [Line(segment, sentence_of(segment, vocabulary), latest.get(segment.pk)) for segment in segments]
@@ -87,7 +85,9 @@ def read(query: QueryDict, workspace: Workspace) -> Found:
 
     previous = page_url(page.previous_page_number()) if page.has_previous() else ""
     following = page_url(page.next_page_number()) if page.has_next() else ""
-    return Found(lines, q, sort, archived, counts, previous, following)
+    file = f"?{urlencode({**kept, 'format': 'csv'})}"
+    moved = 0 if archived else selectors.count_moved(workspace.current_day)
+    return Found(lines, q, sort, archived, counts, previous, following, file, moved)
 
 
 def sentence_of(segment: Segment, vocabulary: Vocabulary) -> str:
@@ -144,12 +144,13 @@ def one(segment: Segment, query: QueryDict, workspace: Workspace) -> dict[str, A
 def summary_of(segment: Segment, latest: SegmentDay | None) -> str:
     if segment.size is None:
         return _("Not computed yet: the next daily update does it.")
-    if latest is not None and latest.entered == latest.size:  # its first day: everybody is new
-        return _("%(n)s people.") % {"n": f"{segment.size:,}"}
+    people = ngettext("%(n)s person", "%(n)s people", segment.size) % {"n": f"{segment.size:,}"}
     if latest is None or not (latest.entered or latest.left):
-        return _("%(n)s people; nobody came or went with the last update.") % {"n": f"{segment.size:,}"}
-    return _("%(n)s people; %(entered)s entered and %(left)s left with the last update.") % {
-        "n": f"{segment.size:,}",
+        return _("%(people)s; nobody came or went with the last update.") % {"people": people}
+    if latest.entered == latest.size and not latest.left:  # its first day: everybody is new
+        return people
+    return _("%(people)s; %(entered)s entered and %(left)s left with the last update.") % {
+        "people": people,
         "entered": f"{latest.entered:,}",
         "left": f"{latest.left:,}",
     }

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from lifecycle.models import Standing
@@ -103,6 +103,12 @@ def latest_days(segments: list[Segment]) -> dict[uuid.UUID, SegmentDay]:
     ids = [segment.pk for segment in segments]
     rows = SegmentDay.objects.filter(segment__in=ids).order_by("segment_id", "-day").distinct("segment_id")
     return {row.segment_id: row for row in rows}
+
+
+def count_moved(day: date | None) -> int:
+    """How many segments in use somebody entered or left on a day."""
+    moved = SegmentDay.objects.filter(Q(entered__gt=0) | Q(left__gt=0), day=day)
+    return Segment.objects.filter(archived_at=None, pk__in=moved.values("segment")).count()
 
 
 def size_history(segment: Segment, days: int = 90) -> list[SegmentDay]:

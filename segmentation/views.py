@@ -35,10 +35,11 @@ def find(pk: uuid.UUID) -> Segment:
 @require_GET
 @action("segments.view")
 def list_segments(request: HttpRequest) -> HttpResponseBase:
-    """All segments with size and what changed; `?format=csv` is the same as a file."""
-    found = listing.read(request.GET, request.workspace)
+    """All segments with size and what changed; `?format=csv` is the same as a file, of all pages."""
     if request.GET.get("format") == "csv":
+        found = listing.read(request.GET, request.workspace, whole=True)
         return file_of(csv_lines(listing.HEADER, listing.as_rows(found.lines)), "segments")
+    found = listing.read(request.GET, request.workspace)
     count = found.counts[found.archived]
     summary = ngettext("%(n)s segment", "%(n)s segments", count) % {"n": count}
     if found.moved:
@@ -97,13 +98,15 @@ def count_people(request: HttpRequest) -> HttpResponse:
 
     A rule that is still being written is no failed request: browsers would call it an error in their console.
     """
-    vocabulary = Vocabulary(request.workspace, editing(request))
+    vocabulary, rule = Vocabulary(request.workspace, editing(request)), None
     try:
-        definition = parse(read_json(request.POST.get("definition", "")), vocabulary)
+        rule = read_json(request.POST.get("definition", ""))
+        definition = parse(rule, vocabulary)
         counted = selectors.count_live(definition, request.workspace)
     except DomainError as error:
         problems = error.problems if isinstance(error, InvalidDefinition) else [error]
-        return render(request, "segmentation/_problems.html", {"problems": problems})
+        placed = [(problem, builder.place_of(problem.path, rule)) for problem in problems]
+        return render(request, "segmentation/_problems.html", {"problems": placed})
     context = {
         "counted": counted,
         "sentence": describe(definition, vocabulary),

@@ -148,7 +148,7 @@ async function countNow() {
     if (answer.ok) {
       count.innerHTML = await answer.text();
       showTotal();
-      showProblems($$("[data-path]", count).map((line) => ({ ...line.dataset, message: line.textContent })));
+      showProblems($$("[data-path]", count).map((line) => line.dataset));
     } else window.toast?.(JSON.parse(document.getElementById("words").textContent).failed, "error");
     count.removeAttribute("aria-busy");
   } catch (error) {
@@ -296,7 +296,8 @@ if (now && $(".count-number", count)) showTotal();
 else if (now) countNow();
 
 // ---- leaving with something unsaved ----
-const start = now;
+// What was refused is not kept anywhere else.
+const start = form.hasAttribute("data-unsaved") ? null : now;
 const startName = form.elements.name.value;
 let saving = false;
 form.addEventListener("submit", () => {

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import is_valid_path
 
 from workspaces.models import Membership, Workspace
 from workspaces.permissions import allowed
@@ -61,6 +62,12 @@ def without_nul(typed: QueryDict) -> QueryDict:
     return clean
 
 
+def page_above(path: str) -> str:
+    """The nearest address above that there is: /w/acme/settings/ of /w/acme/settings/change/."""
+    above = f"{path.rstrip('/').rpartition('/')[0]}/"
+    return above if is_valid_path(above) else page_above(above)
+
+
 class WorkspaceDoor:
     """Every URL with a `slug` belongs to a workspace; its view must name an action."""
 
@@ -68,7 +75,13 @@ class WorkspaceDoor:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        # Whoever chooses a language on the answer to a form, or logs in again after sending one, comes back to the form's
+        # address, where there is nothing to see.
+        looks = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+        if response.status_code == 405 and looks and hasattr(request, "workspace"):
+            return HttpResponseRedirect(page_above(request.path))
+        return response
 
     def process_view(self, request: HttpRequest, view: Callable, args: tuple, kwargs: dict) -> HttpResponse | None:
         if "slug" not in kwargs:

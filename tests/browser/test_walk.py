@@ -135,6 +135,23 @@ def test_a_preview_that_is_due_does_not_call_off_the_saving(watched: Any, shop: 
     assert posted[-1:] == ["/w/acme/campaigns/new/"], "no preview after it, and none instead of it"
 
 
+@pytest.mark.parametrize("watched", ["en"], indirect=True)
+def test_a_segment_that_was_refused_is_not_left_without_a_word(watched: Any, shop: Any, live_server: Any) -> None:
+    page, base = watched.page, live_server.url
+    log_in(page, base, "en")
+    build_segment(page, base)
+    page.goto(f"{base}/w/acme/segments/new/?definition=" + '{"kind": "activity", "flags": ["active"]}')
+    page.fill("#name", "buyers 买家")
+    page.locator("#builder .builder-submit .btn-primary").click()
+    expect(page.locator("#name-error")).to_contain_text("this name already")
+    assert "422" in watched.wrong.pop()
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.locator("#builder .builder-submit a.btn").click()
+    page.wait_for_url("**/segments/")
+    assert asked == ["beforeunload"]
+
+
 PAGES = [
     "", "users/", "tiers/lifecycle/", "tiers/rfm/", "tiers/churn/", "segments/", "campaigns/", "campaigns/new/", "imports/",
     "nights/", f"nights/{DAY}/", "events/mapping/", "settings/", "settings/members/", "settings/keys/", "settings/audit/",

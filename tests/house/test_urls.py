@@ -152,6 +152,25 @@ def test_a_revoked_key_opens_nothing_from_the_next_request_on(world: Any, client
     assert answer.status_code == 401 and answer.json()["error"]["code"] == "bad_key"
 
 
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("settings/change/", "settings/"),
+        ("settings/names/save/", "settings/names/"),
+        ("value/sources/costs/remove/", "value/sources/costs/"),
+        ("value/sources/costs/", "value/sources/"),
+        (f"tags/rules/{uuid.UUID(int=7)}/delete/", "tags/rules/"),
+        ("exports/ask/", "exports/"),
+    ],
+)
+def test_looking_at_the_address_of_a_form_leads_to_the_page_above(address: str, page: str, as_role: Any) -> None:
+    """Where a browser comes to that logged in again after sending it, or chose a language on its answer."""
+    client = as_role("owner")
+    answer = client.get(f"/w/acme/{address}", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert (answer.status_code, answer["Location"]) == (302, f"/w/acme/{page}")
+    assert client.get(f"/w/acme/{address}").status_code == 405, "for programs it stays what it is"
+
+
 def test_a_keys_workspace_is_all_it_sees(world: Any, client: Client) -> None:
     from users.models import EndUser, person_id
 

@@ -12,7 +12,9 @@ import time_machine
 
 from ops_platform import nights
 from ops_platform.models import Alert, Night, NightStep
+from ops_platform.nightly import run_night
 from tests import builders
+from tests.pages.conftest import LAST
 from workspaces.leases import lease
 from workspaces.models import AuditEntry, Lease
 from workspaces.scoping import workspace_scope
@@ -47,6 +49,14 @@ def test_the_button_asks_a_worker_and_the_page_watches(world: Any, as_role: Any,
 def test_one_step_can_be_asked_for(world: Any, as_role: Any, rung: list[tuple[str, ...]]) -> None:
     as_role("admin").post(RUN, {"day": "2026-08-31", "step": "rfm"})
     assert rung[0][2:4] == ("button", "rfm")
+
+
+def test_the_page_watches_a_step_until_it_is_done(told: Any, as_role: Any, rung: list[tuple[str, ...]]) -> None:
+    client = as_role("admin")
+    page = client.post(RUN, {"day": f"{LAST}", "step": "rfm"}).url  # type: ignore[attr-defined]
+    assert 'hx-trigger="every 2s"' in client.get(page).content.decode()
+    run_night(told.acme, LAST, "button", "rfm")
+    assert 'hx-trigger="every 2s"' not in client.get(page).content.decode(), "it would close every dialog opened since"
 
 
 def test_nonsense_and_other_roles_ask_for_nothing(world: Any, as_role: Any, rung: list[tuple[str, ...]]) -> None:

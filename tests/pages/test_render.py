@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
@@ -11,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from ops_platform.nightly import run_night
 from tests.pages.conftest import LAST
 from users.models import person_id
+from workspaces.permissions import ROLES
 
 READ = [
     "",
@@ -42,6 +44,21 @@ def test_every_member_sees_every_page(told: Any, as_role: Any) -> None:
 def test_keys_and_the_audit_trail_are_for_admins(world: Any, as_role: Any) -> None:
     assert statuses(as_role("admin"), ADMIN_ONLY) == dict.fromkeys(ADMIN_ONLY, 200)
     assert statuses(as_role("operator"), ADMIN_ONLY) == dict.fromkeys(ADMIN_ONLY, 403)
+
+
+def test_a_day_without_segments_offers_to_make_one_to_those_who_may(told: Any, as_role: Any) -> None:
+    offered = {role: "segments/new/" in as_role(role).get("/w/acme/tiers/day/").content.decode() for role in ROLES}
+    assert offered == {"analyst": False, "operator": True, "admin": True, "owner": True}
+
+
+def test_days_chosen_the_wrong_way_round_mean_the_days_between(told: Any, as_role: Any) -> None:
+    client = as_role("analyst")
+    for page in ("lifecycle", "paths"):
+        asked = [
+            client.get(f"/w/acme/tiers/{page}/?since={since}&until={until}").context
+            for since, until in (("2026-08-30", "2026-08-31"), ("2026-08-31", "2026-08-30"))
+        ]
+        assert [(context["since"], context["until"]) for context in asked] == [(LAST - timedelta(days=1), LAST)] * 2
 
 
 def test_a_stranger_gets_404_and_nobody_the_login(world: Any, as_role: Any) -> None:

@@ -68,6 +68,8 @@ def test_a_wrong_value_is_said_at_its_field_and_nothing_typed_is_lost(
     response = client.post(CHANGE, as_typed(client, **changes))
     assert response.status_code == 422
     assert field in response.context["form"].errors
+    told = response.content.decode().split('role="alert"')[1].split("</p>")[0]
+    assert f'href="#id_{field}"' in told, "also at the top: the page is long"
     assert f'value="{changes.get(field, "")}"' in response.content.decode() or field not in changes
     assert Workspace.objects.get(slug="acme").settings == {}
 

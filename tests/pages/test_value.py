@@ -147,24 +147,43 @@ def test_a_cost_makes_a_price_per_person_and_the_day_it_is_earned_back(sourced: 
 
 
 @pytest.mark.parametrize(
-    ("form", "word"),
+    ("form", "marked", "word"),
     [
-        ({"source": "feed", "month": "2026-13", "spend": "5"}, "2026-08"),
-        ({"source": "feed", "month": "2026-07", "spend": "-5"}, "bill"),
-        ({"source": "", "month": "2026-07", "spend": "5"}, "source"),
-        ({"pasted": "source,month,spend\nfeed,2026-07,12\nfeed,July,12"}, "Line 3"),
-        ({"pasted": "feed\t2026-07\t12\nfeed\t2026-07\t13"}, "twice"),
-        ({"pasted": "feed,2026-07,1.234"}, "Line 1"),
+        ({"source": "feed", "month": "2026-13", "spend": "5"}, "month", "2026-08"),
+        ({"source": "feed", "month": "2026-07", "spend": "-5"}, "spend", "bill"),
+        ({"source": "", "month": "2026-07", "spend": "5"}, "source", "A source has"),
+        ({"source": "feed", "month": "2026-07", "spend": " "}, "spend", "0 where it cost nothing"),
+        ({"pasted": "source,month,spend\nfeed,2026-07,12\nfeed,July,12"}, "pasted", "Line 3"),
+        ({"pasted": "feed\t2026-07\t12\nfeed\t2026-07\t13"}, "pasted", "twice"),
+        ({"pasted": "feed,2026-07,1.234"}, "pasted", "Line 1"),
+        ({"pasted": "feed,2026/07,18000\nfeed,2026-08,12"}, "pasted", "Line 1"),
+        ({"pasted": f"{'x' * 101},2026-07,5"}, "pasted", "Row 1: a source has"),
     ],
 )
-def test_a_cost_that_is_none_is_told_and_what_was_typed_stays(sourced: Workspace, as_role, form, word: str):
+def test_a_cost_that_is_none_is_told_and_what_was_typed_stays(
+    sourced: Workspace, as_role, form, marked: str, word: str
+):
     client = as_role("operator")
     client.cookies["django_language"] = "en"
     answer = client.post("/w/acme/value/sources/costs/", form, headers={"Accept-Language": "en"})
     assert answer.status_code == 400 and word in answer.content.decode()
     assert all(value.splitlines()[-1] in unescape(answer.content.decode()) for value in form.values() if value)
+    assert re.findall(r'id="cost-(\w+)"[^>]* aria-invalid="true"', answer.content.decode()) == [marked]
     with workspace_scope(sourced):
         assert not SourceCost.objects.exists()
+
+
+def test_costs_of_a_source_are_kept_and_removed_on_its_page(sourced: Workspace, as_role):
+    client, page = as_role("operator"), "/w/acme/value/sources/?source=feed"
+    [save] = re.findall(r'action="([^"]*/costs/[^"]*)"', client.get(page).content.decode())
+    wrong = client.post(save, {"source": "feed", "month": "2026-07", "spend": "much"}).content.decode()
+    assert re.findall(r"<h2>(.*?)</h2>", wrong)[0] == "feed", "the months of the source, still"
+    both = {"source": "feed", "month": "2026-07", "spend": "5", "pasted": "feed,2026-08,6"}
+    assert client.post(save, both).url == page  # type: ignore[attr-defined]
+    with workspace_scope(sourced):
+        assert sorted(SourceCost.objects.values_list("spend_minor", flat=True)) == [500, 600], "what was typed as well"
+    removals = re.findall(r'action="([^"]*/remove/[^"]*)"', client.get(page).content.decode())
+    assert client.post(removals[0], {"source": "feed", "month": "2026-07"}).url == page  # type: ignore[attr-defined]
 
 
 def test_costs_go_in_by_the_api_and_by_pasting_lines(sourced: Workspace, as_role, world, client: Client):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from segmentation.models import Segment
+from segmentation.models import Segment, SegmentDay
 from segmentation.services import create_segment
 from tests.segmentation import world as small
 from users.export_run import run_export
@@ -65,12 +65,43 @@ def test_the_list_says_what_there_is_and_what_to_do_when_there_is_nothing(page, 
     html = text(page.get(ROOT))
     assert "VIP" in html and "Tagged vip" in html and "/w/acme/users/?segment=" in html
     assert "VIP" not in text(page.get(ROOT, {"q": "zzz"})).split("<main")[1]
-    assert "No such segment" in text(page.get(ROOT, {"archived": "1"}))
-    file = b"".join(page.get(ROOT, {"format": "csv"}).streaming_content).decode("utf-8-sig")
-    assert ["VIP", "Tagged vip", "2", "2", "0", "2026-08-31"] in list(csv.reader(io.StringIO(file)))
+    assert "No such segment" in text(page.get(ROOT, {"archived": "1", "q": "zzz"}))
+    assert "Nothing is archived" in text(page.get(ROOT, {"archived": "1"}))
+    assert ["VIP", "Tagged vip", "2", "2", "0", "2026-08-31"] in listed(page, f"{ROOT}?format=csv")
     with workspace_scope(world.acme):
         Segment.objects.all().delete()
     assert "Build the first one" in text(page.get(ROOT))
+
+
+def listed(page: Client, url: str) -> list[list[str]]:
+    """The rows of the list as a file."""
+    file = b"".join(page.get(url).streaming_content).decode("utf-8-sig")
+    return list(csv.reader(io.StringIO(file)))[1:]
+
+
+def test_the_file_of_the_list_is_what_the_page_lists_and_not_only_its_first_page(page, world, monkeypatch):
+    for name in ("one", "two", "three"):
+        keep(world, name)
+    page.post(f"{ROOT}{keep(world, 'put away').pk}/archive/")
+    monkeypatch.setattr("segmentation.listing.PAGE", 2)
+
+    def behind(query: str) -> set[str]:
+        [url] = re.findall(r'href="(\?[^"]*format=csv[^"]*)"', text(page.get(f"{ROOT}{query}")))
+        return {row[0] for row in listed(page, ROOT + url.replace("&amp;", "&"))}
+
+    assert behind("") == behind("?page=2") == {"Regulars", "one", "two", "three"}
+    for query in ("", "?page=2", "?q=zzz"):
+        assert "4 segments; 3 changed with the last update" in text(page.get(f"{ROOT}{query}")), "not only those shown"
+    assert behind("?q=o") == {"one", "two"} and behind("?archived=1") == {"put away"}
+
+
+def test_a_segment_that_everybody_left_says_so(page, world):
+    segment = keep(world)
+    assert "2 people" in text(page.get(f"{ROOT}{segment.pk}/"))
+    with workspace_scope(world.acme):
+        SegmentDay.objects.filter(segment=segment).update(size=0, entered=0, left=2)
+        Segment.objects.filter(pk=segment.pk).update(size=0)
+    assert "0 people; 0 entered and 2 left with the last update." in text(page.get(f"{ROOT}{segment.pk}/"))
 
 
 def test_one_segment_shows_its_rule_its_people_and_who_came(page, world):
@@ -167,6 +198,8 @@ def test_the_live_part_counts_says_and_points(page, world):
     assert re.search(r'count-number num">2\b', html) and "Tagged vip" in html and "33.3%" in html and "An" in html
     html = count({"all": [VIP, {"kind": "fact", "fact": "orders", "compare": "at_least", "number": "x"}]})
     assert 'data-path="/all/1/number"' in html and 'data-code="invalid_value"' in html
+    assert "<b>Metric · Number</b> Enter a number." in html and 'data-message="Enter a number."' in html
+    assert "<b>Tag · Tags</b> Fill this in." in count({"all": [{"not": {"kind": "tag", "match": "any"}}, {"any": []}]})
     assert "No event “Sneezed” has arrived yet" in count(
         {"kind": "event_count", "event": "Sneezed", "times": "at_least", "count": 1}
     )
