@@ -24,21 +24,14 @@ class Activity:
 
     key: str
     label: Any
-    colour: str
-    sentence: Any
 
 
 ACTIVITIES: dict[str, Activity] = {
     activity.key: activity
     for activity in (
-        Activity("active", gettext_lazy("Active"), "green", gettext_lazy("Here within their own rhythm.")),
-        Activity(
-            "slipping",
-            gettext_lazy("Slipping"),
-            "orange",
-            gettext_lazy("Away for most of their limit: still worth a word."),
-        ),
-        Activity("dormant", gettext_lazy("Dormant"), "red", gettext_lazy("Away for longer than their limit.")),
+        Activity("active", gettext_lazy("Active")),
+        Activity("slipping", gettext_lazy("Slipping")),
+        Activity("dormant", gettext_lazy("Dormant")),
     )
 }
 

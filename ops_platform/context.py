@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext as _
@@ -55,13 +56,15 @@ ON_BAR = ("today", "users", "segments", "messaging")
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """Names that templates may use: workspace, membership, can, places, night, theme, script_words."""
+    """Names that templates may use: workspace, membership, can, places, night, theme, script_words; `mails`: whether the
+    installation can mail its operators."""
     workspace = getattr(request, "workspace", None)
     membership = getattr(request, "membership", None)
     context: dict[str, Any] = {
         "workspace": workspace,
         "membership": membership,
         "theme": theme_of(request),
+        "mails": not settings.EMAIL_BACKEND.endswith("dummy.EmailBackend"),
         "script_words": script_words,
     }
     if workspace is not None and membership is not None:

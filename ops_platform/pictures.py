@@ -8,9 +8,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from lifecycle.stages import all_stages, upward
 from ops_platform import names, numbers
 
 Picture = dict[str, Any]
+# Habit, and what stands above it.
+BEYOND = {stage.key for stage in upward() if stage.order <= all_stages()["habit"].order and stage.key != "churned"}
 # Writes the address of the people list with some conditions: address(stage="habit").
 Address = Callable[..., str]
 
@@ -95,9 +98,7 @@ def stage_bars(counts: dict[str, Any], address: Address) -> Picture:
         % {
             "people": people_words(total),
             "beyond": numbers.percent(
-                sum(counts[key].people for key in keys if key in ("habit", "paying", "advocate")) / total
-                if total
-                else None
+                sum(counts[key].people for key in keys if key in BEYOND) / total if total else None
             ),
         },
         "columns": [

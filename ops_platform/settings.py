@@ -17,6 +17,8 @@ EMBEDDED = env.bool("EMBEDDED", default="DATABASE_URL" not in os.environ)
 # Development only: a page that shows what the local mail, SMS and push servers received.
 LOCAL_INBOX = env.bool("LOCAL_INBOX", default=EMBEDDED)
 BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
+if not BASE_URL.startswith(("http://", "https://")):
+    raise environ.ImproperlyConfigured(f"BASE_URL is {BASE_URL!r}; it begins with https:// or http://.")
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
@@ -171,8 +173,13 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 # Printed in development only: the link that resets a password has no place in the logs of a server.
-_mailer = "console" if EMBEDDED or DEBUG else "dummy"
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default=f"django.core.mail.backends.{_mailer}.EmailBackend")
+_mail = env.email_url("EMAIL_URL", default="consolemail://" if EMBEDDED or DEBUG else "dummymail://")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"] or "localhost", _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="noreply@localhost")
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
@@ -239,5 +246,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "filters": {"people": {"()": "workspaces.logs.WithoutPeople"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["people"]}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING").upper()},
 }

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
+from lifecycle.stages import all_stages
 from ops_platform import names
 from segmentation.rfm_axes import axes_of
 from workspaces.rules import Rules
@@ -35,22 +36,8 @@ def axis_sentence(rules: Rules, place: int) -> str:
     return f"{axis.fact.label}: {axis.fact.sentence} {better}"
 
 
+# Beside these, each stage has its own.
 SENTENCES: dict[str, Callable[[Rules], str]] = {
-    "contact": lambda r: _("Has not done the core action yet."),
-    "use": lambda r: _("Has done the core action at least once."),
-    "habit": lambda r: (
-        _("Did the habit event on at least %(days)s different days within %(window)s days.")
-        % {"days": r.habit_days, "window": r.habit_window}
-    ),
-    "paying": lambda r: _("Paid for something the free product does not give."),
-    "advocate": lambda r: (
-        _(
-            "Reached habit or paying, and brought at least one friend in the last %(days)s days who really uses the product;"
-            " does not depend on coupons."
-        )
-        % {"days": r.recommendation_days}
-    ),
-    "churned": lambda r: _("Had reached habit or beyond, and has been away longer than their limit."),
     "active": lambda r: (
         _("Came back often enough: away for less than %(percent)s %% of their limit.") % {"percent": r.slipping_percent}
     ),
@@ -160,9 +147,9 @@ def explain(key: str, workspace: Any = None) -> tuple[str, str]:
     """(label, definition) of a term, with the workspace's thresholds. Raises KeyError for a term nobody defined."""
     rules = workspace.rules if workspace else Rules()
     label: names.Name
-    if key in names.STAGES:
-        label = names.STAGES[key]
-    elif key in names.ACTIVITIES:
+    if stage := all_stages().get(key):
+        return str(stage.label), stage.sentence(rules)
+    if key in names.ACTIVITIES:
         label = names.ACTIVITIES[key]
     else:
         label = LABELS[key] if key in LABELS else pgettext("bits", "Value class")

@@ -177,6 +177,8 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("application", nargs="?", default="ops_platform.asgi:application")
     asked = parser.parse_args()
+    if "DATABASE_URL" not in os.environ:
+        parser.error("DATABASE_URL is not set (with servers of its own, `make serve` starts it)")
     # Before anything else, threads of libraries too: what comes while they are loaded waits until it can be heeded.
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     try:

@@ -309,6 +309,9 @@ def test_roles_on_an_outside_server_can_be_set_up_by_a_modest_login_and_again(fo
         assert query(web, "SET ROLE uop_app; SET ROLE uop_read; SELECT count(*), similarity('a', 'a') FROM things") == [
             (0, 1.0)
         ]
+        # As a pooler hands it out: to whoever comes, without what was set before.
+        assert query(web, "SELECT current_user") == query(web, "RESET ALL; SELECT current_user") == [("uop_app",)]
+        assert query(chief, "SELECT current_user") == [("chief",)]
         for role in ("NONE", "uop_app"):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):
                 query(web, f"SET ROLE {role}; SELECT count(*) FROM things")

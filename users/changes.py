@@ -18,7 +18,7 @@ import msgspec
 from users.ingest.normal import INT64, MAX_FLOAT, MAX_ID, MAX_LIST, NormalProfile
 from users.models import EndUser, ProfileChange
 from users.person_model import person_id
-from users.words import IN_ORDER, MAX_ATTRIBUTES, Told, moment_of, put_first, told_at
+from users.words import IN_ORDER, MAX_ATTRIBUTES, Profile, moment_of, put_first, told_at
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
 
@@ -99,7 +99,7 @@ def members_of(people: Iterable[EndUser]) -> dict[uuid.UUID, list[uuid.UUID]]:
     return ids
 
 
-def lay_on(told: Told, rows: Iterable[Row]) -> None:
+def lay_on(told: Profile, rows: Iterable[Row]) -> None:
     """Apply changes to bare attributes. `bases` stays None where none was ever told."""
     since = moment_of(told.forgotten_at) if told.forgotten_at else None
     by_attribute: dict[str, list[Row]] = {}

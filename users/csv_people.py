@@ -30,7 +30,7 @@ class Tagged(msgspec.Struct):
     tags: list[str]
 
 
-class Word(msgspec.Struct):
+class Said(msgspec.Struct):
     """What a person said about being written to on a channel, and when."""
 
     person: PersonKey
@@ -68,14 +68,14 @@ class PersonReader(RowReader):
         if self.mapping.kind == "consents":
             self.checked("time", cells, self.at)
             channel = self.checked("channel", cells, read_channel)
-            return [Word(person, channel, self.checked("opted_in", cells, read_choice), said_at)]
+            return [Said(person, channel, self.checked("opted_in", cells, read_choice), said_at)]
         told: list[Any] = [NormalProfile(person, at, self.read_person_traits(cells), passing=True)]
         if tags := self.checked("tags", cells, read_tags):
             told.append(Tagged(person, tags))
         for role, channel in CONSENTS.items():
             # A list of users is no proof that they agreed: it can only say that they did not.
             if self.cell(role, cells) and not self.checked(role, cells, read_choice):
-                told.append(Word(person, channel, False, said_at))
+                told.append(Said(person, channel, False, said_at))
         return told
 
     def read_person_traits(self, cells: list[str]) -> dict[str, Any]:

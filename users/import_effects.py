@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from users.csv_mapping import RowReader
-from users.csv_people import Word
+from users.csv_people import Said
 from users.import_kinds import CONSENTS, PROPERTY, ROLES, SKIP
 from users.import_ledger import Change, own_profiles
 from users.import_rows import Chunk
@@ -163,7 +163,7 @@ def judge(value: Any, before: Any, now: Any) -> str:
     return "same" if before == value else "changed"
 
 
-def judge_word(word: Word, change: Change | None) -> tuple[str, str]:
+def judge_word(word: Said, change: Change | None) -> tuple[str, str]:
     """What becomes of an opt-out, and what was said before."""
     if change is None or word.channel not in change.words:
         return "same", ""

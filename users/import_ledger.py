@@ -16,7 +16,7 @@ from users.devices import Key, devices_of
 from users.identity_profiles import read_before, words_of
 from users.ingest.normal import NormalProfile
 from users.models import EndUser, PushDevice
-from users.words import EPOCH, MICROSECOND, Own, Told
+from users.words import EPOCH, MICROSECOND, Own, Profile
 
 
 class Change(msgspec.Struct, omit_defaults=True):
@@ -87,7 +87,7 @@ def take_back_devices(changes: Iterable[Change]) -> set[uuid.UUID]:
     return people
 
 
-def put_back(own: Told, change: Change) -> None:
+def put_back(own: Profile, change: Change) -> None:
     """Give attributes their value of before, except those that somebody told since."""
     for key, (now, value, rank) in change.keys.items():
         if own.attribute_times.get(key) != now:
@@ -102,13 +102,13 @@ def put_back(own: Told, change: Change) -> None:
         own.attributes_at = newest(own)
 
 
-def newest(own: Told) -> datetime | None:
+def newest(own: Profile) -> datetime | None:
     """When the newest attribute was told; those that only fill a gap (below zero) do not count."""
     told = [rank for rank in own.attribute_times.values() if rank >= 0]
     return EPOCH + max(told) * MICROSECOND if told else None
 
 
-def earliest(own: Told) -> datetime | None:
+def earliest(own: Profile) -> datetime | None:
     """The first moment from which an attribute is known."""
     told = [rank if rank >= 0 else -rank - 1 for rank in own.attribute_times.values()]
     return EPOCH + min(told) * MICROSECOND if told else None

@@ -22,7 +22,7 @@ import msgspec
 from users.csv_files import BadFile, FileRow, Layout, Occurrences, fingerprints, read_blocks
 from users.csv_items import sum_items
 from users.csv_mapping import RowReader
-from users.csv_people import Tagged, Word
+from users.csv_people import Said, Tagged
 from users.import_columns import ColumnReader
 from users.import_kinds import ABOUT_PEOPLE
 from users.ingest import normal
@@ -63,7 +63,7 @@ class Chunk(msgspec.Struct):
     profiles: list[NormalProfile] = []
     # Of rows about people, which have no events: ids in hex with their tags; and (place in `lines`, id in hex, word).
     tags: list[tuple[str, list[str]]] = []
-    words: list[tuple[int, str, Word]] = []
+    words: list[tuple[int, str, Said]] = []
     errors: list[tuple[int, Refused, list[str] | Refused]] = []
 
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Chunk], tuple[dict[str, Any]]]:
@@ -204,7 +204,7 @@ class ChunkReader:
             # Without its traceback, which would hold the chunk, and the chunk it: there is no collector here.
             chunk.errors.append((line, Refused(problem.code, problem.message, problem.path), cells))
 
-    def tell(self, chunk: Chunk, line: int, item: NormalProfile | Tagged | Word) -> None:
+    def tell(self, chunk: Chunk, line: int, item: NormalProfile | Tagged | Said) -> None:
         """Add what a row says of a person; each row of a file about people counts once."""
         at = self.reader.received_at if isinstance(item, Tagged) else item.at
         person = self.meet(chunk, item.person.external_id, at.isoformat())

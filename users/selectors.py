@@ -144,7 +144,7 @@ def preview_rows(
     workspace: Workspace, file: Import, mapping: Mapping | None = None, rows: int = 8
 ) -> list[dict[str, Any]]:
     """The first rows as they stand and as the mapping reads them: {cells, problem, column}, or cells with what the row
-    tells: NormalEvent, NormalProfile, Tagged, Word.
+    tells: NormalEvent, NormalProfile, Tagged, Said.
 
     Raises BadFile or OSError when the file cannot be read any more.
     """

@@ -20,7 +20,7 @@ from users.devices import devices_told, find_news, keep_devices, names_token, se
 from users.ingest.normal import NormalProfile, clean_email
 from users.ingest.people import People, array, touch
 from users.models import EndUser
-from users.words import Own, Told, bare, merge
+from users.words import Own, Profile, bare, merge
 from workspaces.scoping import current_workspace
 from workspaces.sql import run_sql
 from workspaces.zones import known_zones
@@ -88,7 +88,7 @@ def tell_all(
             continue
         owner = people.get(person.merged_into) if person.merged_into else None
         own = msgspec.convert(person.own, Own) if person.own else None
-        targets: list[Told] = [bare(one) for one in (person, own, owner) if one is not None]
+        targets: list[Profile] = [bare(one) for one in (person, own, owner) if one is not None]
         changed = any([tell(targets, profile) for profile in profiles])  # noqa: C419 - each of them must be told
         if pk in fresh:
             for one in targets:
@@ -101,7 +101,7 @@ def tell_all(
     return heard
 
 
-def tell(targets: list[Told], profile: NormalProfile) -> bool:
+def tell(targets: list[Profile], profile: NormalProfile) -> bool:
     """Fold a piece of news into one id's profile and into that of the whole person; returns whether any changed."""
     changed = [merge(target, profile) for target in targets]
     if profile.passing and any(changed):

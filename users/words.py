@@ -36,7 +36,7 @@ class Own(msgspec.Struct):
     excluded_reason: str = ""
 
 
-Told = EndUser | Own
+Profile = EndUser | Own
 
 
 def moment_of(at: datetime) -> int:
@@ -44,7 +44,7 @@ def moment_of(at: datetime) -> int:
     return (at - EPOCH) // MICROSECOND
 
 
-def bare(told: Told) -> Told:
+def bare(told: Profile) -> Profile:
     """Take off what changes came to: `attributes` are then the words alone, to which news may be told."""
     if told.bases:
         for key, word in told.bases.items():
@@ -56,7 +56,7 @@ def bare(told: Told) -> Told:
     return told
 
 
-def merge(person: Told, profile: NormalProfile) -> bool:
+def merge(person: Profile, profile: NormalProfile) -> bool:
     """Fold one piece of news into bare attributes; returns whether anything changed. Columns follow later."""
     moment = moment_of(profile.at)
     changed = profile.change is not None and profile.change.kind == "forget" and forget(person, profile.at)
@@ -74,14 +74,14 @@ def merge(person: Told, profile: NormalProfile) -> bool:
     return changed or heard
 
 
-def put_first(person: Told, key: str, value: Any, moment: int) -> bool:
+def put_first(person: Profile, key: str, value: Any, moment: int) -> bool:
     """Fill a gap. Ranks below zero, so that whatever was told as such comes later; and the earlier, the later."""
     if key in person.attribute_times or key not in person.attributes:
         return put(person, key, value, -moment - 1)
     return False
 
 
-def put(person: Told, key: str, value: Any, rank: int) -> bool:
+def put(person: Profile, key: str, value: Any, rank: int) -> bool:
     """Set an attribute unless what is there ranks as high; a value of None takes it away. Returns whether it changed."""
     told, known = person.attribute_times.get(key), person.attributes.get(key)
     if told is None and len(person.attribute_times) >= MAX_ATTRIBUTES:
@@ -107,7 +107,7 @@ def told_at(rank: int | None) -> int | None:
     return -rank - 1 if rank is not None and rank < 0 else rank
 
 
-def forget(person: Told, at: datetime | None) -> bool:
+def forget(person: Profile, at: datetime | None) -> bool:
     """Drop every word told before `at`, from now on as well; returns whether that is news."""
     if at is None or (person.forgotten_at and person.forgotten_at >= at):
         return False
@@ -121,7 +121,7 @@ def forget(person: Told, at: datetime | None) -> bool:
     return True
 
 
-def fold(person: Told, other: Told) -> None:
+def fold(person: Profile, other: Profile) -> None:
     """Fold one bare profile into another: of each attribute the word that ranks higher, whatever the order of folding."""
     forget(person, other.forgotten_at)
     since = moment_of(person.forgotten_at) if person.forgotten_at else None

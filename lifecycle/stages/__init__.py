@@ -14,17 +14,18 @@ from functools import cache
 from typing import Any
 
 from workspaces.names import named
+from workspaces.rules import Rules
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. `colour` is a token of the style sheet; `reason` words the numbers kept with a change (see stages.sql)."""
+    """One stage. `sentence` says what it means, with a workspace's thresholds; `reason` words the numbers kept with a change,
+    which lifecycle/sql/stage_changes.sql lists."""
 
     key: str
     order: int
     label: Any
-    colour: str
-    sentence: Any
+    sentence: Callable[[Rules], str]
     condition: str
     reason: Callable[[Mapping[str, Any]], str]
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from lifecycle.stages import Stage
+from workspaces.rules import Rules
 
 
 def reason(why: Mapping[str, Any]) -> str:
@@ -17,12 +19,18 @@ def reason(why: Mapping[str, Any]) -> str:
     ) % {"count": count, "days": why.get("recommendation_days")}
 
 
+def meaning(rules: Rules) -> str:
+    return _(
+        "Reached habit or paying, and brought at least one friend in the last %(days)s days who really uses the product;"
+        " does not depend on coupons."
+    ) % {"days": rules.recommendation_days}
+
+
 STAGE = Stage(
     key="advocate",
     order=20,
     label=gettext_lazy("Advocate"),
-    colour="purple",
-    sentence=gettext_lazy("Ever in the habit or paying, brought somebody who stayed, and does not live on coupons."),
+    sentence=meaning,
     condition="(f.ever_habit or (%(pay_stage)s and f.ever_paid)) and f.recommendations >= 1 and f.subsidy_dependent is not true",
     reason=reason,
 )

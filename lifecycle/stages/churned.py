@@ -20,8 +20,7 @@ STAGE = Stage(
     key="churned",
     order=10,
     label=gettext_lazy("Churned"),
-    colour="red",
-    sentence=gettext_lazy("Once in the habit, paying or recommending, and away longer than their limit."),
+    sentence=lambda rules: _("Had reached habit or beyond, and has been away longer than their limit."),
     condition="a.activity = 'dormant' and (f.ever_habit or (%(pay_stage)s and f.ever_paid))",
     reason=reason,
 )

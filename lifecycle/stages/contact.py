@@ -17,8 +17,7 @@ STAGE = Stage(
     key="contact",
     order=60,
     label=gettext_lazy("Contact"),
-    colour="secondary",
-    sentence=gettext_lazy("Known to us, and has not done the core action yet."),
+    sentence=lambda rules: _("Has not done the core action yet."),
     condition="true",
     reason=reason,
 )

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lifecycle.stages import Stage
+from workspaces.rules import Rules
 
 
 def reason(why: Mapping[str, Any]) -> str:
@@ -17,12 +18,18 @@ def reason(why: Mapping[str, Any]) -> str:
     }
 
 
+def meaning(rules: Rules) -> str:
+    return _("Did the habit event on at least %(days)s different days within %(window)s days.") % {
+        "days": rules.habit_days,
+        "window": rules.habit_window,
+    }
+
+
 STAGE = Stage(
     key="habit",
     order=40,
     label=gettext_lazy("Habit"),
-    colour="green",
-    sentence=gettext_lazy("Did the habit event on enough days of the window that ends today."),
+    sentence=meaning,
     condition="f.habit_days >= %(habit_days)s",
     reason=reason,
 )

@@ -17,8 +17,7 @@ STAGE = Stage(
     key="paying",
     order=30,
     label=gettext_lazy("Paying"),
-    colour="orange",
-    sentence=gettext_lazy("Paid at least once for what the free product does not give."),
+    sentence=lambda rules: _("Paid for something the free product does not give."),
     condition="%(pay_stage)s and f.ever_paid",
     reason=reason,
 )

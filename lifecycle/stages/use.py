@@ -24,8 +24,7 @@ STAGE = Stage(
     key="use",
     order=50,
     label=gettext_lazy("Using"),
-    colour="azure",
-    sentence=gettext_lazy("Did the core action at least once."),
+    sentence=lambda rules: _("Has done the core action at least once."),
     condition="f.core_days > 0",
     reason=reason,
 )

@@ -9,6 +9,7 @@ No role inherits: what a role was granted counts only after SET ROLE. So the pol
 `app` sees. Where the server is not ours, people log in with a login of their own and settings assume the role.
 """
 
+import contextlib
 import os
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -49,6 +50,8 @@ def prepare_outside_server(url: str, app_login: str, app_password: str = "") -> 
                 _grant(cursor, role, login)
             for role in (APP, READ, INGEST):
                 _grant(cursor, role, app_login)
+            if app_login not in (login, OWNER, APP):
+                _begin_as(cursor, APP, app_login)
             _let_owner_build(cursor)
     finally:
         connection.close()
@@ -82,6 +85,19 @@ def _grant(cursor: Any, role: str, member: str) -> None:
         return
     options = " WITH INHERIT FALSE, SET TRUE" if knows_options else ""
     cursor.execute(f"GRANT {role} TO {_quoted(member)}{options}")
+
+
+def _begin_as(cursor: Any, role: str, login: str) -> None:
+    """Let sessions of `login` begin as `role`. Whoever connects assumes it anyway, but behind a pooler that hands out
+    sessions by the transaction, that is done in another session than the one which gets the next transaction."""
+    import psycopg2
+
+    cursor.execute("SELECT rolconfig FROM pg_roles WHERE rolname = %s", [login])
+    if f"role={role}" in (cursor.fetchone()[0] or []):
+        return
+    # A login that was there before may not be ours to alter; then it takes a pooler that hands out whole sessions.
+    with contextlib.suppress(psycopg2.errors.InsufficientPrivilege):
+        cursor.execute(f"ALTER ROLE {_quoted(login)} SET role = {role}")
 
 
 def _let_owner_build(cursor: Any) -> None:

@@ -49,6 +49,24 @@ def test_every_extension_is_named_in_its_how_to(document: str, keys: list[str]) 
     assert [key for key in keys if f"`{key}`" not in page] == []
 
 
+def test_every_list_of_channels_names_them_all() -> None:
+    """Those that the how-to names: some packages cannot look at the folder, and some give each a word or a column."""
+    from ops_platform import names, people_filters
+    from segmentation.conditions import reachable
+    from users import consent, csv_people, import_kinds
+
+    lists = [
+        consent.CHANNELS,
+        csv_people.CHANNELS.values(),
+        import_kinds.CONSENTS.values(),
+        [option.key for option in reachable.CHANNELS],
+        reachable.ADDRESSES,
+        people_filters.ADDRESSES,
+        names.CHANNELS,
+    ]
+    assert [set(some) for some in lists] == [set(all_channels())] * len(lists)
+
+
 def test_every_fact_is_defined() -> None:
     from segmentation.conditions.fact import FACTS
 

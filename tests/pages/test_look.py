@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lifecycle.stages import upward
+
 ROOT = Path(__file__).resolve().parents[2]
 CSS = (ROOT / "static/app.css").read_text(encoding="utf-8")
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-STAGES = ("contact", "use", "habit", "paying", "advocate", "churned")
+STAGES = [stage.key for stage in upward()]
 Rgb = tuple[float, float, float]
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB.
@@ -63,6 +65,7 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("kind", BLINDNESS)
 def test_stages_can_be_told_apart_by_every_reader(theme: str, kind: str) -> None:
     colours = {stage: tokens(theme)[f"c-stage-{stage}"] for stage in STAGES}
+    assert [stage for stage in STAGES if f".dot-stage-{stage} {{" not in CSS] == []
     for one, other in itertools.combinations(STAGES, 2):
         gap = math.dist(oklab(seen_by(colours[one], kind)), oklab(seen_by(colours[other], kind)))
         assert gap > 0.08, f"{one} and {other} look alike ({gap:.3f}) to {kind} in {theme}"

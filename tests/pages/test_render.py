@@ -141,6 +141,14 @@ def test_the_chooser_goes_straight_to_the_only_workspace(world: Any, as_role: An
     assert Client().get("/").url.startswith("/accounts/login/")  # type: ignore[attr-defined]
 
 
+def test_a_link_for_a_forgotten_password_is_promised_only_where_mail_can_be_sent(db: None, settings: Any) -> None:
+    page = "/accounts/password/reset/"
+    assert 'name="email"' in Client().get(page).content.decode()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+    silent = Client().get(page).content.decode()
+    assert "没有配置发信" in silent and 'name="email"' not in silent
+
+
 def test_health_answers_without_a_login(db: None) -> None:
     assert Client().get("/health/").json() == {"status": "ok"}
 

@@ -84,7 +84,7 @@ def test_days_and_times() -> None:
 
 def test_every_term_is_defined_with_the_workspaces_own_thresholds() -> None:
     workspace = Workspace(slug="x", industry="ecommerce", settings={"slipping_percent": 42, "recall_days": [3, 9]})
-    for key in terms.SENTENCES:
+    for key in [*names.STAGES, *terms.SENTENCES]:
         label, sentence = terms.explain(key, workspace)
         assert label
         assert sentence.rstrip().endswith((".", "。"))

@@ -59,6 +59,22 @@ def test_an_operator_can_be_made_and_given_a_role(world):
     assert Operator.objects.get(email="new@acme.test").check_password("a long enough one")
 
 
+def test_an_operator_who_is_known_keeps_the_password_and_nobody_is_asked_for_one_without_a_terminal(world, monkeypatch):
+    said = io.StringIO()
+    for password in ("a-long-passphrase", "another-passphrase"):
+        arguments = ("create_operator", "new@acme.test", "--password", password)
+        call_command(*arguments, stdout=io.StringIO(), stderr=said)
+    assert Operator.objects.get(email="new@acme.test").check_password("a-long-passphrase")
+    assert "changepassword new@acme.test" in said.getvalue()
+
+    def ask() -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", ask)
+    with pytest.raises(CommandError, match="--password"):
+        call_command("create_operator", "other@acme.test", stdout=io.StringIO())
+
+
 def test_exported_events_are_the_stored_ones(acme, send, capsys):
     odd = {"text": 'a,"b"\n', "路径": "c:\\temp", "n": 1.5}
     send("batch", {"batch": [track("1", properties=odd), track("2", userId=None, anonymousId="v")]})

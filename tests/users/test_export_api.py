@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,13 @@ def call(world: Any, client: Any, media: Path) -> Call:
 def role_key(world: Any, role: str) -> str:
     with workspace_scope(world.acme):
         return create_key("api", role, role=role)[1]
+
+
+def test_the_list_that_the_how_to_asks_for_is_one(call: Call) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/how-to/fetch-a-list.md").read_text(encoding="utf-8")
+    [body] = re.findall(r"-d '(\{.*\})'", page)
+    status, asked = call("post", "", json.loads(body))
+    assert (status, asked["state"]) == (202, "due"), asked
 
 
 def test_a_list_is_asked_for_followed_and_fetched(call: Call, world: Any) -> None:

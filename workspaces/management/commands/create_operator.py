@@ -30,14 +30,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         email = options["email"].strip().lower()
         workspace = workspace_named(options["workspace"]) if options["workspace"] else None
-        operator = Operator.objects.filter(email=email).first() or self.make(email, options)
+        operator = Operator.objects.filter(email=email).first()
+        if operator and options["password"]:
+            self.stderr.write(
+                f"{email} is known and keeps the password; `manage.py changepassword {email}` sets another."
+            )
+        operator = operator or self.make(email, options)
         if workspace is not None:
             with workspace_scope(workspace):
                 add_member(operator, options["role"])
         self.stdout.write(email)
 
     def make(self, email: str, options: dict[str, Any]) -> Operator:
-        password = options["password"] or getpass.getpass()
+        try:
+            password = options["password"] or getpass.getpass()
+        except EOFError:
+            raise CommandError("Nobody is there to ask for a password: give --password.") from None
         try:
             validate_email(email)
             validate_password(password, Operator(email=email, name=options["name"]))
