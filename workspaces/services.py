@@ -7,6 +7,7 @@ import secrets
 from datetime import date
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -104,33 +105,42 @@ def revoke_key(key: AccessKey, by: Operator | None = None) -> None:
 
 def add_member(operator: Operator, role: str, by: Operator | None = None) -> Membership:
     """Give the operator a role in the open workspace; an existing member's role is changed."""
+    check_role(role)
+    membership, new = Membership.objects.get_or_create(operator=operator, defaults={"role": role})
+    if new:
+        audit("member.add", operator.email, by, role=role)
+    else:
+        change_role(membership, role, by)
+    return membership
+
+
+def change_role(membership: Membership, role: str, by: Operator | None = None) -> None:
+    """Another role for a member; nothing for whoever is none any more. The last owner stays one."""
+    check_role(role)
+    if role != OWNER:
+        require_another_owner(membership)
+    if Membership.objects.filter(pk=membership.pk).exclude(role=role).update(role=role):
+        audit("member.role", membership.operator.email, by, role=role)
+    membership.role = role
+
+
+def check_role(role: str) -> None:
     if role not in ROLES:
         raise DomainError("invalid", _("This role does not exist."), "role")
-    membership = Membership.objects.filter(operator=operator).first()
-    if membership is None:
-        membership = Membership.objects.create(operator=operator, role=role)
-        audit("member.add", operator.email, by, role=role)
-    elif membership.role != role:
-        if membership.role == OWNER:
-            require_another_owner(membership)
-        membership.role = role
-        membership.save(update_fields=["role"])
-        audit("member.role", operator.email, by, role=role)
-    return membership
 
 
 def remove_member(membership: Membership, by: Operator | None = None) -> None:
     """Take the membership away; the last owner cannot be removed."""
-    if membership.role == OWNER:
-        require_another_owner(membership)
-    email = membership.operator.email
-    membership.delete()
-    audit("member.remove", email, by)
+    require_another_owner(membership)
+    if Membership.objects.filter(pk=membership.pk).delete()[0]:
+        audit("member.remove", membership.operator.email, by)
 
 
 def require_another_owner(membership: Membership) -> None:
-    owners = Membership.objects.select_for_update().filter(role=OWNER).exclude(pk=membership.pk)
-    if not owners.exists():
+    """Raises Conflict where this is the only owner. Owners are held in one order until the commit: two of them who demote
+    each other at once take turns."""
+    owners = Membership.objects.select_for_update().filter(role=OWNER).order_by("pk")
+    if [owner.pk for owner in owners] == [membership.pk]:
         raise Conflict("last_owner", _("A workspace keeps at least one owner."))
 
 
@@ -162,12 +172,11 @@ def read_invitation(token: str) -> tuple[Workspace, str, str]:
 
 
 def accept_invitation(token: str, password: str, name: str = "") -> Operator:
-    """Join the workspace; makes the operator when the address is new. Accepting twice changes nothing."""
+    """Join the workspace; makes the operator when the address is new. Accepting twice, also at once, changes nothing."""
     workspace, email, role = read_invitation(token)
     with workspace_scope(workspace):
-        operator = Operator.objects.filter(email=email).first()
-        if operator is None:
-            operator = Operator.objects.create_user(email, password, name=name.strip())
+        new = {"name": name.strip(), "password": lambda: make_password(password)}
+        operator = Operator.objects.get_or_create(email=email, defaults=new)[0]
         if not Membership.objects.filter(operator=operator).exists():
             add_member(operator, role, operator)
     return operator

@@ -75,7 +75,7 @@ def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     member, role = find_member(pk), request.POST.get("role", "")
     try:
         if role:
-            services.add_member(member.operator, role, request.user)
+            services.change_role(member, role, request.user)
             messages.success(request, _("%(who)s has another role now.") % {"who": member.operator})
         else:
             services.remove_member(member, request.user)
