@@ -68,7 +68,11 @@ class WorkspaceDoor:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if hasattr(request, "membership"):
+            # Of people, for the one who asked: kept by nothing on the way, nor by a browser after they logged out.
+            response.setdefault("Cache-Control", "no-store")
+        return response
 
     def process_view(self, request: HttpRequest, view: Callable, args: tuple, kwargs: dict) -> HttpResponse | None:
         if "slug" not in kwargs:

@@ -110,10 +110,7 @@ def keys_page(
         "form": form,
         "secret": secret,
     }
-    response = render(request, "workspaces/keys.html", context, status=status)
-    if secret:
-        response["Cache-Control"] = "no-store"
-    return response
+    return render(request, "workspaces/keys.html", context, status=status)
 
 
 @require_POST
