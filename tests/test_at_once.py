@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from campaigns.accounts import save_account
 from campaigns.editing import save_campaign
 from campaigns.models import Campaign
 from lifecycle.sources import save_costs
@@ -178,6 +179,12 @@ def test_a_campaign_made_while_its_segment_is_deleted_stays_or_is_refused(world:
     with workspace_scope(world.acme):
         assert [campaign.name for campaign in Campaign.objects.all()] == ["七夕"]
         assert [segment.name for segment in Segment.objects.all()] == ["two"]
+
+
+def test_a_channel_set_up_twice_at_once_is_set_up_once(world: SimpleNamespace) -> None:
+    typed = {"access_key_id": "id", "access_key_secret": "words", "sign_name": "商城"}
+    path = "/w/acme/channels/sms/"
+    assert beside(world.acme, lambda: save_account("sms", typed), lambda: as_owner(world, path, **typed)) == 303
 
 
 def test_a_segment_deleted_twice_at_once_is_gone_once(world: SimpleNamespace) -> None:

@@ -18,7 +18,7 @@ from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Works
 from workspaces.permissions import OWNER, ROLES
 from workspaces.rule_checks import check_setting
 from workspaces.rules import PRESET_SETS, PRESETS, Rules
-from workspaces.scoping import current_workspace, workspace_scope
+from workspaces.scoping import current_key, current_workspace, workspace_scope
 from workspaces.sql import execute
 from workspaces.zones import known_zones
 
@@ -27,7 +27,10 @@ INVITATION_SECONDS = 7 * 86400
 
 
 def audit(action: str, target: str = "", operator: Operator | None = None, **detail: Any) -> None:
-    """Add one line to the workspace's audit trail. `detail` must be JSON; never put secrets in it."""
+    """Add one line to the workspace's audit trail; where a program asked, with its key's name. `detail` must be JSON; never
+    put secrets in it."""
+    if key := current_key.get():
+        detail = {"key": key, **detail}
     AuditEntry.objects.create(action=action, target=target[:200], operator=operator, detail=detail)
 
 
