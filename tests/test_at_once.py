@@ -101,7 +101,7 @@ def actions(world: SimpleNamespace, action: str) -> int:
 
 def test_a_second_click_on_joining_joins_and_logs_in(world: SimpleNamespace) -> None:
     with workspace_scope(world.acme):
-        token = services.invitation_token("new@acme.test", "operator")
+        token = services.invitation_token("new@acme.test", "operator", world.owner)
     words, client = "a long enough passphrase", Client(raise_request_exception=False)
     before = actions(world, "member.add")
 
@@ -118,7 +118,7 @@ def test_a_second_click_on_joining_joins_and_logs_in(world: SimpleNamespace) -> 
 
 def test_whoever_made_the_account_first_is_not_logged_in_with_another_password(world: SimpleNamespace) -> None:
     with workspace_scope(world.acme):
-        token = services.invitation_token("new@acme.test", "operator")
+        token = services.invitation_token("new@acme.test", "operator", world.owner)
     client = Client(raise_request_exception=False)
 
     def first() -> None:
@@ -202,6 +202,14 @@ def test_costs_are_stored_in_one_order(world: SimpleNamespace) -> None:
         save_costs(rows)
     stored = next(line["sql"] for line in said if 'INTO "source_cost"' in line["sql"])
     assert stored.index("'a'") < stored.index("'b'")
+
+
+def test_settings_changed_at_once_are_kept_all(world: SimpleNamespace) -> None:
+    def choose() -> int:
+        return ask(world, "post", "settings/changes", industry="ugc")
+
+    assert beside(world.acme, lambda: services.change_settings({"keep_exports_days": 3}), choose) == 200
+    assert Workspace.objects.get(pk=world.acme.pk).settings == {"keep_exports_days": 3}
 
 
 def test_roles_given_to_names_at_once_are_kept_all(world: SimpleNamespace) -> None:

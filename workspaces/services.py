@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace, usual_burst
-from workspaces.permissions import OWNER, ROLES
+from workspaces.permissions import OWNER, ROLES, allowed
 from workspaces.rule_checks import check_setting
 from workspaces.rules import PRESET_SETS, PRESETS, Rules
 from workspaces.scoping import current_key, current_workspace, workspace_scope
@@ -147,10 +147,10 @@ def require_another_owner(membership: Membership) -> None:
         raise Conflict("last_owner", _("A workspace keeps at least one owner."))
 
 
-def invitation_token(email: str, role: str) -> str:
-    """A signed token for the invitation link, good for seven days."""
+def invitation_token(email: str, role: str, by: Operator) -> str:
+    """A signed token for the invitation link, good for seven days, and for as long as who invites may do so."""
     email = email.strip().lower()
-    return INVITATION.sign_object([str(current_workspace().pk), email, role, times_joined(email)])
+    return INVITATION.sign_object([str(current_workspace().pk), email, role, times_joined(email), str(by.pk)])
 
 
 def times_joined(email: str) -> int:
@@ -160,16 +160,19 @@ def times_joined(email: str) -> int:
 
 
 def read_invitation(token: str) -> tuple[Workspace, str, str]:
-    """(workspace, email, role) of an invitation. Raises DomainError when forged, expired or used up."""
+    """(workspace, email, role) of an invitation. Raises DomainError when forged, expired, used up, or made by somebody who
+    may invite nobody any more: an owner who has to go would come back by a link made before."""
     refusal = DomainError("bad_invitation", _("This invitation is not valid or has expired."))
     try:
-        workspace_id, email, role, joined = INVITATION.unsign_object(token, max_age=INVITATION_SECONDS)
+        workspace_id, email, role, joined, by = INVITATION.unsign_object(token, max_age=INVITATION_SECONDS)
         workspace = Workspace.objects.get(pk=workspace_id)
     except (signing.BadSignature, ValueError, Workspace.DoesNotExist) as error:
         raise refusal from error
     with workspace_scope(workspace):
         member = Membership.objects.filter(operator__email=email).exists()
-        if not member and times_joined(email) != joined:
+        inviter = Membership.objects.filter(operator=by).first()
+        invited = inviter is not None and allowed(inviter.role, "members.manage") and times_joined(email) == joined
+        if not (member or invited):
             raise refusal
     return workspace, email, role
 

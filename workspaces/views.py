@@ -56,7 +56,8 @@ def invite_member(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return members_page(request, form, status=422)
     email, role = form.cleaned_data["email"], form.cleaned_data["role"]
-    url = request.build_absolute_uri(reverse("accept_invitation", args=[services.invitation_token(email, role)]))
+    token = services.invitation_token(email, role, request.user)
+    url = request.build_absolute_uri(reverse("accept_invitation", args=[token]))
     services.audit("member.invite", email, request.user, role=role)
     return members_page(request, InviteForm(), {"email": email, "url": url})
 
