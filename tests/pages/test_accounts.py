@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.conftest import PASSWORD
+
 CLOSED = ("email/", "confirm-email/", "confirm-email/Mg:x/", "reauthenticate/", "password/set/", "login/code/confirm/")
 
 
@@ -25,3 +27,17 @@ def test_a_member_takes_no_address_that_nobody_proved(world: Any, page: str) -> 
 def test_no_cache_keeps_a_page_of_a_workspace(as_role: Any, page: str) -> None:
     assert as_role("owner").get(f"/w/acme/{page}")["Cache-Control"] == "no-store"
     assert as_role("analyst").post("/w/acme/settings/members/invite/")["Cache-Control"] == "no-store"
+
+
+def log_in(email: str, password: str) -> Any:
+    return Client(raise_request_exception=False).post("/accounts/login/", {"login": email, "password": password})
+
+
+def test_with_valkey_away_operators_log_in_and_guesses_are_counted(world: Any, settings: Any) -> None:
+    away = settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {"default": away}
+    assert log_in("owner@acme.test", PASSWORD).status_code == 302
+    answers = [log_in("analyst@acme.test", f"guess {n}") for n in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert log_in("analyst@acme.test", PASSWORD).status_code == 200, "too many guesses: not even the right one"
+    assert log_in("owner@acme.test", PASSWORD).status_code == 302
