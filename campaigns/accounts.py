@@ -14,7 +14,7 @@ from campaigns.models import ChannelAccount
 from campaigns.secrets import seal, secret_names, unseal
 from workspaces.errors import DomainError
 from workspaces.models import Operator, Workspace
-from workspaces.scoping import current_workspace, workspace_scope
+from workspaces.scoping import workspace_scope
 from workspaces.services import audit
 
 
@@ -28,17 +28,25 @@ class InvalidAccount(DomainError):
 
 
 def save_account(channel_key: str, values: dict[str, Any], by: Operator | None = None) -> ChannelAccount:
-    """Store the settings. An empty secret keeps the stored one. Raises InvalidAccount naming every wrong field."""
+    """Store the settings. An empty secret keeps the stored one, for the server that it was entered for. Raises InvalidAccount
+    naming every wrong field."""
     channel = get_channel(channel_key)
     account = ChannelAccount.objects.filter(channel=channel_key).first()
     empty = {name for name in secret_names(channel) if not values.get(name)}
-    known = unseal(channel, account.config) if account and empty & stored_secrets(channel_key) else {}
-    config, errors = channel.clean({**values, **{name: known[name] for name in empty if known.get(name)}})
+    kept = empty & stored_secrets(channel_key)
+    known = unseal(channel, account.config) if account and kept else {}
+    config, errors = channel.clean({**values, **{name: known[name] for name in kept}})
+    # Whoever may change the settings must not read the secrets by having them sent to a server of their own.
+    if any(
+        config.get(spec.name, known.get(spec.name)) != known.get(spec.name)
+        for spec in channel.fields
+        if spec.server and kept
+    ):
+        errors |= dict.fromkeys(kept, _("The server is another one: enter this again."))
     if errors:
         raise InvalidAccount({name: str(sentence) for name, sentence in errors.items()})
-    account = account or ChannelAccount(channel=channel_key, workspace=current_workspace())
-    account.config, account.in_flight, account.updated_at = seal(channel, config), channel.in_flight, timezone.now()
-    account.save()
+    told = {"config": seal(channel, config), "in_flight": channel.in_flight, "updated_at": timezone.now()}
+    account = ChannelAccount.objects.update_or_create(channel=channel_key, defaults=told)[0]
     audit("channel.save", channel_key, by)
     return account
 

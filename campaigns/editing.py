@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -57,7 +58,12 @@ def save_campaign(campaign: Campaign | None, values: dict[str, Any], by: Operato
     )
     campaign.conversion_days = check_days(values.get("conversion_days", campaign.conversion_days))
     campaign.updated_at = timezone.now()
-    campaign.save()
+    try:
+        with transaction.atomic():
+            campaign.save()
+            connection.check_constraints()  # now, and not with the commit: from here on nobody deletes the segment
+    except IntegrityError as error:
+        raise no_segment() from error
     audit("campaign.save", str(campaign.pk), by, name=campaign.name)
     return campaign
 
@@ -89,7 +95,11 @@ def check_segment(value: Any) -> uuid.UUID | None:
     try:
         return Segment.objects.get(pk=uuid.UUID(str(value)), archived_at=None).pk
     except (Segment.DoesNotExist, ValueError) as error:
-        raise DomainError("not_found", _("This segment does not exist."), "segment") from error
+        raise no_segment() from error
+
+
+def no_segment() -> DomainError:
+    return DomainError("not_found", _("This segment does not exist."), "segment")
 
 
 def check_topic(value: Any) -> str:

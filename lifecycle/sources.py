@@ -131,7 +131,8 @@ def save_costs(rows: Iterable[dict[str, Any]], by: Operator | None = None) -> in
     if len({(cost.source, cost.month) for cost in costs}) < len(costs):
         raise DomainError("invalid", _("The same month of a source is there twice."), "month")
     SourceCost.objects.bulk_create(
-        costs,
+        # In one order: two who store the same would wait for each other.
+        sorted(costs, key=lambda cost: (cost.source, cost.month)),
         update_conflicts=True,
         unique_fields=["workspace", "source", "month"],
         update_fields=["spend_minor", "rewards_minor", "updated_at"],

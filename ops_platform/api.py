@@ -342,7 +342,7 @@ class RunNight(WorkspaceAPIView):
         if workspace.current_day is not None and day < workspace.current_day:
             later = {"day": workspace.current_day.isoformat()}
             raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % later, "day")
-        transaction.on_commit(ask_night(workspace, day, step, None, key=request.auth.name), robust=True)
+        transaction.on_commit(ask_night(workspace, day, step, None), robust=True)
         return Response({"day": day, "step": step}, status=202)
 
 

@@ -255,7 +255,7 @@ def first_day(workspace: Workspace) -> date:
     return min(first.astimezone(workspace.tzinfo).date(), workspace.yesterday())
 
 
-def ask_night(workspace: Workspace, day: date, step: str, by: Operator | None, **actor: str) -> Callable[[], bool]:
+def ask_night(workspace: Workspace, day: date, step: str, by: Operator | None) -> Callable[[], bool]:
     """In the open scope, note that somebody asks for a night or one step of it; returns what rings for it afterwards.
 
     That answers False with the broker away. Whoever asks while a night runs is served by that one: the worker compares
@@ -267,7 +267,7 @@ def ask_night(workspace: Workspace, day: date, step: str, by: Operator | None, *
         raise Conflict("day_unknown", _("Nothing is known of this day; the first one is %(day)s.") % told, "day")
     if step and is_held(workspace, NIGHT_LEASE):
         raise Conflict("night_running", _("A daily update of this project is running already."))
-    audit("night.run", day.isoformat(), by, **({"step": step} if step else {}), **actor)
+    audit("night.run", day.isoformat(), by, **({"step": step} if step else {}))
     arguments = (str(workspace.pk), day.isoformat(), "button", step, database_now().isoformat())
     return partial(ring, RUN_NIGHT, *arguments, queue=night_queue(workspace))
 

@@ -144,7 +144,8 @@ def go_back(request: HttpRequest, default: str) -> HttpResponse:
     safe = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return redirect(target if safe else default)
+    # A path and nothing else: other words are looked up as the name of a view.
+    return redirect(target if safe and target.startswith("/") else default)
 
 
 def chosen_people(request: HttpRequest) -> list[uuid.UUID]:

@@ -132,7 +132,9 @@ class PeopleQuery:
             return Page([], "", "")
         joins, where, params = self.pieces("" if few else sort.needs)
         if few:
-            where = f"u.id in (with found as materialized (select u.id from end_user u {joins} where {where}) table found)"
+            where = (
+                f"u.id in (with found as materialized (select u.id from end_user u {joins} where {where}) table found)"
+            )
             joins = JOINS.get(sort.needs, "")
         backwards, token = ("before" in self.query), self.query.get("before") or self.query.get("after")
         cursor = read_cursor(token, sort.type)

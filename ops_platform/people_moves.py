@@ -35,7 +35,10 @@ def moved_between(kind: str, table: str, first: str, last: str, parameters: tupl
         else:
             params[f"{kind}_since"] = since
             window = f"c.day <= %({kind}_on)s and c.day > %({kind}_since)s group by c.end_user_id having"
-            picks = {"from": f"(array_agg(c.{first} order by c.day))[1]", "to": f"(array_agg(c.{last} order by c.day desc))[1]"}
+            picks = {
+                "from": f"(array_agg(c.{first} order by c.day))[1]",
+                "to": f"(array_agg(c.{last} order by c.day desc))[1]",
+            }
         conditions = [f"{picks['from']} <> {picks['to']}"]
         for side in ends:
             conditions.append(f"{picks[side]} = %({kind}_{side})s")

@@ -76,8 +76,9 @@ def propose(changes: dict[str, Any], industry: str = "", by: Operator | None = N
 
 def _store(workspace: Workspace, changes: dict[str, Any], industry: str, by: Operator | None) -> None:
     """Store what moves nobody, or all of it before the first night."""
-    if industry and industry != workspace.industry:
-        after, settings = checked_settings(workspace, {}, industry)
+    held = workspace.hold()
+    if industry and industry != held.industry:
+        after, settings = checked_settings(held, {}, industry)
         Workspace.objects.filter(pk=workspace.pk).update(industry=after, settings=settings)
         apply_preset(industry, by)
         audit("settings.change", "", by, industry=industry)

@@ -1,9 +1,10 @@
 """Every address of the product. Workspace pages live under `w/<slug>/` and pass the door (workspaces.middleware)."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from ops_platform import views
+from workspaces.accounts import no_such_page
 from workspaces.invitations import accept_invitation
 
 handler400 = "workspaces.errors.bad_request"
@@ -27,6 +28,7 @@ workspace_pages = [
 urlpatterns = [
     path("", views.choose_workspace, name="chooser"),
     path("health/", views.health, name="health"),
+    re_path("^accounts/(?:email|confirm-email|reauthenticate|password/set|login/code)/", no_such_page),
     path("accounts/", include("allauth.account.urls")),
     path("invitation/<str:token>/", accept_invitation, name="accept_invitation"),
     path("i18n/", include("django.conf.urls.i18n")),

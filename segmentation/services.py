@@ -46,6 +46,7 @@ def update_segment(
     by: Operator | None = None,
 ) -> Segment:
     """Change what is given. A changed rule recomputes the members at once. Raises DomainError, Conflict when archived."""
+    hold(segment)
     if segment.archived_at:
         raise Conflict("archived", _("This segment is archived; restore it first."))
     before = segment.definition
@@ -104,10 +105,17 @@ def segments_by_tag() -> dict[str, str]:
     return {tag: str(pk) for tag, pk in TagRule.objects.values_list("tag", "segment")}
 
 
+def hold(segment: Segment) -> None:
+    """Make it the row as it is now, nobody else's to change, or to refer to, until the commit. Raises Http404 when somebody
+    deleted it meanwhile."""
+    try:
+        segment.refresh_from_db(from_queryset=Segment.objects.select_for_update())
+    except Segment.DoesNotExist as error:
+        raise Http404 from error
+
+
 def save(segment: Segment, *fields: str) -> None:
-    """All of a new one, else only the fields named: a night may have committed size, day and error since it was read."""
-    if not segment._state.adding and not Segment.objects.select_for_update().filter(pk=segment.pk).exists():
-        raise Http404  # somebody deleted it meanwhile
+    """All of a new one, else only the fields named, of one that is held."""
     segment.updated_at = timezone.now()
     try:
         with transaction.atomic():
@@ -118,6 +126,7 @@ def save(segment: Segment, *fields: str) -> None:
 
 def archive_segment(segment: Segment, by: Operator | None = None) -> None:
     """Out of the lists and out of the night; members and history stay. Refused while a segment or a tag depends on it."""
+    hold(segment)
     if used := segments_using(segment):
         names = {"names": "、".join(map(str, used))}
         raise Conflict("in_use", _("Other segments refer to this one: %(names)s.") % names)
@@ -131,6 +140,7 @@ def archive_segment(segment: Segment, by: Operator | None = None) -> None:
 
 def restore_segment(segment: Segment, by: Operator | None = None) -> None:
     """Back from the archive, with fresh members. Raises Conflict when the name was given away meanwhile."""
+    hold(segment)
     if segment.archived_at is None:
         return
     segment.archived_at = None
@@ -141,6 +151,8 @@ def restore_segment(segment: Segment, by: Operator | None = None) -> None:
 
 def delete_segment(segment: Segment, by: Operator | None = None) -> None:
     """For good, with members and history. Raises Conflict when a campaign or another segment refers to it: archive it instead."""
+    # Before it is asked who refers to it: the database deletes those with it.
+    hold(segment)
     used = [*map(str, segments_using(segment)), *users_of(segment), *map(str, TagRule.objects.filter(segment=segment))]
     if used:
         names = {"names": "、".join(used)}

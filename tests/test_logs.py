@@ -34,6 +34,12 @@ def test_the_address_of_a_user_and_what_was_searched_stay_out_of_the_log(client:
     assert line_of("x", "Not Found: %s", ("/w/acme/users/?q=canary",), None) == "Not Found: /w/acme/users/?…"
 
 
+@pytest.mark.parametrize("path", ["/invitation/", "/accounts/password/reset/key/", "/t/u/", "/t/o/"])
+def test_what_lets_its_reader_in_stays_out_of_the_log(path: str) -> None:
+    told = line_of("django.request", "Internal Server Error: %s", (f"{path}WyJh:1xV-{CANARY}/",), None)
+    assert told == f"Internal Server Error: {path}…"
+
+
 def test_a_row_that_the_database_refused_stays_out_of_the_log(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("create temporary table names (name text unique) on commit drop")

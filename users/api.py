@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from users.attributes import list_attributes
-from users.mapping import roles_now, set_roles
+from users.mapping import set_roles
 from users.models import Attribute
 from users.selectors import Arrived, count_events, list_event_names, roles_of
 from workspaces.authentication import WorkspaceAPIView
@@ -53,12 +53,7 @@ class EventNames(WorkspaceAPIView):
         body = EventNamesIn(data=request.data)
         body.is_valid(raise_exception=True)
         given = {row["name"]: row["roles"] for row in body.validated_data["event_names"]}
-        roles = {
-            role: [name for name in names if name not in given]
-            + [name for name, wanted in given.items() if role in wanted]
-            for role, names in roles_now().items()
-        }
-        set_roles(roles)
+        set_roles({role: [name for name in given if role in given[name]] for role in ROLES}, of=given)
         return Response(as_rows())
 
 

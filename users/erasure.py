@@ -43,15 +43,12 @@ AFTER = {"first": "settling", "second": "done"}
 Step = Callable[[About], int]
 
 
-def ask_erasure(person: EndUser, by: Operator | None = None, **actor: str) -> Erasure:
-    """Leave the request to erase a person, in the open scope; asked twice, it is one. The worker does the rest.
-
-    `actor`: who asked when it was no operator, for the audit trail.
-    """
+def ask_erasure(person: EndUser, by: Operator | None = None) -> Erasure:
+    """Leave the request to erase a person, in the open scope; asked twice, it is one. The worker does the rest."""
     owner = person.merged_into or person.pk
     erasure, new = Erasure.objects.get_or_create(person_id=owner, defaults={"asked_by": by.pk if by else None})
     if new:
-        audit("people.erase", str(erasure.pk), by, **actor)
+        audit("people.erase", str(erasure.pk), by)
     return erasure
 
 
@@ -59,7 +56,7 @@ def is_being_erased(person: EndUser) -> bool:
     return Erasure.objects.filter(person_id=person.pk).exists()
 
 
-def readmit_id(external_id: str, by: Operator | None = None, **actor: str) -> bool:
+def readmit_id(external_id: str, by: Operator | None = None) -> bool:
     """Take an erased id in again, as a new person of whom nothing is known; False when it was not kept out.
 
     Raises Conflict while the erasure is at work: its second pass would delete what is sent meanwhile.
@@ -69,7 +66,7 @@ def readmit_id(external_id: str, by: Operator | None = None, **actor: str) -> bo
         raise Conflict("being_erased", _("This person is still being erased. Let the ID in when that is done."))
     done = readmit(external_id)
     if done:
-        audit("people.readmit", "", by, **actor)
+        audit("people.readmit", "", by)
     return done
 
 

@@ -90,7 +90,7 @@ class Exports(WorkspaceAPIView):
         body = ExportIn(data=request.data)
         body.is_valid(raise_exception=True)
         kind, query = kind_for(request, body.validated_data["kind"]), body.validated_data["query"]
-        export = ask_export(kind, query, key=request.auth.name)
+        export = ask_export(kind, query)
         if unknown := sorted(query.keys() - export.query.keys()):
             words = _("This list cannot be narrowed by %(names)s, or not by that value.")
             raise DomainError("invalid", words % {"names": ", ".join(unknown)}, "query")
@@ -120,7 +120,7 @@ class ExportFile(WorkspaceAPIView):
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: uuid.UUID) -> HttpResponseBase:
         """The file: CSV in UTF-8 with a byte order mark, safe to open in a spreadsheet. 409 while there is none."""
-        answer = send_file(found(request, pk), key=request.auth.name)
+        answer = send_file(found(request, pk))
         if answer is None:
             raise Conflict("not_ready", _("There is no file: it is not written yet, or no longer kept."))
         return answer

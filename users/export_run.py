@@ -55,9 +55,8 @@ def path_of(export: Export) -> Path:
     return file_of(current_workspace(), export.pk)
 
 
-def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None, **told: str) -> Export:
-    """Ask for a list, in the open scope; while the same one waits or is written, that is it. What else is told stands in the
-    audit trail. Raises DomainError."""
+def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None) -> Export:
+    """Ask for a list, in the open scope; while the same one waits or is written, that is it. Raises DomainError."""
     workspace = current_workspace()
     # No value of ours has one, and PostgreSQL takes none.
     query = kind.read(workspace, {name: value.replace("\0", "") for name, value in asked.items()})
@@ -72,7 +71,7 @@ def ask_export(kind: Kind, asked: Mapping[str, str], by: Operator | None = None,
     Export.objects.bulk_create([row], ignore_conflicts=True)
     export = Export.objects.filter(same=same).latest("asked_at")
     if export.pk == row.pk:
-        audit("export.run", kind.key, by, export=str(export.pk), **told)
+        audit("export.run", kind.key, by, export=str(export.pk))
     return export
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -17,8 +17,11 @@ from workspaces.services import audit
 from workspaces.sql import run_sql
 
 
-def set_roles(roles: Mapping[str, Sequence[str]], by: Operator | None = None) -> int:
-    """Make the given names, and no others, play each given role; returns how many names changed.
+def set_roles(
+    roles: Mapping[str, Sequence[str]], by: Operator | None = None, *, of: Collection[str] | None = None
+) -> int:
+    """Make the given names, and no others, play each given role; returns how many names changed. `of`: names other than
+    these keep what they have.
 
     Roles that are not mentioned stay. Names that have not arrived yet are remembered. Everybody who did an event whose
     meaning changed is touched, so that the next night counts it anew. Raises DomainError naming the role or the name.
@@ -27,6 +30,7 @@ def set_roles(roles: Mapping[str, Sequence[str]], by: Operator | None = None) ->
     for role in wanted:
         if role not in ROLES:
             raise DomainError("unknown_role", _("There is no such role: %(role)s.") % {"role": role}, role)
+    only = None if of is None else set(map(checked_name, of))
     ensure_names(set().union(*wanted.values()) if wanted else set())
     changed = []
     rows = list(EventName.objects.select_for_update().order_by("pk"))
@@ -34,7 +38,7 @@ def set_roles(roles: Mapping[str, Sequence[str]], by: Operator | None = None) ->
     for row in rows:
         before = {role: getattr(row, f"is_{role}") for role in wanted}
         after = {role: row.name in names for role, names in wanted.items()}
-        if before != after:
+        if before != after and (only is None or row.name in only):
             EventName.objects.filter(pk=row.pk).update(**{f"is_{role}": value for role, value in after.items()})
             for role, value in after.items():
                 setattr(row, f"is_{role}", value)

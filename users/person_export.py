@@ -28,9 +28,9 @@ encode = DjangoJSONEncoder(ensure_ascii=False).encode
 Row = dict[str, Any]
 
 
-def begin_export(person: EndUser, by: Operator | None = None, **actor: str) -> list[uuid.UUID]:
+def begin_export(person: EndUser, by: Operator | None = None) -> list[uuid.UUID]:
     """Note that somebody asked, in the open scope; returns every id of the person, which the export is made of."""
-    audit("people.export", str(person.pk), by, **actor)
+    audit("people.export", str(person.pk), by)
     return [one.pk for one in ids_of(person)]
 
 

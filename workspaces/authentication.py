@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from workspaces.errors import DomainError
 from workspaces.models import AccessKey, Workspace
 from workspaces.permissions import allowed
-from workspaces.scoping import door, workspace_scope
+from workspaces.scoping import current_key, door, workspace_scope
 
 
 def find_key(secret: str, kind: str) -> AccessKey | None:
@@ -123,8 +123,12 @@ class WorkspaceAPIView(APIView):
         request.workspace = key.workspace  # type: ignore[attr-defined]
         # Before the request's own transaction: until the end of a long one all others of the key would wait for its row.
         touch_key(key)
-        with workspace_scope(key.workspace):
-            return super().dispatch(request, *args, **kwargs)
+        token = current_key.set(key.name)
+        try:
+            with workspace_scope(key.workspace):
+                return super().dispatch(request, *args, **kwargs)
+        finally:
+            current_key.reset(token)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

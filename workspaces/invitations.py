@@ -33,7 +33,8 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and not other and (form is None or form.is_valid()):
         given = form.cleaned_data if form else {"password": "", "name": ""}
         operator = services.accept_invitation(token, given["password"], given["name"])
-        if not known:
+        # A second click made them meanwhile: only whoever chose the password is let in.
+        if form and operator.check_password(given["password"]):
             login(request, operator)
         return redirect("home:today", workspace.slug)
     context |= {

@@ -6,7 +6,8 @@ import logging
 import re
 
 # Addresses of the API name a user by the id the product knows them by, and lists are asked for with what was searched.
-NAMED = re.compile(r"(/api/v1/users/)[^ ?]+|(\?)\S+")
+# Others are a right of their own to whoever reads them: to join, to choose a password, to unsubscribe somebody.
+NAMED = re.compile(r"(/api/v1/users/|/invitation/|/accounts/password/reset/key/|/t/[ocu]/)[^ ?]+|(\?)\S+")
 # What PostgreSQL tells of a row that it refused.
 ROWS = re.compile(r"(DETAIL:|LINE \d+:)(?:(?!\n\n).)*", re.DOTALL)
 

@@ -81,6 +81,9 @@ class WorkspaceDoor:
         looks = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
         if response.status_code == 405 and looks and hasattr(request, "workspace"):
             return HttpResponseRedirect(page_above(request.path))
+        if hasattr(request, "membership"):
+            # Of people, for the one who asked: kept by nothing on the way, nor by a browser after they logged out.
+            response.setdefault("Cache-Control", "no-store")
         return response
 
     def process_view(self, request: HttpRequest, view: Callable, args: tuple, kwargs: dict) -> HttpResponse | None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from workspaces.models import Workspace
 
 _current: ContextVar[Workspace | None] = ContextVar("workspace", default=None)
+# The name of the API key that opened the scope; what is done by it is told with it (workspaces.services.audit).
+current_key: ContextVar[str] = ContextVar("key", default="")
 
 
 class NoScope(RuntimeError):

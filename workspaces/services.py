@@ -7,6 +7,7 @@ import secrets
 from datetime import date
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -14,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace, usual_burst
-from workspaces.permissions import OWNER, ROLES
+from workspaces.permissions import OWNER, ROLES, allowed
 from workspaces.rule_checks import check_setting
 from workspaces.rules import PRESET_SETS, PRESETS, Rules
-from workspaces.scoping import current_workspace, workspace_scope
+from workspaces.scoping import current_key, current_workspace, workspace_scope
 from workspaces.sql import execute
 from workspaces.zones import known_zones
 
@@ -26,7 +27,10 @@ INVITATION_SECONDS = 7 * 86400
 
 
 def audit(action: str, target: str = "", operator: Operator | None = None, **detail: Any) -> None:
-    """Add one line to the workspace's audit trail. `detail` must be JSON; never put secrets in it."""
+    """Add one line to the workspace's audit trail; where a program asked, with its key's name. `detail` must be JSON; never
+    put secrets in it."""
+    if key := current_key.get():
+        detail = {"key": key, **detail}
     AuditEntry.objects.create(action=action, target=target[:200], operator=operator, detail=detail)
 
 
@@ -104,40 +108,49 @@ def revoke_key(key: AccessKey, by: Operator | None = None) -> None:
 
 def add_member(operator: Operator, role: str, by: Operator | None = None) -> Membership:
     """Give the operator a role in the open workspace; an existing member's role is changed."""
+    check_role(role)
+    membership, new = Membership.objects.get_or_create(operator=operator, defaults={"role": role})
+    if new:
+        audit("member.add", operator.email, by, role=role)
+    else:
+        change_role(membership, role, by)
+    return membership
+
+
+def change_role(membership: Membership, role: str, by: Operator | None = None) -> None:
+    """Another role for a member; nothing for whoever is none any more. The last owner stays one."""
+    check_role(role)
+    if role != OWNER:
+        require_another_owner(membership)
+    if Membership.objects.filter(pk=membership.pk).exclude(role=role).update(role=role):
+        audit("member.role", membership.operator.email, by, role=role)
+    membership.role = role
+
+
+def check_role(role: str) -> None:
     if role not in ROLES:
         raise DomainError("invalid", _("This role does not exist."), "role")
-    membership = Membership.objects.filter(operator=operator).first()
-    if membership is None:
-        membership = Membership.objects.create(operator=operator, role=role)
-        audit("member.add", operator.email, by, role=role)
-    elif membership.role != role:
-        if membership.role == OWNER:
-            require_another_owner(membership)
-        membership.role = role
-        membership.save(update_fields=["role"])
-        audit("member.role", operator.email, by, role=role)
-    return membership
 
 
 def remove_member(membership: Membership, by: Operator | None = None) -> None:
     """Take the membership away; the last owner cannot be removed."""
-    if membership.role == OWNER:
-        require_another_owner(membership)
-    email = membership.operator.email
-    membership.delete()
-    audit("member.remove", email, by)
+    require_another_owner(membership)
+    if Membership.objects.filter(pk=membership.pk).delete()[0]:
+        audit("member.remove", membership.operator.email, by)
 
 
 def require_another_owner(membership: Membership) -> None:
-    owners = Membership.objects.select_for_update().filter(role=OWNER).exclude(pk=membership.pk)
-    if not owners.exists():
+    """Raises Conflict where this is the only owner. Owners are held in one order until the commit: two of them who demote
+    each other at once take turns."""
+    owners = Membership.objects.select_for_update().filter(role=OWNER).order_by("pk")
+    if [owner.pk for owner in owners] == [membership.pk]:
         raise Conflict("last_owner", _("A workspace keeps at least one owner."))
 
 
-def invitation_token(email: str, role: str) -> str:
-    """A signed token for the invitation link, good for seven days."""
+def invitation_token(email: str, role: str, by: Operator) -> str:
+    """A signed token for the invitation link, good for seven days, and for as long as who invites may do so."""
     email = email.strip().lower()
-    return INVITATION.sign_object([str(current_workspace().pk), email, role, times_joined(email)])
+    return INVITATION.sign_object([str(current_workspace().pk), email, role, times_joined(email), str(by.pk)])
 
 
 def times_joined(email: str) -> int:
@@ -147,27 +160,29 @@ def times_joined(email: str) -> int:
 
 
 def read_invitation(token: str) -> tuple[Workspace, str, str]:
-    """(workspace, email, role) of an invitation. Raises DomainError when forged, expired or used up."""
+    """(workspace, email, role) of an invitation. Raises DomainError when forged, expired, used up, or made by somebody who
+    may invite nobody any more: an owner who has to go would come back by a link made before."""
     refusal = DomainError("bad_invitation", _("This invitation is not valid or has expired."))
     try:
-        workspace_id, email, role, joined = INVITATION.unsign_object(token, max_age=INVITATION_SECONDS)
+        workspace_id, email, role, joined, by = INVITATION.unsign_object(token, max_age=INVITATION_SECONDS)
         workspace = Workspace.objects.get(pk=workspace_id)
     except (signing.BadSignature, ValueError, Workspace.DoesNotExist) as error:
         raise refusal from error
     with workspace_scope(workspace):
         member = Membership.objects.filter(operator__email=email).exists()
-        if not member and times_joined(email) != joined:
+        inviter = Membership.objects.filter(operator=by).first()
+        invited = inviter is not None and allowed(inviter.role, "members.manage") and times_joined(email) == joined
+        if not (member or invited):
             raise refusal
     return workspace, email, role
 
 
 def accept_invitation(token: str, password: str, name: str = "") -> Operator:
-    """Join the workspace; makes the operator when the address is new. Accepting twice changes nothing."""
+    """Join the workspace; makes the operator when the address is new. Accepting twice, also at once, changes nothing."""
     workspace, email, role = read_invitation(token)
     with workspace_scope(workspace):
-        operator = Operator.objects.filter(email=email).first()
-        if operator is None:
-            operator = Operator.objects.create_user(email, password, name=name.strip())
+        new = {"name": name.strip(), "password": lambda: make_password(password)}
+        operator = Operator.objects.get_or_create(email=email, defaults=new)[0]
         if not Membership.objects.filter(operator=operator).exists():
             add_member(operator, role, operator)
     return operator

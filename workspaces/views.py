@@ -56,7 +56,8 @@ def invite_member(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return members_page(request, form, status=422)
     email, role = form.cleaned_data["email"], form.cleaned_data["role"]
-    url = request.build_absolute_uri(reverse("accept_invitation", args=[services.invitation_token(email, role)]))
+    token = services.invitation_token(email, role, request.user)
+    url = request.build_absolute_uri(reverse("accept_invitation", args=[token]))
     services.audit("member.invite", email, request.user, role=role)
     return members_page(request, InviteForm(), {"email": email, "url": url})
 
@@ -75,7 +76,7 @@ def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     member, role = find_member(pk), request.POST.get("role", "")
     try:
         if role:
-            services.add_member(member.operator, role, request.user)
+            services.change_role(member, role, request.user)
             messages.success(request, _("%(who)s has another role now.") % {"who": member.operator})
         else:
             services.remove_member(member, request.user)
@@ -110,10 +111,7 @@ def keys_page(
         "form": form,
         "secret": secret,
     }
-    response = render(request, "workspaces/keys.html", context, status=status)
-    if secret:
-        response["Cache-Control"] = "no-store"
-    return response
+    return render(request, "workspaces/keys.html", context, status=status)
 
 
 @require_POST

@@ -63,6 +63,8 @@ class Field:
     help: Any = ""
     choices: tuple[tuple[str, Any], ...] = ()
     most: int = LARGEST_NUMBER
+    # Names the server that gets the secrets: with another one they are entered anew.
+    server: bool = False
 
     def clean(self, value: Any) -> Any:
         """Return the value as the channel wants it; raise ValueError with a sentence for the form."""

@@ -44,7 +44,7 @@ class EmailChannel(Channel):
     address_attribute = "email"
     in_flight = 20
     fields = (
-        Field("host", _("SMTP server"), required=True, help=_("For example smtpdm.aliyun.com")),
+        Field("host", _("SMTP server"), required=True, help=_("For example smtpdm.aliyun.com"), server=True),
         Field("port", _("Port"), "number", required=True, default=465),
         Field(
             "security",

@@ -37,7 +37,7 @@ class PushChannel(Channel):
     address_attribute = "push_token"
     fields = (
         Field("service_account", _("Service account (JSON)"), "secret", required=True),
-        Field("base_url", _("API address"), "url", default="https://fcm.googleapis.com"),
+        Field("base_url", _("API address"), "url", default="https://fcm.googleapis.com", server=True),
         Field("timeout", _("Seconds to wait for the server"), "number", default=10, most=LONGEST_WAIT_S),
     )
     content_fields = (

@@ -52,7 +52,7 @@ class SmsChannel(Channel):
         Field("access_key_id", "AccessKey ID", required=True),
         Field("access_key_secret", "AccessKey Secret", "secret", required=True),
         Field("sign_name", _("Signature"), required=True, help=_("The approved name shown in 【】.")),
-        Field("base_url", _("API address"), "url", default="https://dysmsapi.aliyuncs.com"),
+        Field("base_url", _("API address"), "url", default="https://dysmsapi.aliyuncs.com", server=True),
         Field("timeout", _("Seconds to wait for the server"), "number", default=10, most=LONGEST_WAIT_S),
     )
     content_fields = (

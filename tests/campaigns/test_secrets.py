@@ -53,6 +53,22 @@ def test_an_empty_secret_keeps_the_stored_one(scope: Workspace) -> None:
     assert unseal(get_channel("sms"), account.config)["access_key_secret"] == "new"
 
 
+@pytest.mark.parametrize(
+    ("key", "server"), [("email", "host"), ("sms", "base_url"), ("push", "base_url")], ids=["email", "sms", "push"]
+)
+def test_a_stored_secret_goes_to_no_other_server(scope: Workspace, inbox: LocalInbox, key: str, server: str) -> None:
+    config, (secret, *_none) = inbox.configs()[key], secret_names(get_channel(key))
+    config |= {"username": "mailer", secret: config.get(secret) or "words"}
+    save_account(key, config)
+    elsewhere = config | {server: "https://evil.example", secret: ""}
+    with pytest.raises(InvalidAccount) as refused:
+        save_account(key, elsewhere)
+    assert set(refused.value.problems) == {secret}
+    assert ChannelAccount.objects.get(channel=key).config[server] == config[server]
+    save_account(key, elsewhere | {secret: config[secret]})
+    assert ChannelAccount.objects.get(channel=key).config[server] == "https://evil.example"
+
+
 def test_every_wrong_field_is_named(scope: Workspace) -> None:
     with pytest.raises(InvalidAccount) as refused:
         save_account("sms", {"access_key_id": "id", "base_url": "ftp://x"})

@@ -54,6 +54,15 @@ def test_what_no_page_wrote_is_as_if_it_were_not_there(acme: Any, as_role: Any, 
     assert answer.status_code == (404 if address.startswith("connect/event") else 200)
 
 
+@pytest.mark.parametrize(
+    "target", ["ab", "a\0b", "//evil.test/", "https://evil.test/", "javascript:alert(1)", "/\\evil.test"]
+)
+def test_a_form_leads_back_to_pages_of_ours_only(acme: Any, as_role: Any, target: str) -> None:
+    person = builders.person(acme, "u1", "2026-06-01")
+    typed = {"verb": "tag", "tag": "vip", "person": str(person.pk), "next": target}
+    assert as_role("owner").post("/w/acme/users/change/", typed).url == "/w/acme/users/"
+
+
 @pytest.mark.parametrize("at", FAR)
 def test_nor_where_a_persons_events_go_on(acme: Any, as_role: Any, at: str) -> None:
     person = builders.person(acme, "u1", "2026-06-01")

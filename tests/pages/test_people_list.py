@@ -106,9 +106,7 @@ def test_an_analyst_changes_nobody(told: Any, as_role: Any) -> None:
 
 
 @pytest.mark.parametrize("counted", [1, 100])
-def test_pages_lead_through_everybody_once_and_back(
-    told: Any, monkeypatch: pytest.MonkeyPatch, counted: int
-) -> None:
+def test_pages_lead_through_everybody_once_and_back(told: Any, monkeypatch: pytest.MonkeyPatch, counted: int) -> None:
     """Also where there are more than can be counted, of whom not all are found first."""
     monkeypatch.setattr(people_list, "PAGE", 2)
     monkeypatch.setattr(people_list, "COUNTED_UP_TO", counted)

@@ -11,6 +11,7 @@ from django.test import Client
 
 from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace
 from workspaces.scoping import workspace_scope
+from workspaces.services import add_member
 
 CHANGE = "/w/acme/settings/change/"
 MEMBERS = "/w/acme/settings/members/"
@@ -148,6 +149,21 @@ def test_whoever_was_removed_does_not_come_back_by_an_old_link(world: Any, as_ro
     assert not joined(world, world.stranger)
     guest.post(invitation(owner, "stranger@other.test", "analyst"))
     assert joined(world, world.stranger)
+
+
+@pytest.mark.parametrize("role", ["", "admin"])
+def test_an_owner_who_had_to_go_does_not_come_back_by_a_link_of_their_own(world: Any, as_role: Any, role: str) -> None:
+    with workspace_scope(world.acme):
+        add_member(world.admin, "owner")
+    url = invitation(as_role("admin"), "friend@acme.test", "owner")
+    guest = Client()
+    assert guest.get(url).status_code == 200
+    with workspace_scope(world.acme):
+        member = Membership.objects.get(operator=world.admin)
+    as_role("owner").post(f"{MEMBERS}{member.pk}/", {"role": role})
+    typed = {"name": "朋友", "password": "a long enough passphrase"}
+    assert guest.get(url).status_code == guest.post(url, typed).status_code == 410
+    assert not Operator.objects.filter(email="friend@acme.test").exists()
 
 
 def joined(world: Any, operator: Operator) -> bool:

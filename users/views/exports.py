@@ -104,12 +104,12 @@ def download_export(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     return response
 
 
-def send_file(export: Export, by: Operator | None = None, **told: str) -> HttpResponseBase | None:
-    """The file as an answer, noted in the audit trail with what else is told; None while there is none, or no more."""
+def send_file(export: Export, by: Operator | None = None) -> HttpResponseBase | None:
+    """The file as an answer, noted in the audit trail; None while there is none, or no more."""
     path = export_run.path_of(export)
     if export.state != "done" or not path.exists():
         return None
-    audit("export.download", export.kind, by, export=str(export.pk), **told)
+    audit("export.download", export.kind, by, export=str(export.pk))
     response = FileResponse(path.open("rb"), content_type="text/csv; charset=utf-8")
     name = quote(f"{export.name[:100] or all_kinds()[export.kind].label}.csv", safe="")
     response["Content-Disposition"] = f"attachment; filename=\"export.csv\"; filename*=UTF-8''{name}"

@@ -74,13 +74,16 @@ def change_mapping(request: HttpRequest) -> HttpResponse:
     ticked = {
         role: set(EventName.objects.filter(pk__in=ids(request, role)).values_list("name", flat=True)) for role in ROLES
     }
-    roles = {role: (set(now) - shown) | (ticked[role] & shown) for role, now in roles_now().items()}
+    roles = {role: names & shown for role, names in ticked.items()}
     new_name = request.POST.get("new_name", "").strip()
     if new_name:
-        for role in request.POST.getlist("new_role"):
+        # Known after all, and only not on this page, it keeps its roles.
+        kept = {role for role, names in roles_now().items() if new_name in names} if new_name not in shown else set()
+        for role in kept | set(request.POST.getlist("new_role")):
             roles.get(role, set()).add(new_name)
     try:
-        changed = set_roles({role: sorted(names) for role, names in roles.items()}, request.user)
+        of = {*shown, *filter(None, [new_name])}
+        changed = set_roles({role: sorted(names) for role, names in roles.items()}, request.user, of=of)
     except DomainError as error:
         return mapping_page(request, error.message, 422)
     tell(request, changed)
