@@ -120,10 +120,10 @@ def polls(request: HttpRequest, night: Night | None, steps: Iterable[NightStep] 
         return True
     asked = request.GET.get("watch", "")
     # Of thousands of digits Python makes no number, and of a far future no time.
-    if not asked.isdecimal() or len(asked) > 20 or abs(time.time() - int(asked)) > PATIENCE_S:
+    if not asked.isdecimal() or len(asked) > 20 or abs(time.time() - int(asked) / 1000) > PATIENCE_S:
         return False
     begun = [one.started_at for one in (night, *steps) if one and one.started_at]
-    return not begun or max(begun) < datetime.fromtimestamp(int(asked), UTC)
+    return not begun or max(begun) < datetime.fromtimestamp(int(asked) / 1000, UTC)
 
 
 @action("nights.view")
@@ -226,7 +226,7 @@ def run_again(request: HttpRequest) -> HttpResponse:
         day = date.fromisoformat(request.POST.get("day", ""))
     except ValueError as error:
         raise Http404 from error
-    step = request.POST.get("step", "")
+    step, asked = request.POST.get("step", ""), int(time.time() * 1000)
     if day > workspace.today() or (step and step not in {known.key for known in nightly.STEPS}):
         raise Http404
     try:
@@ -242,7 +242,7 @@ def run_again(request: HttpRequest) -> HttpResponse:
         return redirect(*page)
     if ring_for_it():
         messages.success(request, _("Asked for. The page shows how far it is."))
-        return redirect(f"{reverse('nights:detail', args=[workspace.slug, day])}?watch={int(time.time())}")
+        return redirect(f"{reverse('nights:detail', args=[workspace.slug, day])}?watch={asked}")
     messages.error(
         request, _("The background workers cannot be reached right now. Nothing was started; try again in a minute.")
     )
