@@ -1,7 +1,7 @@
 """Durable events over HTTP against what the same tables take by raw COPY, in one run on one machine.
 
-The load generator runs beside the server, with 64 connections that send batches or 256 that send single events. Ratios are
-the figures; every number is the median of RUNS.
+The load generator runs beside the server, with 64 connections that send batches, or 256 and 512 that send single events: the
+more wait at the same time, the more share a commit. Ratios are the figures; every number is the median of RUNS.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from workspaces.services import create_key, create_workspace
 RUNS = 5
 ROWS, ROWS_ONE = 400_000, 3_000
 BATCHES, SINGLES = 1_500, 20_000
+CONNECTIONS = (256, 512)
 WORKERS = 2
 
 
@@ -42,30 +43,35 @@ def run() -> None:
         now = datetime.now(UTC)
         ensure_months({f"{day:%Y-%m}" for day in (now - timedelta(days=n) for n in range(32))})
     many, one = copy_rate(workspace, ROWS, RUNS), copy_rate(workspace, ROWS_ONE, RUNS, per_commit=1)
-    print(f"COPY, one connection     {many:,.0f} rows/s at {ROWS:,} per commit; {one:,.0f} at one per commit")
+    print(f"COPY, one connection       {many:,.0f} rows/s at {ROWS:,} per commit; {one:,.0f} at one per commit")
     with Children() as children:
         port = start(children)
         many_of = ("--connections", "64", "--requests")
         load(port, secret, *many_of, "4000", "--age", "3600")  # everybody is known since an hour ago
         batch = [load(port, secret, *many_of, str(BATCHES)) for _ in range(RUNS)]
         twice = [load(port, secret, *many_of, str(BATCHES // 2), "--twice") for _ in range(RUNS)]
-        single = [
-            load(port, secret, "--items", "1", "--requests", str(SINGLES), "--connections", "256") for _ in range(RUNS)
-        ]
+        single = {
+            clients: [
+                load(port, secret, "--items", "1", "--requests", str(SINGLES), "--connections", str(clients))
+                for _ in range(RUNS)
+            ]
+            for clients in CONNECTIONS
+        }
         peak = middle(batch, "requests_s")
         calm = load(port, secret, "--requests", str(BATCHES), "--rate", f"{peak * 0.8:.1f}", "--connections", "64")
         memory = sum(pss_of(pid) for pid in family(children.running[0].pid)) / 1024
     report("batches of 100", batch, "events_s", many)
     report("the same, each sent twice", twice, "events_s", many)
-    report("single events", single, "requests_s", one)
-    print(f"at 80 % of the peak      p50 {calm['p50_ms']:.0f} ms, p99 {calm['p99_ms']:.0f} ms")
-    print(f"memory of ingest         {memory:.0f} MB (PSS of {WORKERS} workers and their parent)")
+    for clients, runs in single.items():
+        report(f"single events, {clients} clients", runs, "requests_s", one)
+    print(f"at 80 % of the peak        p50 {calm['p50_ms']:.0f} ms, p99 {calm['p99_ms']:.0f} ms")
+    print(f"memory of ingest           {memory:.0f} MB (PSS of {WORKERS} workers and their parent)")
 
 
 def report(name: str, runs: list[dict[str, float]], rate: str, base: float) -> None:
     p50, p99, bad = (middle(runs, key) for key in ("p50_ms", "p99_ms", "bad"))
     print(
-        f"{name:24} {middle(runs, rate):,.0f}/s = {middle(runs, rate) / base:.2f} x COPY;"
+        f"{name:26} {middle(runs, rate):,.0f}/s = {middle(runs, rate) / base:.2f} x COPY;"
         f" p50 {p50:.0f} ms, p99 {p99:.0f} ms, {bad:.0f} not answered with 200"
     )
 
