@@ -64,6 +64,21 @@ def begin(work: Callable[[], Any]) -> threading.Thread:
     return thread
 
 
+def begin_to_write(workspace: Workspace) -> tuple[threading.Thread, threading.Event]:
+    """Somebody who has written of u0, and commits when the event is set."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def writing() -> None:
+        with workspace_scope(workspace):
+            write([sent("u0")], AT)
+            begun.set()
+            go_on.wait(20)
+
+    thread = begin(writing)
+    assert begun.wait(10)
+    return thread, go_on
+
+
 def left(workspace: Workspace) -> dict[str, Any]:
     """Who is left, and whose the events are that are left."""
     with workspace_scope(workspace):
@@ -73,16 +88,7 @@ def left(workspace: Workspace) -> dict[str, Any]:
 
 
 def test_who_began_to_write_before_people_are_removed_finds_them_kept(acme, taken_in):
-    begun, go_on = threading.Event(), threading.Event()
-
-    def writing() -> None:
-        with workspace_scope(acme):
-            write([sent("u0")], AT)
-            begun.set()
-            go_on.wait(10)
-
-    thread = begin(writing)
-    begun.wait(10)
+    thread, go_on = begin_to_write(acme)
     threading.Timer(0.3, go_on.set).start()
     file = undo(acme, taken_in)  # waits for the other to commit
     thread.join()
@@ -116,16 +122,7 @@ def test_somebody_who_takes_long_to_write_keeps_nobody_else_from_writing(acme, t
     """The undo tries again later, and lets ingest go on meanwhile."""
     monkeypatch.setattr(import_newcomers, "PATIENCE", "200ms")
     monkeypatch.setattr(import_undo, "PAUSE_SECONDS", 0.2)
-    begun, go_on = threading.Event(), threading.Event()
-
-    def writing() -> None:
-        with workspace_scope(acme):
-            write([sent("u0")], AT)
-            begun.set()
-            go_on.wait(20)
-
-    slow = begin(writing)
-    begun.wait(10)
+    slow, go_on = begin_to_write(acme)
     with workspace_scope(acme):
         assert undo_import(taken_in)
     undoing = begin(lambda: run_import(acme, taken_in.pk))
