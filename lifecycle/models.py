@@ -47,13 +47,8 @@ class Standing(PersonModel):
     class Meta(PersonModel.Meta):
         db_table = "standing"
         indexes = [
+            # None by what is at risk, which is another sum every day: all indexes would be told of everybody who is slipping.
             models.Index(fields=["workspace", "stage", "stage_since"], name="standing_stage"),
-            # Few are slipping at a time, and they are listed by what would be lost.
-            models.Index(
-                fields=["workspace", "-value_at_risk_minor", "end_user"],
-                condition=models.Q(activity="slipping"),
-                name="standing_at_risk",
-            ),
         ]
 
 

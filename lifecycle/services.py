@@ -8,20 +8,20 @@ from typing import Any
 from lifecycle import stages
 from lifecycle.churn import ACTIVITIES
 from users.differences import compute, refresh_statistics, write_differences
-from users.night import digest, goes_on
+from users.night import VISITS_IN_WINDOWS, digest, goes_on
 from workspaces.models import Workspace
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute
 
 # Whose flag, or stage, is decided: everybody, or those of whom something changed and those whose day has come. No flag
-# rests on how many days somebody came in a window; a signal that does is told apart.
+# rests on counts in a window, and stages mostly on that of habit days alone; a signal that does is told apart.
 EVERYBODY = """
 select end_user_id from facts where workspace_id = %(workspace)s
 union select end_user_id from standing where workspace_id = %(workspace)s
 union select end_user_id from {table} where workspace_id = %(workspace)s
 """
 FLAGS = """
-select end_user_id from changed_people where not only_windows
+select end_user_id from changed_people where differs_by not in (1, 2)
 union select end_user_id from standing where workspace_id = %(workspace)s and due_on <= %(day)s
 union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
 """
@@ -36,7 +36,7 @@ full join (
 where x.signals is distinct from s.signals
 """
 STAGES = """
-select end_user_id from changed_people
+select end_user_id from changed_people where {moved}
 union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
 union select end_user_id from stage_change where workspace_id = %(workspace)s and day = %(day)s
 """
@@ -112,7 +112,9 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     thresholds: dict[str, Any] = {"pay_stage": rules.pay_stage, "habit_days": rules.habit_days}
     basis = digest(stages.ladder(), thresholds, rules.habit_window, rules.recommendation_days)
     going_on = goes_on(workspace, "stages", basis)
-    _choose(STAGES if going_on else EVERYBODY, "stage_change", day)
+    by_visits = any(f"f.{count}" in stages.ladder() for count in VISITS_IN_WINDOWS)
+    some = STAGES.replace("{moved}", "true" if by_visits else "differs_by <> 1")
+    _choose(some if going_on else EVERYBODY, "stage_change", day)
     compute("fresh_stages", "lifecycle/stages", code=stages.ladder(), **thresholds)
     if going_on:
         _leave_out("fresh_stages", "stage", "stage_change", day)

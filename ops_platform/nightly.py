@@ -230,6 +230,9 @@ def work_on_sets() -> None:
     # for each of them: minutes, where a hash join takes half a second.
     set_local("work_mem", "128MB")
     set_local("enable_nestloop", "off")
+    # What reads a whole table is shared by two: one transaction keeps one core busy, and nothing else goes on then.
+    set_local("parallel_setup_cost", "200")
+    set_local("parallel_tuple_cost", "0.01")
     # A worker that was killed: its statement ends with it, and whoever takes over need not wait for its locks.
     set_local("client_connection_check_interval", "2s")
     # One that stands still, or a statement without end, holds nobody up for longer.

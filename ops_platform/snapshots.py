@@ -16,15 +16,12 @@ AUDIT_DAYS = (7, 14, 30)
 
 
 def keep_snapshot(workspace: Workspace, day: date) -> dict[str, int]:
-    """Keep the day's flows, the board's cells and classes, what became of earlier warnings, and who reached a rung of
-    the recall ladder. In the open scope, after all other steps. Returns recalled (people on a rung) and changes."""
+    """Keep the day's flows, what became of earlier warnings, and who reached a rung of the recall ladder. In the open
+    scope, after all other steps. Returns recalled (people on a rung) and changes."""
     rules = workspace.rules
     own_day = "old.day = %(day)s"
     compute("fresh_flows", "ops_platform/day_flows", day=day)
     changes = write_differences("day_flow", "fresh_flows", "day, board, from_key, to_key", own_day, day=day)
-    compute("fresh_cells", "ops_platform/day_cells", day=day)
-    boards = f"{own_day} and old.board in ('cells', 'bits')"
-    changes += write_differences("day_count", "fresh_cells", "day, board, key", boards, day=day)
     compute("fresh_audits", "ops_platform/day_audits", day=day, after=list(AUDIT_DAYS))
     changes += write_differences("flag_audit", "fresh_audits", "day, activity, after_days", own_day, day=day)
     compute(

@@ -112,13 +112,15 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
     compute(
         "fresh_rfm",
         "segmentation/rfm_scores",
-        code=_group_case(),
         day=day,
         window=rules.rfm_window,
         by_scores=rules.value_class_by == "scores",
+        board=[BOARD[cell] for cell in sorted(BOARD)],
+        classes=sorted(VALUE_CLASSES),
         **days,
     )
     basis = digest(VERSION, [axis.fact.key for axis in axes], rules.rfm_window, rules.value_class_by, fixed)
+    compute("rfm_moved", "segmentation/rfm_moved")
     compute("regrouped", "segmentation/rfm_regrouped", LEFT if goes_on(workspace, "rfm", basis) else EVER, day=day)
     compute("fresh_rfm_change", "segmentation/rfm_changes", day=day)
     compute("fresh_rfm_count", "segmentation/rfm_counts", day=day, groups=list(GROUPS))
@@ -126,10 +128,11 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
         "rfm_change", "fresh_rfm_change", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
     written = write_differences("rfm_cuts", "fresh_cuts", "day", "old.day = %(day)s", day=day)
-    scored = write_differences("rfm_score", "fresh_rfm", "end_user_id")
-    written += write_differences(
-        "day_count", "fresh_rfm_count", "day, board, key", "old.day = %(day)s and old.board = 'rfm'", day=day
-    )
+    compute("fresh_rfm_score", "segmentation/rfm_written")
+    gone = "old.end_user_id = any(array(select end_user_id from rfm_moved where gone))"
+    scored = write_differences("rfm_score", "fresh_rfm_score", "end_user_id", gone, few=True)
+    boards = "old.day = %(day)s and old.board in ('rfm', 'cells', 'bits')"
+    written += write_differences("day_count", "fresh_rfm_count", "day, board, key", boards, day=day)
     refresh_statistics(scored, "rfm_score")
     refresh_statistics(changes, "rfm_change")
     cuts = RfmCuts.objects.filter(day=day).first()
@@ -140,9 +143,3 @@ def _fixed_cuts(method: str, cuts: dict[str, list[int]]) -> dict[str, Any]:
     """Cut points the workspace has fixed, by axis; None where the quantiles of the population decide."""
     chosen = cuts if method == "fixed" else {}
     return {f"{axis}_fixed": chosen[axis] if len(chosen.get(axis) or ()) == 4 else None for axis in LETTERS}
-
-
-def _group_case() -> str:
-    """The board as a CASE expression over s.r_score and s.f_score."""
-    cells = " ".join(f"when {r}{f} then '{key}'" for (r, f), key in sorted(BOARD.items()))
-    return f"case s.r_score * 10 + s.f_score {cells} end"

@@ -117,6 +117,10 @@ class FactsNext(FactColumns):
 
     pk = models.CompositePrimaryKey("end_user", "workspace")
     gone = models.BooleanField(default=False)
+    # How many people more this makes: 1, 0 or -1.
+    joins = models.SmallIntegerField(default=0)
+    # From the published row: 0 nothing, 1 visits in windows alone, 2 habit days in their window as well, 3 more than that.
+    differs_by = models.SmallIntegerField(default=3)
 
     class Meta(PersonModel.Meta):
         db_table = "facts_next"

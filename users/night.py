@@ -24,6 +24,7 @@ from users.spells import count_spells, mend_spells
 from workspaces.leases import is_held
 from workspaces.models import Workspace
 from workspaces.progress import progress
+from workspaces.scoping import current_workspace
 from workspaces.sql import execute, run_sql
 
 # The lease of whoever runs a night of the workspace.
@@ -36,7 +37,7 @@ FACTS_CHUNK = 10_000
 FIRST, LAST = uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)
 WINDOWS = (7, 30, 90)
 # Facts that change though nothing happens: of two thirds of the people whose facts are others, only these are.
-WINDOWED = {f"{count}_{days}" for count in ("visits", "active_days") for days in WINDOWS} | {"habit_days"}
+VISITS_IN_WINDOWS = [f"{count}_{days}" for count in ("visits", "active_days") for days in WINDOWS]
 # After so many nights that were missed, everybody is counted afresh.
 MOST_ROLLED = 31
 # What facts rest on, among the rules; with another version of the computation everybody is computed afresh, too.
@@ -126,7 +127,7 @@ def find_due(workspace: Workspace, day: date) -> tuple[date | None, int, list[Pa
         reach = max(JOINING_DAYS, workspace.rules.effective_days)
         run_sql("users/facts_newcomers", day=day, published=published, days=days_between(published, day), reach=reach)
     forget_next("select end_user_id from news")
-    lasts = run_sql("users/facts_parts", day=day, most=FACTS_CHUNK)
+    lasts = run_sql("users/facts_parts", day=day, most=FACTS_CHUNK, lanes=LANES)
     ends = [FIRST, *(row["end_user_id"] for row in lasts[:-1]), LAST]
     return published, lasts[-1]["place"] if lasts else 0, list(pairwise(ends))
 
@@ -201,8 +202,8 @@ def make_facts(workspace: Workspace, day: date, published: date | None) -> None:
     name_inviters(workspace)
     compute("fresh_facts", "users/facts", day=day, effective_days=rules.effective_days)
     compute("fresh_state", "users/facts_state")
-    keep("facts_next", "fresh_facts", goes_on=published is not None)
-    keep("facts_state_next", "fresh_state", goes_on=published is not None)
+    keep_facts(goes_on=published is not None)
+    keep_state(goes_on=published is not None)
 
 
 def name_inviters(workspace: Workspace) -> None:
@@ -217,18 +218,46 @@ def name_inviters(workspace: Workspace) -> None:
     )
 
 
-def keep(table: str, fresh: str, *, goes_on: bool) -> None:
-    """Keep rows to be published; where they go on from published ones, those that differ from them."""
-    columns = column_names(fresh)
-    source = f"{fresh} n"
+def keep_facts(*, goes_on: bool) -> None:
+    """Keep rows to be published, and how far they differ from the published ones; of whoever goes on from those, only where
+    they do. Recommendations rest on other people's rows: until they are counted, those published stand."""
+    names = [name for name in fact_columns() if name not in ("end_user_id", "recommendations")]
+    beyond = [name for name in names if name not in (*VISITS_IN_WINDOWS, "habit_days")]
+
+    def other(columns: list[str]) -> str:
+        return f"({listed('o', columns)}) is distinct from ({listed('n', columns)})"
+
+    published = (
+        "join fact_before o on o.end_user_id = n.end_user_id"
+        if goes_on
+        else "left join lateral (select * from facts where end_user_id = n.end_user_id"
+        " and workspace_id = (select %(workspace)s::uuid) offset 0) o on true"
+    )
+    execute(
+        f"insert into facts_next (workspace_id, end_user_id, {', '.join(names)}, gone, recommendations, joins, differs_by)"
+        f" select n.workspace_id, n.end_user_id, {listed('n', names)}, n.gone, coalesce(o.recommendations, 0),"
+        " (o.end_user_id is null)::integer - n.gone::integer, d.differs_by"
+        f" from fresh_facts n {published} cross join lateral (select case"
+        " when (o.end_user_id is null) <> n.gone then 3 when n.gone then 0"
+        f" when {other(beyond)} then 3 when {other(['habit_days'])} then 2 when {other(VISITS_IN_WINDOWS)} then 1"
+        f" else 0 end as differs_by) d where {'d.differs_by > 0' if goes_on else 'true'}"
+        " order by n.end_user_id on conflict (end_user_id, workspace_id) do nothing",
+        {"workspace": current_workspace().pk},
+    )
+
+
+def keep_state(*, goes_on: bool) -> None:
+    """Keep what the night after goes on from; of whoever goes on from a published row, where it differs."""
+    columns = column_names("fresh_state")
+    values = [column for column in columns if column not in ("workspace_id", "end_user_id")]
+    source = "fresh_state n"
     if goes_on:
-        values = [column for column in columns if column not in ("workspace_id", "end_user_id", "gone")]
         source += (
             " join fact_before o on o.end_user_id = n.end_user_id"
             f" where ({listed('o', values)}) is distinct from ({listed('n', values)})"
         )
     execute(
-        f"insert into {table} ({', '.join(columns)}) select {listed('n', columns)} from {source}"
+        f"insert into facts_state_next ({', '.join(columns)}) select {listed('n', columns)} from {source}"
         " order by n.end_user_id on conflict (end_user_id, workspace_id) do nothing",
         {},
     )
@@ -241,31 +270,24 @@ def count_recommendations(workspace: Workspace, day: date) -> dict[str, int]:
     compute("fact_recommendations", "users/facts_recommendations", **days)
     names = [name for name in fact_columns() if name != "recommendations"]
     execute(
-        "update facts_next n set recommendations = r.recommendations from fact_recommendations r"
+        "update facts_next n set recommendations = r.recommendations, differs_by = 3 from fact_recommendations r"
         " where n.end_user_id = r.end_user_id and n.workspace_id = %(workspace)s",
         own,
     )
     execute(
-        f"insert into facts_next (workspace_id, {', '.join(names)}, recommendations, gone)"
-        f" select f.workspace_id, {listed('f', names)}, r.recommendations, false"
+        f"insert into facts_next (workspace_id, {', '.join(names)}, recommendations, gone, joins, differs_by)"
+        f" select f.workspace_id, {listed('f', names)}, r.recommendations, false, 0, 3"
         " from fact_recommendations r cross join lateral ("
         " select * from facts where end_user_id = r.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0) f"
         " on conflict (end_user_id, workspace_id) do nothing",
         own,
     )
-    find_changes()
     [found] = execute(
-        "select count(*) filter (where differs) as changes, coalesce(sum(more), 0) as more from changed_people", {}
+        "select count(*) filter (where differs_by > 0) as changes, coalesce(sum(joins), 0) as more"
+        " from facts_next where workspace_id = %(workspace)s",
+        own,
     )
     return {"changes": found["changes"], "people": Facts.objects.count() + int(found["more"])}
-
-
-def find_changes() -> None:
-    """The temporary table `changed_people`: who is looked at again by those who go on from facts."""
-    names = [name for name in fact_columns() if name != "end_user_id"]
-    beyond = [name for name in names if name not in WINDOWED]
-    differ = [f"({listed('o', some)}) is distinct from ({listed('n', some)})" for some in (names, beyond)]
-    compute("changed_people", "users/facts_changed", ", ".join(differ))
 
 
 def fact_columns() -> list[str]:
@@ -281,9 +303,9 @@ def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> No
     held = workspace.hold()
     if held.computed_by.get("pending") != f"{day}:{basis(workspace)}":
         raise RuntimeError("These facts were found for another day.")
-    find_changes()
+    compute("changed_people", "users/facts_changed")
     count_spells(day, held.current_day)
-    own, gone = {"workspace": workspace.pk}, "select end_user_id from changed_people where differs and more = -1"
+    own, gone = {"workspace": workspace.pk}, "select end_user_id from changed_people where joins = -1"
     for table in ("facts", "facts_state"):
         execute(f"delete from {table} where workspace_id = %(workspace)s and end_user_id = any(array({gone}))", own)
     names = ["workspace_id", *fact_columns()]

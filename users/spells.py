@@ -26,6 +26,10 @@ COUNTED = """select end_user_id from facts_next
 where workspace_id = %(workspace)s and not gone
     and end_user_id = any(array(select end_user_id from facts_due where workspace_id = %(workspace)s and due_on <= %(day)s))"""
 
+SEEN = "select end_user_id from facts where workspace_id = %(workspace)s and last_seen_on is not null"
+COUNTED_AGAIN = """update facts_state set spells_counted = true
+where workspace_id = %(workspace)s and not spells_counted and end_user_id = any(array(select end_user_id from spelling))"""
+
 
 def take_out_late(published: date | None) -> None:
     """Take the spells out of whom days change that are counted already, while those days are still what they were."""
@@ -50,23 +54,18 @@ def count_spells(day: date, published: date | None) -> None:
         run_sql("users/spells_add", day=published, sign=-1)
     if _spelling(COUNTED, **own):
         run_sql("users/spells_add", day=day, sign=1)
+        execute(COUNTED_AGAIN, own)
     run_sql("users/spells_roll", day=day, published=published)
 
 
 def mend_spells(day: date) -> None:
-    """After publishing: whoever is in the numbers is counted, and a count that lost somebody is made again."""
+    """After publishing: a count that lost somebody is made again, from the days of everybody in the numbers."""
     own = {"workspace": current_workspace().pk}
-    execute(
-        "update facts_state set spells_counted = true where workspace_id = %(workspace)s and not spells_counted"
-        " and end_user_id = any(array(select end_user_id from changed_people))",
-        own,
-    )
     if not execute(CHECK, own)[0]["right"]:
         execute("delete from spell_count where workspace_id = %(workspace)s", own)
-        _spelling(
-            "select end_user_id from facts where workspace_id = %(workspace)s and last_seen_on is not null", **own
-        )
-        run_sql("users/spells_add", day=day, sign=1)
+        if _spelling(SEEN, **own):
+            run_sql("users/spells_add", day=day, sign=1)
+            execute(COUNTED_AGAIN, own)
 
 
 def _spelling(select: str, **params: object) -> int:

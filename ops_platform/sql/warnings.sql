@@ -1,6 +1,6 @@
 -- Slipping people, the dearest first, with the numbers that the reason is made of: one page behind an edge.
 -- Parameters: workspace, most, after_value and after_id (of the last row of the page before, or null).
--- Index: standing_at_risk, the keys of the joined tables. Not the ORM: the tables about people have no reverse relations.
+-- Index: the keys of the joined tables; all who are slipping are sorted. Not the ORM: the tables about people have no reverse relations.
 with page as (
     select s.*
     from standing s

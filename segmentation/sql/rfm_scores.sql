@@ -1,7 +1,8 @@
 -- Scores, group and value class of everybody who is scored on a day.
 -- Parameters: workspace, day, window (days, null = all), by_scores (bits against mean scores instead of mean values);
 -- r_day, f_day, m_day: whether the axis is a day, of which little is good, as it is scored by how long ago it is.
--- The hole `code` takes the board as a CASE over r_score and f_score. Reads the temporary tables fresh_population and fresh_cuts.
+-- board (groups by R score and F score: 11, 12 … 55), classes (000, 001 … 111).
+-- Reads the temporary tables fresh_population and fresh_cuts.
 -- Not the ORM: everybody against the whole. A score is one plus the cut points strictly below the value, for a day five
 -- minus those. Values are whole numbers, which are above a cut point, or a mean, where they are above its floor.
 with cut as materialized (
@@ -47,7 +48,7 @@ mean as materialized (
 judged as (
     select
         s.*,
-        {code} as place,
+        (%(board)s::text[])[s.r_score * 5 + s.f_score - 5] as place,
         case
             when %(by_scores)s then case when %(r_day)s then s.r_score * w.n >= w.r_score else s.r_score * w.n > w.r_score end
             else case when %(r_day)s then s.r <= w.r else s.r > w.r end
@@ -71,5 +72,5 @@ select
         when place in ('new', 'promising') and begun_on <= %(day)s::date - %(window)s::integer then 'returned'
         else place
     end as rfm_group,
-    r_high::integer::text || f_high::integer::text || m_high::integer::text as rfm_bits
+    (%(classes)s::text[])[r_high::integer * 4 + f_high::integer * 2 + m_high::integer + 1] as rfm_bits
 from judged

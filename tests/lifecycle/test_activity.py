@@ -22,7 +22,7 @@ from tests.night.reading import facts, night, one, standing
 from users.facts import FACTS
 from users.ingest.normal import NormalAlias, PersonKey
 from users.models import EndUser, Facts
-from users.night import WINDOWED
+from users.night import VISITS_IN_WINDOWS
 from users.services import record_events
 from workspaces.scoping import workspace_scope
 from workspaces.sql import read_sql
@@ -246,4 +246,5 @@ def test_an_unchanged_person_stays_an_unchanged_row(thirty):
 def test_no_flag_rests_on_what_changes_while_days_only_leave_windows():
     """Whoever has only such changes is not looked at again (FLAGS in lifecycle/services.py)."""
     words = set(re.findall(r"\w+", read_sql("lifecycle/flags")))
-    assert "active_days" in words and WINDOWED.isdisjoint(words) and set(FACTS) >= WINDOWED
+    windowed = {*VISITS_IN_WINDOWS, "habit_days"}
+    assert "active_days" in words and windowed.isdisjoint(words) and set(FACTS) >= windowed

@@ -34,7 +34,6 @@ select
     case when m.money then m.subsidy_dependent else b.subsidy_dependent end as subsidy_dependent,
     case when g.end_user_id is not null then g.gap_median else b.gap_median end as gap_median,
     case when g.end_user_id is not null then g.gap_p90 else b.gap_p90 end as gap_p90,
-    coalesce(b.recommendations, 0) as recommendations,
     coalesce(f.favourite_category, b.favourite_category, '') as favourite_category,
     coalesce(f.favourite_hour, b.favourite_hour) as favourite_hour,
     coalesce(f.favourite_weekday, b.favourite_weekday) as favourite_weekday,

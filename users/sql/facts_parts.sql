@@ -1,5 +1,6 @@
 -- Where those who are due on a day, and have no row yet of those to be published, are parted: the last id of each part, and
--- how many come up to it. Parameters: workspace, day, most (people in a part). Index: the key of facts_due.
+-- how many come up to it. Parameters: workspace, day, most (people in a part), lanes (so many parts are wanted, unless they
+-- would be small). Index: the key of facts_due.
 -- Not the ORM: an anti-join, numbered.
 select end_user_id, place
 from (
@@ -13,5 +14,5 @@ from (
             )
     ) due
 ) placed
-where place %% %(most)s = 0 or place = people
+where place %% least(%(most)s, greatest(people / %(lanes)s + 1, 1000)) = 0 or place = people
 order by place
