@@ -49,7 +49,8 @@ class PersonValue(PersonModel):
 
     class Meta(PersonModel.Meta):
         db_table = "person_value"
-        indexes = [models.Index(fields=["workspace", "-expected_revenue_minor"], name="person_value_best")]
+        # None by what is expected: every buyer's number is another one each night.
+        indexes = [models.Index(fields=["workspace"], name="person_value_workspace")]
 
 
 class SourceMonth(TenantModel):

@@ -3,25 +3,21 @@
 -- Parameters: workspace, day, most (sources). Reads the temporary table value_orders. Index: facts_workspace.
 -- Not the ORM: running sums. Day 1 is that of registration. At n, money of day n comes in, and whoever is younger than n
 -- goes out with all they brought.
-with listed as (
-    select u.source
-    from facts f
-    join end_user u on u.id = f.end_user_id and u.workspace_id = %(workspace)s
-    where f.workspace_id = %(workspace)s and f.registered_on <= %(day)s
-    group by u.source
-    order by count(*) desc, u.source
-    limit %(most)s
-),
-cohort as (
+with registered as materialized (
     select
         f.end_user_id, u.source, date_trunc('month', f.registered_on)::date as month, f.registered_on,
         least(%(day)s::date - f.registered_on + 1, 365) as age, f.effective, f.orders, f.revenue_minor,
         coalesce(v.expected_revenue_minor, 0) as expected_minor
     from facts f
     join end_user u on u.id = f.end_user_id and u.workspace_id = %(workspace)s
-    join listed l on l.source = u.source
     left join person_value v on v.end_user_id = f.end_user_id and v.workspace_id = %(workspace)s
     where f.workspace_id = %(workspace)s and f.registered_on <= %(day)s
+),
+listed as (
+    select source from registered group by source order by count(*) desc, source limit %(most)s
+),
+cohort as not materialized (
+    select r.* from registered r join listed using (source)
 ),
 money as (
     select end_user_id, day, amount from value_orders where not void
