@@ -89,8 +89,8 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     compute("fresh_standing", "lifecycle/standing_activity", day=day)
     written = _write_standing()
     refresh_statistics(written, "standing")
-    changes += written
-    changes += _count("activity", list(ACTIVITIES), day)
+    # Who goes on from there decides stages next, and counts then.
+    changes += written + (0 if going_on else _count(day))
     return {"moved": moved, "changes": moved + changes}
 
 
@@ -131,8 +131,7 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     )
     refresh_statistics(moved, "stage_change")
     compute("fresh_standing", "lifecycle/standing_stage", day=day)
-    changes = _write_standing()
-    changes += _count("stage", list(stages.all_stages()), day)
+    changes = _write_standing() + _count(day)
     return {"moved": moved, "changes": moved + changes}
 
 
@@ -160,14 +159,9 @@ def _choose(select: str, table: str, day: date) -> None:
     execute("analyze deciding", {})
 
 
-def _count(board: str, keys: list[str], day: date) -> int:
+def _count(day: date) -> int:
     """Keep how many people stand where at the end of the day; returns rows written."""
-    compute("fresh_counts", f"lifecycle/{board}_counts", day=day, keys=keys)
-    return write_differences(
-        "day_count",
-        "fresh_counts",
-        "day, board, key",
-        "old.day = %(day)s and old.board = %(board)s",
-        day=day,
-        board=board,
-    )
+    keys = {"activities": list(ACTIVITIES), "stages": list(stages.all_stages())}
+    compute("fresh_counts", "lifecycle/standing_counts", day=day, **keys)
+    boards = "old.day = %(day)s and old.board in ('activity', 'stage')"
+    return write_differences("day_count", "fresh_counts", "day, board, key", boards, day=day)

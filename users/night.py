@@ -159,10 +159,10 @@ def count_afresh(workspace: Workspace, day: date, part: Part) -> int:
     people = execute("select count(*) as people from chunk", {})[0]["people"]
     if not people:
         return 0
-    compute("fact_before", "users/facts_before", "false")
     compute("known", "users/facts_people", FROM_CHUNK, zone=workspace.zone)
     run_sql("users/facts_coming", day=day)
     compute("fact_history", "users/facts_history", ALL_DAYS, day=day, published=None, days=None)
+    compute("fact_before", "users/facts_before", "false")
     compute("fact_buyers", "users/facts_buyers", days=None)
     make_facts(workspace, day, None)
     return people

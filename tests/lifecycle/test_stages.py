@@ -57,6 +57,16 @@ def test_habit_is_four_distinct_days_within_fourteen(tool):
     assert stages_of(tool, "2026-08-15", "ann") == ["use"]
 
 
+def test_a_stage_may_rest_on_visits_in_a_window(tool, monkeypatch):
+    """Those of whom visits did nothing but leave windows are left out, unless a stage asks for just that."""
+    rungs = "case when f.visits_7 > 0 then 'use' else 'contact' end"
+    monkeypatch.setattr("lifecycle.services.stages.ladder", lambda: rungs)
+    did(tool, "ann", RUN, "2026-08-01", [0])
+    assert stages_of(tool, "2026-08-06", "ann") == ["use"]
+    assert stages_of(tool, "2026-08-07", "ann") == ["use"]
+    assert stages_of(tool, "2026-08-08", "ann") == ["contact"]
+
+
 def test_churned_needs_a_habit_or_a_payment_some_day(tool):
     did(tool, "habit", RUN, "2026-03-01", [0, 4, 8, 13])
     did(tool, "never", RUN, "2026-03-01", [0, 4, 8, 14])

@@ -59,6 +59,19 @@ def test_whoever_has_a_new_event_is_touched_once_a_batch(acme):
     assert sorted(map(len, touched)) == [1, 3] and len(set().union(*touched)) == 3
 
 
+@pytest.mark.parametrize(("back", "told"), [([1, 2, 15, 35], 4), ([1, 20, 40, 60, 80, 100, 120], 2)])
+def test_the_night_reads_as_far_back_as_somebody_was_late_and_all_of_a_history_at_once(acme, back, told):
+    """One and two days before DAY are of one part. Nobody is left out, and all times lie between the ends."""
+    late = [event(f"late {days}", f"late {days}", DAY - timedelta(days=days)) for days in back]
+    record_events(acme, [*(event(str(n), f"u{n}") for n in range(9)), *late])
+    with workspace_scope(acme):
+        rows = list(Touched.objects.all())
+        assert len(rows) == told and len({pk for row in rows for pk in row.people}) == 9 + len(back)
+        for stored in Event.objects.all():
+            [row] = [row for row in rows if stored.end_user_id in row.people]
+            assert row.first_key <= stored.client_at <= row.last_key
+
+
 def test_months_are_made_as_they_are_needed(acme):
     times = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)]
     record_events(acme, [event(str(n), at=at) for n, at in enumerate(times)])

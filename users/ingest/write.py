@@ -58,6 +58,7 @@ Row = tuple[int, str]
 Rows = dict[tuple[str, str], Row]
 # A line begins with the person, in hex, and the client's time: so lines sort as the table does.
 PERSON, MONTH, DAY = slice(0, 32), slice(33, 40), slice(33, 43)
+MANY_TENS = 6
 
 
 def forget() -> None:
@@ -194,11 +195,16 @@ def store(rows: Rows) -> list[int]:
 
 def touching(lines: list[str]) -> str:
     """SQL that lets the next night look at the people of these lines: of most it reads the usual day of the batch alone,
-    and farther back only of those of whom something came late. Empty for no lines."""
+    and of those of whom something came late as far back as it did, give or take ten days. Empty for no lines."""
     days = Counter([line[DAY] for line in lines])
     usual = max(days, key=days.__getitem__, default="")
-    parts = [line for line in lines if line[DAY] == usual], [line for line in lines if line[DAY] != usual]
-    return "".join([touch_sql({line[PERSON] for line in some}, *ends(some)) + ";" for some in parts if some])
+    # Of a long history, which is sent again: all of it apart, rather than a row of it for each ten days.
+    back = -1 if len({day[:-1] for day in days}) < MANY_TENS else 0
+    parts: dict[str, list[str]] = {}
+    for line in lines:
+        day = line[DAY]
+        parts.setdefault(day if day == usual else day[:back], []).append(line)
+    return "".join([touch_sql({line[PERSON] for line in some}, *ends(some)) + ";" for some in parts.values()])
 
 
 def ends(lines: list[str]) -> tuple[str, str]:
