@@ -25,7 +25,7 @@ from workspaces.leases import is_held
 from workspaces.models import Workspace
 from workspaces.progress import progress
 from workspaces.scoping import current_workspace
-from workspaces.sql import execute, run_sql
+from workspaces.sql import execute, read_sql, run_sql
 
 # The lease of whoever runs a night of the workspace.
 NIGHT_LEASE = "night"
@@ -200,9 +200,7 @@ def make_facts(workspace: Workspace, day: date, published: date | None) -> None:
     compute("fact_joined", "users/facts_joined", day=day)
     compute("fact_starts", "users/facts_starts", reach=max(JOINING_DAYS, rules.effective_days))
     name_inviters(workspace)
-    compute("fresh_facts", "users/facts", day=day, effective_days=rules.effective_days)
-    compute("fresh_state", "users/facts_state")
-    keep_facts(goes_on=published is not None)
+    keep_facts(rules.effective_days, goes_on=published is not None)
     keep_state(goes_on=published is not None)
 
 
@@ -218,7 +216,7 @@ def name_inviters(workspace: Workspace) -> None:
     )
 
 
-def keep_facts(*, goes_on: bool) -> None:
+def keep_facts(effective_days: int, *, goes_on: bool) -> None:
     """Keep rows to be published, and how far they differ from the published ones; of whoever goes on from those, only where
     they do. Recommendations rest on other people's rows: until they are counted, those published stand."""
     names = [name for name in fact_columns() if name not in ("end_user_id", "recommendations")]
@@ -237,20 +235,20 @@ def keep_facts(*, goes_on: bool) -> None:
         f"insert into facts_next (workspace_id, end_user_id, {', '.join(names)}, gone, recommendations, joins, differs_by)"
         f" select n.workspace_id, n.end_user_id, {listed('n', names)}, n.gone, coalesce(o.recommendations, 0),"
         " (o.end_user_id is null)::integer - n.gone::integer, d.differs_by"
-        f" from fresh_facts n {published} cross join lateral (select case"
+        f" from ({read_sql('users/facts')}) n {published} cross join lateral (select case"
         " when (o.end_user_id is null) <> n.gone then 3 when n.gone then 0"
         f" when {other(beyond)} then 3 when {other(['habit_days'])} then 2 when {other(VISITS_IN_WINDOWS)} then 1"
         f" else 0 end as differs_by) d where {'d.differs_by > 0' if goes_on else 'true'}"
         " order by n.end_user_id on conflict (end_user_id, workspace_id) do nothing",
-        {"workspace": current_workspace().pk},
+        {"workspace": current_workspace().pk, "effective_days": effective_days},
     )
 
 
 def keep_state(*, goes_on: bool) -> None:
     """Keep what the night after goes on from; of whoever goes on from a published row, where it differs."""
-    columns = column_names("fresh_state")
+    columns = column_names("facts_state_next", "public")
     values = [column for column in columns if column not in ("workspace_id", "end_user_id")]
-    source = "fresh_state n"
+    source = f"({read_sql('users/facts_state')}) n"
     if goes_on:
         source += (
             " join fact_before o on o.end_user_id = n.end_user_id"
@@ -259,7 +257,7 @@ def keep_state(*, goes_on: bool) -> None:
     execute(
         f"insert into facts_state_next ({', '.join(columns)}) select {listed('n', columns)} from {source}"
         " order by n.end_user_id on conflict (end_user_id, workspace_id) do nothing",
-        {},
+        {"workspace": current_workspace().pk},
     )
 
 

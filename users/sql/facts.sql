@@ -1,6 +1,6 @@
 -- One row of facts per person in `chunk`, as of a day: what was published of them (nothing, where they are counted afresh) and
--- what the other fact files found since. In the numbers is who is known and was created by then, or had any event by then.
--- Parameters: workspace, day, effective_days. Reads the temporary tables of the other fact files.
+-- what the other fact files found since. Parameters: workspace, effective_days. Reads the temporary tables of the other fact
+-- files.
 -- Not the ORM: the join of what those files computed. Recommendations are counted when everybody else's rows are there.
 select
     %(workspace)s::uuid as workspace_id,
@@ -39,10 +39,8 @@ select
     coalesce(f.favourite_weekday, b.favourite_weekday) as favourite_weekday,
     coalesce(f.app_version, b.app_version, '') as app_version,
     coalesce(b.effective, false) or coalesce(c.first_core_on - j.registered_on <= %(effective_days)s, false) as effective,
-    k.end_user_id is null or not coalesce(k.created_on <= %(day)s or d.first_day <= %(day)s or b.end_user_id is not null, false)
-        as gone
+    j.counted is not true as gone
 from chunk p
-left join known k using (end_user_id)
 left join fact_before b using (end_user_id)
 left join fact_joined j using (end_user_id)
 left join fact_days d using (end_user_id)
