@@ -161,7 +161,7 @@ def _choose(select: str, table: str, day: date) -> None:
 
 def _count(day: date) -> int:
     """Keep how many people stand where at the end of the day; returns rows written."""
-    keys = {"activities": list(ACTIVITIES), "stages": list(stages.all_stages())}
+    keys: dict[str, Any] = {"activities": list(ACTIVITIES), "stages": list(stages.all_stages())}
     compute("fresh_counts", "lifecycle/standing_counts", day=day, **keys)
     boards = "old.day = %(day)s and old.board in ('activity', 'stage')"
     return write_differences("day_count", "fresh_counts", "day, board, key", boards, day=day)

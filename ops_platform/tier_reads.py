@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,7 +10,7 @@ from lifecycle.models import DayCount
 from ops_platform import names
 from segmentation.models import RfmCuts
 from workspaces.scoping import current_workspace
-from workspaces.sql import execute, read_sql, run_sql
+from workspaces.sql import run_sql
 
 
 def stage_series(first: date, last: date) -> tuple[list[str], dict[str, list[int | None]]]:
@@ -45,23 +45,27 @@ def flow_matrix(
     return rows
 
 
-def rfm_table(key: str) -> list[dict[str, Any]]:
-    """`key` rfm_group or rfm_bits: people, share, money, average and reach per channel, in the order of the names."""
-    kind = {"rfm_group": names.GROUPS, "rfm_bits": names.VALUE_CLASSES}[key]
-    sql = read_sql("ops_platform/rfm_groups").replace("{key}", key)
-    workspace = current_workspace()
-    params = {"workspace": workspace.id, "consent_required": workspace.rules.consent_required}
-    rows = {row["key"]: row for row in execute(sql, params)}
-    total = sum(row["people"] for row in rows.values())
-    money = sum(row["money_minor"] for row in rows.values())
+def rfm_tables() -> dict[str, list[dict[str, Any]]]:
+    """Of the groups (`rfm`) and of the value classes (`bits`): people, share, money, average and reach per channel, in the
+    order of the names."""
+    rows = run_sql("ops_platform/rfm_groups", consent_required=current_workspace().rules.consent_required)
+    return {
+        board: _in_order(names.KINDS[board], [row for row in rows if row["board"] == board])
+        for board in ("rfm", "bits")
+    }
+
+
+def _in_order(kind: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = {row["key"]: row for row in rows}
+    total, money = sum(row["people"] for row in rows), sum(row["money_minor"] for row in rows)
     return [
         {
-            **rows[name],
-            "share": rows[name]["people"] / total,
-            "money_share": rows[name]["money_minor"] / money if money else None,
+            **found[name],
+            "share": found[name]["people"] / total,
+            "money_share": found[name]["money_minor"] / money if money else None,
         }
         for name in kind
-        if name in rows
+        if name in found
     ]
 
 

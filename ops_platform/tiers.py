@@ -38,7 +38,12 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
     day = day_reads.told_on(days, day_from(request, "on", last, first, last))
     is_today, address, boards = day == today, address_on(workspace, day), selectors.board_counts(day)
     # Of a past day the sizes and the groups' people are kept; reach, orders and single scores are of today only.
-    groups = tier_reads.rfm_table("rfm_group") if is_today else tier_reads.rfm_sizes("rfm", boards["rfm"])
+    tables = (
+        tier_reads.rfm_tables()
+        if is_today
+        else {kind: tier_reads.rfm_sizes(kind, boards.get(kind, {})) for kind in ("rfm", "bits")}
+    )
+    groups = tables["rfm"]
     buyers, money = sum(row["people"] for row in groups), sum(row["money_minor"] for row in groups)
     before = max(first or day, day - timedelta(days=1))
     since = day_reads.told_on(days, day_from(request, "since", before, first or day, day))
@@ -57,9 +62,7 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
         if is_today
         else buyer_pictures.past_board(boards.get("cells", {}), address, axes, best),
         "groups": groups,
-        "classes": tier_reads.rfm_table("rfm_bits")
-        if is_today
-        else tier_reads.rfm_sizes("bits", boards.get("bits", {})),
+        "classes": tables["bits"],
         "moves": moves[:LISTED_MOVES],
         "matrix": move_matrix(
             workspace, "rfm", moves, {key: row.people for key, row in boards["rfm"].items()}, since, day

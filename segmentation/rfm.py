@@ -103,7 +103,7 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
     """Score everybody whose F is at least one on the day, and record who moved. Returns population and changes."""
     rules = workspace.rules
     axes = axes_of(rules)
-    days = {f"{axis.letter}_day": axis.is_day for axis in axes}
+    days: dict[str, Any] = {f"{axis.letter}_day": axis.is_day for axis in axes}
     by_orders = axes[1].fact.key == "window_orders"
     columns = axis_columns(axes)
     compute("fresh_population", "segmentation/rfm_population", code=columns, day=day, by_orders=by_orders, **days)
