@@ -85,7 +85,7 @@ def test_what_documents_name_is_there() -> None:
         for page in [ROOT / "STYLE.md", ROOT / "CONTRIBUTING.md", ROOT / "README.md", *DOCS.rglob("*.md")]
         for quoted in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))
         for name in re.findall(r"[\w./-]+/[\w-]+\.(?:py|sql|css|md)\b|^[A-Z][A-Z_]{3,}$", quoted)
-        if not ("/" in name and any(f"/{path}".endswith(f"/{name}") for path in tracked) or name in constants)
+        if not (("/" in name and any(f"/{path}".endswith(f"/{name}") for path in tracked)) or name in constants)
     ]
     assert missing == []
 
