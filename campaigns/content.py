@@ -1,4 +1,4 @@
-"""What is in a message: Liquid templates compiled once and rendered per person, and the HTML of mails.
+"""What is in a message: Liquid templates compiled once and rendered per person.
 
 A template of merge fields with simple filters, which most are, is split into pieces when it is compiled; filling it in
 is a join. Everything else is rendered by python-liquid in a child process (`template_child`). Both give the same text.
@@ -25,7 +25,6 @@ from liquid.exceptions import LiquidError
 from liquid.stringify import to_liquid_string
 from liquid.template import BoundTemplate
 
-from .markup import add_open_pixel, html_to_text, rewrite_links
 from .template_child import CHILD
 from .template_rules import (
     MAX_OUTPUT,
@@ -66,13 +65,12 @@ class Output:
 class Template:
     """A compiled template.
 
-    variables: every path it reads, like "user.name". required: those it prints with neither a `default` nor a test.
+    required: paths, like user.name, that it prints with neither a `default` nor a test.
     parts: text and outputs in order, None when the template needs the whole language.
     """
 
     source: str
     html: bool
-    variables: tuple[str, ...]
     required: tuple[tuple[str | int, ...], ...]
     parts: tuple[str | Output, ...] | None = field(repr=False)
     undefined: Callable[..., Any] = field(repr=False)
@@ -86,7 +84,6 @@ def compile_template(source: str, *, html: bool = False) -> Template:
     return Template(
         source=source,
         html=html,
-        variables=tuple(dict.fromkeys(map(str, uses))),
         required=_required(parsed, {tuple(use.segments) for use in uses if _flat(use.segments)}),
         parts=_split(parsed.nodes, parsed.env),
         undefined=parsed.env.undefined,
@@ -211,16 +208,3 @@ def _flat(path: Iterable[Any]) -> bool:
 
 def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
-
-
-__all__ = [
-    "ERROR_SENTENCES",
-    "Template",
-    "TemplateError",
-    "add_open_pixel",
-    "compile_template",
-    "html_to_text",
-    "missing",
-    "render",
-    "rewrite_links",
-]

@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.channels import Channel, ChannelError, Field, Message, Result, get_channel
-from campaigns.content import ERROR_SENTENCES, TemplateError
+from campaigns.content import ERROR_SENTENCES
 from campaigns.letters import contexts_of, prepare, workspace_context, write
 from campaigns.models import Campaign, ChannelAccount
 from campaigns.secrets import unseal
+from campaigns.template_rules import TemplateError
 from segmentation.models import Segment
 from users.models import EndUser, Topic, person_id
 from workspaces.errors import Conflict, DomainError
@@ -159,7 +160,7 @@ def refusal(error: TemplateError) -> DomainError:
     sentence = str(SENTENCES.get(error.code, error.message))
     if error.line:
         sentence = _("Line %(line)s: %(sentence)s") % {"line": error.line, "sentence": sentence}
-    return DomainError(error.code, f"{sentence} {error.message}", f"content.{getattr(error, 'field', '')}".rstrip("."))
+    return DomainError(error.code, f"{sentence} {error.message}", f"content.{error.field}".rstrip("."))
 
 
 def problems(campaign: Campaign) -> list[DomainError]:

@@ -47,8 +47,8 @@ def folder() -> Path:
     return Path(settings.DATA_DIR) / "inbox"
 
 
-def list_letters(channel: str = "", words: str = "", limit: int = 200) -> list[Letter]:
-    """The newest messages, of one channel or of all, whose address, subject or text holds the words."""
+def list_letters(channel: str, words: str, limit: int) -> list[Letter]:
+    """The newest messages, of one channel or with "" of all, whose address, subject or text holds the words."""
     paths = [path for key in ([channel] if channel else all_channels()) for path in folder().glob(f"{key}/[0-9]*.json")]
     paths.sort(key=lambda path: path.name, reverse=True)
     found: list[Letter] = []

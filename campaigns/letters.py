@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from campaigns.channels import Message, get_channel
-from campaigns.content import TemplateError, add_open_pixel, compile_template, render, rewrite_links
+from campaigns.content import Template, compile_template, render
 from campaigns.links import make_url
-from campaigns.markup import add_at_end
+from campaigns.markup import add_at_end, add_open_pixel, rewrite_links
+from campaigns.template_rules import TemplateError
 from users.models import EndUser, Facts
 from workspaces.models import Workspace
 
@@ -33,8 +34,8 @@ class Letter:
     """A run's content, compiled once: templates by field name, and the link targets in the order of their numbers."""
 
     channel: str
-    templates: dict[str, Any]
-    params: dict[str, Any]
+    templates: dict[str, Template]
+    params: dict[str, Template]
     links: list[str]
 
 
@@ -45,8 +46,8 @@ def prepare(channel_key: str, content: dict[str, Any], *, tracked: bool = True) 
     lead where the operator pointed.
     """
     links: list[str] = []
-    templates: dict[str, Any] = {}
-    params: dict[str, Any] = {}
+    templates: dict[str, Template] = {}
+    params: dict[str, Template] = {}
     for spec in get_channel(channel_key).content_fields:
         value = content.get(spec.name)
         try:
@@ -60,7 +61,7 @@ def prepare(channel_key: str, content: dict[str, Any], *, tracked: bool = True) 
                     source = with_way_out(source, "\n\n" + WAY_OUT + ": {{ unsubscribe_url }}")
                 templates[spec.name] = compile_template(source, html=html)
         except TemplateError as error:
-            error.field = spec.name  # type: ignore[attr-defined]
+            error.field = spec.name
             raise
     return Letter(channel_key, templates, params, links)
 

@@ -23,7 +23,6 @@ import ssl
 import threading
 import time
 import warnings
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.message import Message
@@ -57,7 +56,6 @@ class LocalInbox:
         push_port: int = 0,
         smtp_login: tuple[str, str] | None = None,
         smtp_tls: ssl.SSLContext | None = None,
-        sms_templates: Mapping[str, str] = DEMO_TEMPLATES,
     ) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +65,7 @@ class LocalInbox:
         self._secrets = _kept_secrets(self.folder / "secrets.json")
         self.smtp = _SmtpServer(smtp_port, self._store, self._faults, smtp_login, smtp_tls)
         self.sms = SmsProvider(
-            sms_port, self._store, self._faults, self._secrets["key_id"], self._secrets["key_secret"], sms_templates
+            sms_port, self._store, self._faults, self._secrets["key_id"], self._secrets["key_secret"], DEMO_TEMPLATES
         )
         account = f"push@{self._secrets['project_id']}.iam.gserviceaccount.com"
         self.push = PushProvider(
@@ -138,11 +136,9 @@ class LocalInbox:
         part.rename(folder / f"{name}.json")  # readers never see half a message
 
 
-def read_messages(folder: str | Path, channel: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-    """Return the messages in an inbox folder, oldest first; with a limit, only the newest so many. Needs no server."""
+def read_messages(folder: str | Path, channel: str | None = None) -> list[dict[str, Any]]:
+    """Return the messages in an inbox folder, oldest first. Needs no server."""
     files = sorted(Path(folder).glob(f"{channel or '*'}/[0-9]*.json"), key=lambda path: path.name)
-    if limit is not None:
-        files = files[-limit:] if limit else []
     return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 

@@ -23,13 +23,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from campaigns.channels import Channel, ChannelError, Message, Result, get_channel
-from campaigns.content import TemplateError
 from campaigns.editing import refusal
 from campaigns.letters import Letter, contexts_of, prepare, write
 from campaigns.models import Campaign, ChannelAccount, Delivery, Run
 from campaigns.outcomes import outcome, storable
 from campaigns.secrets import unseal
 from campaigns.suppressions import hashing, suppress
+from campaigns.template_rules import TemplateError
 from users.devices import bury
 from workspaces.errors import DomainError
 from workspaces.models import Workspace

@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.audience import freeze
-from campaigns.content import TemplateError
 from campaigns.editing import EDITABLE, problems, refusal, save_campaign
 from campaigns.letters import prepare
 from campaigns.models import OPEN_STATES, Campaign, Delivery, Link, Run
 from campaigns.suppressions import ERASED
+from campaigns.template_rules import TemplateError
 from users.differences import compute
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator, Workspace

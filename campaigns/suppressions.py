@@ -19,7 +19,6 @@ from workspaces.models import Operator
 from workspaces.scoping import current_workspace
 from workspaces.services import audit
 
-REASONS = ("bounced", "complained", "by_hand")
 ERASED = "erased"
 
 

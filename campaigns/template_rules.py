@@ -66,12 +66,13 @@ class TemplateError(Exception):
     """A template that cannot be used, or cannot be rendered for one person.
 
     line: 1-based, None when it has no place. code: template_syntax, unknown_tag, unknown_filter, template_limit,
-    too_large, invalid_string or template_error. message: an English sentence with the particulars.
+    too_large, invalid_string or template_error; of a link in it link_host or link_invalid. message: an English sentence
+    with the particulars. field: the field of the content that it is in, "" while nobody has said so.
     """
 
     def __init__(self, line: int | None, message: str, code: str = "template_syntax") -> None:
         super().__init__(f"line {line}: {message}" if line else message)
-        self.line, self.message, self.code = line, message, code
+        self.line, self.message, self.code, self.field = line, message, code, ""
 
 
 class CampaignEnvironment(Environment):

@@ -105,12 +105,11 @@ def places(request: HttpRequest, workspace: Workspace) -> list[dict[str, Any]]:
             "label": place.label,
             "icon": place.icon,
             "letter": place.letter,
-            "url": url,
+            "url": page_address(place.view, workspace),
             "active": place.key == home,
             "on_bar": place.key in ON_BAR,
         }
         for place in PLACES
-        if (url := page_address(place.view, workspace))
     ]
 
 

@@ -48,9 +48,9 @@ def search(workspace: Workspace, role: str, words: str) -> list[dict[str, Any]]:
     """Groups of {icon, text, note, url}; without words the pages alone. Three queries at most."""
     words = words.replace("\x00", "").strip()[:100]
     reachable = [
-        {"icon": icon, "text": text, "note": "", "url": url}
+        {"icon": icon, "text": text, "note": "", "url": page_address(view, workspace)}
         for icon, text, view, permission in pages()
-        if allowed(role, permission) and words.lower() in str(text).lower() and (url := page_address(view, workspace))
+        if allowed(role, permission) and words.lower() in str(text).lower()
     ]
     groups = [{"label": _("Pages and actions"), "lines": reachable if not words else reachable[:MOST]}]
     if words:
@@ -88,8 +88,6 @@ def find_people(workspace: Workspace, words: str) -> list[dict[str, Any]]:
 
 
 def find_named(workspace: Workspace, rows: Any, words: str, view: str, icon: str) -> list[dict[str, Any]]:
-    if not page_address(view.split(":")[0] + ":list", workspace):
-        return []
     return [
         {
             "icon": icon,

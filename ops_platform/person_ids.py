@@ -1,23 +1,16 @@
-"""Every id of a person: since when and why each belongs to them, what was taken back, and the way to do either."""
+"""Every id of a person: since when and why each belongs to them, and what was taken back."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
-from users.identity import can_undo, ids_of, merge_people, undo_merge
-from users.models import EndUser, IdentityMerge, person_id
-from workspaces.errors import DomainError
+from users.identity import can_undo, ids_of
+from users.models import EndUser, IdentityMerge
 from workspaces.models import Operator
-from workspaces.permissions import action
 
 
 @dataclass(frozen=True)
@@ -85,50 +78,3 @@ def ended_words(log: IdentityMerge, names: dict[uuid.UUID, str]) -> str:
     if log.undone_by:
         return _("taken back by %(who)s") % {"who": names.get(log.undone_by, "")}
     return _("belongs to somebody else, as was told later")
-
-
-def changed(request: HttpRequest, pk: uuid.UUID, change: Callable[[EndUser], str]) -> HttpResponse:
-    """Do something to a person and go back to whom they are then."""
-    from ops_platform.people import find_person, go_back
-
-    found = find_person(pk)
-    try:
-        messages.success(request, change(found))
-    except DomainError as error:
-        messages.error(request, error.message)
-    return go_back(request, redirect("people:detail", request.workspace.slug, pk)["Location"])
-
-
-@require_POST
-@action("users.edit")
-def unmerge_person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Let an id stand for itself again; within 30 days of the merge."""
-
-    def change(found: EndUser) -> str:
-        undo_merge(found, request.user)
-        return _("%(who)s stands for itself again. The numbers follow with the next daily update.") % {
-            "who": found.external_id
-        }
-
-    return changed(request, pk, change)
-
-
-@require_POST
-@action("users.edit")
-def merge_person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Say that another id is this person too."""
-
-    def change(found: EndUser) -> str:
-        told = request.POST.get("previous", "").strip()
-        kinds = ("user", "anonymous")
-        ids = [person_id(request.workspace.pk, told, kind) for kind in kinds]
-        other = EndUser.objects.filter(pk__in=ids).order_by("-identified").first()
-        if other is None:
-            raise DomainError("not_found", _("There is nobody with the ID “%(id)s”.") % {"id": told[:255]}, "previous")
-        merge_people(other, found, request.user)
-        return _("%(previous)s and %(who)s are one person now.") % {
-            "previous": other.external_id,
-            "who": found.external_id,
-        }
-
-    return changed(request, pk, change)

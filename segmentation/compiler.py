@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from segmentation.conditions import get_condition
+from segmentation.conditions import Sql, get_condition
 from segmentation.models import TagRule
 from users.models import Attribute, EventName
 from workspaces.models import Workspace
-
-Sql = tuple[str, list[Any]]
 
 # One row per person each; scanned only when a condition asks for them.
 TABLES = {"f": "facts", "s": "standing", "r": "rfm_score", "v": "person_value"}
@@ -36,8 +34,8 @@ class Query:
     def __init__(self, workspace: Workspace, day: date) -> None:
         self.workspace, self.day = workspace, day
         self._tables: dict[str, str] = {}
-        self._joins: dict[tuple[str, str, str], tuple[str, list[Any]]] = {}
-        self._counters: dict[str, tuple[str, list[Any]]] = {}
+        self._joins: dict[tuple[str, str, str], Sql] = {}
+        self._counters: dict[str, Sql] = {}
         self._counted: dict[str, int | None] = {}
         self._earliest: list[datetime | None] = []
         self._kinds: dict[str, str] = {}

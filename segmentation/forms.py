@@ -82,7 +82,7 @@ def draw_row(
     return Row(condition, index, negated, inputs, " ".join(problems.values()))
 
 
-def draw_rows(definition: Definition, vocabulary: Vocabulary, problems: Iterable[DomainError] = ()) -> list[Row] | None:
+def draw_rows(definition: Definition, vocabulary: Vocabulary, problems: Iterable[DomainError]) -> list[Row] | None:
     """The rows of a definition with their problems; None when it is not a plain list."""
     rows = as_rows(definition)
     if rows is None or any(node["kind"] not in all_conditions() for _negated, node in rows):

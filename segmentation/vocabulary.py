@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count
 
+from segmentation.conditions.attribute import COLUMNS
 from segmentation.models import Segment, TagRule
 from users.attributes import list_attributes
 from users.facts import FACTS
@@ -15,8 +16,6 @@ from users.models import Attribute, EndUser, EventName, Facts
 from workspaces.models import Workspace
 from workspaces.sql import run_sql
 
-# Columns of end_user that the builder offers as attributes, beside the keys of its JSON.
-BUILT_IN = ("city", "name", "email", "phone", "external_id", "referred_by", "locale", "zone")
 MOST_SUGGESTED = 200
 MOST_ATTRIBUTES = 500
 
@@ -32,7 +31,7 @@ class Vocabulary:
 
     @cached_property
     def events(self) -> dict[str, int]:
-        """Every event name that has arrived, with its id; the roles' names first come by alphabet like all others."""
+        """Every event name that has arrived, by alphabet, with its id."""
         return dict(EventName.objects.order_by("name").values_list("name", "id"))
 
     @cached_property
@@ -48,8 +47,8 @@ class Vocabulary:
         return str(self.attributes.get(name, name))
 
     def has_attribute(self, name: str) -> bool:
-        """Whether it is built in, or anybody has it."""
-        if name in BUILT_IN or name in self.attributes or Attribute.objects.filter(name=name).exists():
+        """Whether it has a column of its own, or anybody has it."""
+        if name in COLUMNS or name in self.attributes or Attribute.objects.filter(name=name).exists():
             return True
         return EndUser.objects.filter(attributes__has_key=name).exists()
 
@@ -78,7 +77,7 @@ class Vocabulary:
 
     def attribute_values(self, name: str) -> list[str]:
         """The most frequent values of an attribute among some thousands of people."""
-        if name in BUILT_IN:
+        if name in COLUMNS:
             rows: Any = EndUser.objects.counted().exclude(**{name: ""}).values(name).annotate(n=Count("id"))
             return list(rows.order_by("-n").values_list(name, flat=True)[:50])
         return [row["value"] for row in run_sql("segmentation/attribute_values", name=name, most=50)]

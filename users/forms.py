@@ -63,7 +63,8 @@ DELIMITER_LABELS = {
 }
 ENCODING_LABELS = {"utf-8-sig": "UTF-8", "gb18030": "GB18030 (GBK)"}
 assert set(KIND_LABELS) == set(KINDS)
-assert set(ROLE_LABELS) == {*ROLES, PROPERTY, SKIP} and set(DELIMITER_LABELS) == set(DELIMITERS)
+assert set(ROLE_LABELS) == {*ROLES, PROPERTY, SKIP}, set(ROLE_LABELS) ^ {*ROLES, PROPERTY, SKIP}
+assert set(DELIMITER_LABELS) == set(DELIMITERS)
 
 
 class UploadForm(forms.Form):

@@ -11,7 +11,6 @@ from datetime import date
 from workspaces.scoping import current_workspace
 from workspaces.sql import execute, run_sql
 
-LONGEST = 180
 CHECK = """
 select (select coalesce(sum(people), 0) from spell_count where workspace_id = %(workspace)s and length = -1)
     = (select count(*) from facts where workspace_id = %(workspace)s and last_seen_on is not null) as right

@@ -116,12 +116,6 @@ def name(kind: str, key: str) -> str:
     return str(names.label(kind, key))
 
 
-@register.simple_tag(name="names")
-def names_of(kind: str) -> list[tuple[str, names.Name]]:
-    """(key, name) of every key of a kind, for menus: `{% names 'rfm' as groups %}`."""
-    return list(names.KINDS[kind].items())
-
-
 class TermNode(template.Node):
     def __init__(self, key: template.base.FilterExpression, words: template.base.FilterExpression | None) -> None:
         self.key, self.words = key, words

@@ -8,17 +8,16 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from segmentation.conditions import Sql
 from segmentation.conditions._fields import to_decimal
 from workspaces.errors import DomainError
-
-Sql = tuple[str, list[Any]]
 
 # A text that Postgres can certainly read as a number: the cast must never fail on what somebody's app sent.
 NUMERIC = "^-?[0-9]+([.][0-9]+)?$"
 ISO_DAY = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 
 
-def text_sql(column: str, params: list[Any], compare: str, value: Any = None) -> Sql:
+def text_sql(column: str, params: list[Any], compare: str, value: Any) -> Sql:
     """Compare a text expression (with its own `params`) with a value. Null and "" are both "not known"."""
     if compare == "is":
         return f"{column} = %s", [*params, value]
@@ -47,12 +46,12 @@ def text_sql(column: str, params: list[Any], compare: str, value: Any = None) ->
     raise LookupError(f"no comparison {compare!r}")
 
 
-def json_sql(column: str, key: str, compare: str, value: Any = None) -> Sql:
+def json_sql(column: str, key: str, compare: str, value: Any) -> Sql:
     """The same for one key of a JSON object."""
     return text_sql(f"({column} ->> %s)", [key], compare, value)
 
 
-def typed_sql(column: str, key: str, kind: str, compare: str, value: Any = None) -> Sql:
+def typed_sql(column: str, key: str, kind: str, compare: str, value: Any) -> Sql:
     """The same for a key whose type is known ("": it is not): values of another type count as not known."""
     if compare in ("yes", "no"):
         compare, value = "is", "true" if compare == "yes" else "false"

@@ -17,6 +17,8 @@ from workspaces.errors import DomainError
 from workspaces.models import AuditEntry, Workspace
 from workspaces.scoping import workspace_scope
 
+from .inbox import MAKE
+
 SMS = {"access_key_id": "id", "access_key_secret": "top secret 密", "sign_name": "商城"}
 
 
@@ -91,7 +93,7 @@ def test_after_the_key_has_changed_secrets_are_asked_for_again(scope: Workspace,
 
 @pytest.mark.parametrize("key", sorted(all_channels()))
 def test_an_account_can_be_tried(acme: Workspace, world: Any, inbox: LocalInbox, key: str) -> None:
-    address = {"email": "me@example.com", "sms": "13800138000", "push": "my-device"}[key]
+    address = MAKE[key]().address
     with pytest.raises(DomainError) as refused:
         try_account(acme, key, address, world.owner)
     assert refused.value.code == "no_account"

@@ -23,9 +23,8 @@ SOURCES = sorted(
 SQL = sorted(path for package in PACKAGES for path in (ROOT / package / "sql").glob("*.sql"))
 NAMES = [str(path.relative_to(ROOT)) for path in SOURCES]
 
-# The escape from the tenant manager: the doors, and the row that proves a right to open one.
+# The escape from the tenant manager: where it is made, and the two doors that look for the row that proves a right.
 MAY_LEAVE_THE_SCOPE = {"workspaces/models.py", "workspaces/middleware.py", "workspaces/authentication.py"}
-# Signed links and the command line open scopes beside the three doors (middleware, API key, task base).
 MAY_OPEN_SOCKETS = {
     "campaigns/channels",
     "campaigns/local_",
@@ -55,7 +54,6 @@ def test_imports_only_look_left() -> None:
         for module in imports_of(path)
         if (own := path.relative_to(ROOT).parts[0]) and order.get(module.split(".")[0], -1) > order[own]
     ]
-    # The Celery application is configured in the roof; everybody may name it as text only.
     assert wrong == []
 
 

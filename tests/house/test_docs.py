@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,21 @@ def test_every_fact_is_defined() -> None:
 
     page = read("definitions.md")
     assert [key for key in FACTS if f"`{key}`" not in page] == []
+
+
+def test_what_documents_name_is_there() -> None:
+    """Files, by the end of their path, and constants."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    code = "\n".join((ROOT / name).read_text() for name in tracked if name.endswith((".py", ".sh", ".yml")))
+    constants = set(re.findall(r"\b[A-Z][A-Z_]{3,}\b", code)) | {"LICENSE", "DELETE"}
+    missing = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in [ROOT / "STYLE.md", ROOT / "CONTRIBUTING.md", ROOT / "README.md", *DOCS.rglob("*.md")]
+        for quoted in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))
+        for name in re.findall(r"[\w./-]+/[\w-]+\.(?:py|sql|css|md)\b|^[A-Z][A-Z_]{3,}$", quoted)
+        if not (("/" in name and any(f"/{path}".endswith(f"/{name}") for path in tracked)) or name in constants)
+    ]
+    assert missing == []
 
 
 def test_links_between_documents_lead_somewhere() -> None:

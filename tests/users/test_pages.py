@@ -234,7 +234,7 @@ def test_lists_ask_the_database_a_fixed_number_of_times(as_role, world, media, d
     for _ in range(5):
         upload(client, ORDERS)
     with django_assert_max_num_queries(16):
-        client.get("/w/acme/imports/")
+        assert client.get("/w/acme/imports/").status_code == 200
 
 
 # --- event meaning -------------------------------------------------------------------------------------------------
