@@ -79,10 +79,11 @@ def verdict(workspace: Workspace, moved: dict[str, int], risk: list[dict[str, An
             "%(n)s people churned yesterday; nobody else is slipping.",
             moved["churned"],
         ) % {"n": numbers.number(moved["churned"])}
-    start = _("%(churned)s churned yesterday and %(slipping)s are slipping") % {
-        "churned": people(moved["churned"]),
-        "slipping": people(slipping),
-    }
+    start = ngettext(
+        "%(churned)s churned yesterday and %(slipping)s is slipping",
+        "%(churned)s churned yesterday and %(slipping)s are slipping",
+        slipping,
+    ) % {"churned": people(moved["churned"]), "slipping": people(slipping)}
     if not money:
         return _("%(start)s; none of them has spent anything yet.") % {"start": start}
     cost = _("%(start)s, which would cost %(money)s over 90 days") % {
