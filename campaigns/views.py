@@ -78,10 +78,10 @@ def show_campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 @action("campaigns.view")
 def show_progress(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The part that moves. Once nothing moves any more the whole page is asked for."""
+    """The part that moves. Once the campaign is in another state than on the page, the whole page is asked for."""
     campaign = find(pk)
     response = render(request, "campaigns/_progress.html", {"campaign": campaign, **reading.progress_of(campaign)})
-    if campaign.state not in ("running", "scheduled"):
+    if campaign.state != request.GET.get("state"):
         response["HX-Refresh"] = "true"
     return response
 
