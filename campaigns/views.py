@@ -46,8 +46,9 @@ def go(request: HttpRequest, view: str, *args: Any) -> HttpResponseRedirect:
 def list_campaigns(request: HttpRequest) -> HttpResponse:
     """All campaigns with how far they are and what they changed; rows that move are asked for again."""
     asked = {name: request.GET.get(name, "") for name in ("state", "channel", "q")}
-    rows = selectors.list_campaigns(asked["state"], asked["channel"], asked["q"])
-    context = {
+    page = reading.numbered(selectors.find_campaigns(asked["state"], asked["channel"], asked["q"]), request.GET, *asked)
+    rows = selectors.list_campaigns(page["found"])
+    context = page | {
         "rows": rows,
         "asked": asked,
         "filtered": any(asked.values()),
