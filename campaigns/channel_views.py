@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import accounts, inbox, suppressions
+from campaigns import accounts, inbox, reading, suppressions
 from campaigns.channels import Channel, all_channels
 from campaigns.frames import framed
 from campaigns.models import ChannelAccount, Suppression
@@ -111,23 +111,32 @@ def list_suppressions(request: HttpRequest) -> HttpResponse:
 @action("campaigns.edit")
 def add_suppressions(request: HttpRequest) -> HttpResponse:
     try:
-        added = suppressions.add_by_hand(
+        added, known = suppressions.add_by_hand(
             request.POST.get("channel", ""), request.POST.get("addresses", ""), request.user
         )
     except DomainError as error:
         return suppression_page(request, error)
-    messages.success(request, _("%(n)s addresses will not be written to any more.") % {"n": added})
+    messages.success(request, what_was_added(added, known))
     return go(request, "suppressions")
 
 
+def what_was_added(added: int, known: int) -> str:
+    words = ngettext(
+        "%(n)s address will not be written to any more.", "%(n)s addresses will not be written to any more.", added
+    )
+    if not known:
+        return words % {"n": added}
+    before = ngettext("%(n)s was on the list already.", "%(n)s were on the list already.", known) % {"n": known}
+    return _("%(first)s %(second)s") % {"first": words % {"n": added}, "second": before} if added else before
+
+
 def suppression_page(request: HttpRequest, error: DomainError | None = None) -> HttpResponse:
-    words, rows = request.GET.get("q", "").strip(), Suppression.objects.order_by("-at", "address")
-    held = rows.count()
+    words, rows = request.GET.get("q", "").strip(), Suppression.objects.order_by("-at", "address", "channel")
+    page, held = reading.numbered(suppressions.search(words) if words else rows, request.GET, "q"), rows.count()
     summary = ngettext("%(n)s address that no campaign writes to", "%(n)s addresses that no campaign writes to", held)
-    context = {
+    context = page | {
         "title": _("Suppression list"),
         "summary": summary % {"n": f"{held:,}"},
-        "rows": list((suppressions.search(words) if words else rows)[:LISTED]),
         "words": words,
         "error": error,
         "typed": request.POST,
@@ -143,6 +152,8 @@ def remove_suppression(request: HttpRequest) -> HttpResponse:
     channel, address = request.POST.get("channel", ""), request.POST.get("address", "")
     if suppressions.release(channel, address, request.user):
         messages.success(request, _("%(address)s may be written to again.") % {"address": address})
+    else:
+        messages.error(request, _("%(address)s is not on the list any more.") % {"address": address})
     return go(request, "suppressions")
 
 

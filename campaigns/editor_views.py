@@ -62,7 +62,8 @@ def save(request: HttpRequest, campaign: Campaign | None) -> HttpResponse:
         return editor(request, draft, campaign, status=error.status if isinstance(error, Conflict) else 422)
     if "review" in request.POST:
         return go(request, "review", kept.pk)
-    messages.success(request, _("Kept as a draft."))
+    scheduled = kept.state == "scheduled"
+    messages.success(request, _("Saved. It still starts at its time.") if scheduled else _("Kept as a draft."))
     return go(request, "edit", kept.pk)
 
 
@@ -162,6 +163,7 @@ def review(request: HttpRequest, campaign: Campaign, error: DomainError | None =
         "confirm": people > desk.CONFIRM_ABOVE,
         "error": error,
         "typed": request.POST,
+        "when": request.POST.get("when") or ("later" if campaign.state == "scheduled" else "now"),
         "run": selectors.latest_run(campaign),
     }
     return render(request, "campaigns/review.html", context, status=422 if error else 200)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -112,23 +114,40 @@ def in_points(share: float) -> str:
 
 def deliveries_page(campaign: Campaign, asked: QueryDict) -> dict[str, Any]:
     """A page of the people behind a number: rows of (delivery, person or None for who was erased), how many in all, and
-    where the next page is."""
+    where the pages beside it are."""
     chosen = {name: asked.get(name, "")[:40] for name in FILTERS}
     rows = selectors.deliveries_of(campaign, **chosen)
     count = rows.count()
-    after = as_id(asked.get("after", ""))
-    page = rows.filter(end_user_id__gt=after) if after else rows
-    found = list(page.order_by("end_user_id")[: PAGE + 1])
-    people = {one.pk: one for one in selectors.people_of(found[:PAGE])}
+    before, after = as_id(asked.get("before", "")), as_id(asked.get("after", ""))
+    if before:
+        rows = rows.filter(end_user_id__lt=before)
+    elif after:
+        rows = rows.filter(end_user_id__gt=after)
+    found = list(rows.order_by("-end_user_id" if before else "end_user_id")[: PAGE + 1])
+    more = len(found) > PAGE
+    found = found[:PAGE][:: -1 if before else 1]
+    people = {one.pk: one for one in selectors.people_of(found)}
     kept = {name: value for name, value in chosen.items() if value}
-    following = urlencode(kept | {"after": str(found[PAGE - 1].end_user_id)}) if len(found) > PAGE else ""
     return {
-        "rows": [(row, people.get(row.end_user_id)) for row in found[:PAGE]],
+        "rows": [(row, people.get(row.end_user_id)) for row in found],
         "count": count,
-        "next": f"?{following}" if following else "",
-        "previous": f"?{urlencode(kept)}" if after else "",
+        "next": "?" + urlencode(kept | {"after": found[-1].end_user_id}) if found and (more or before) else "",
+        "previous": "?" + urlencode(kept | {"before": found[0].end_user_id})
+        if found and (more if before else after)
+        else "",
         "export_query": urlencode({"campaign": str(campaign.pk), **kept}),
         "parts": [{"key": name, "value": value, "remove": without(kept, name)} for name, value in kept.items()],
+    }
+
+
+def numbered(rows: QuerySet, asked: QueryDict, *kept: str) -> dict[str, Any]:
+    """The page of rows that `page` in the address names, and the addresses of those beside it, which keep what is `kept`."""
+    page = Paginator(rows, PAGE).get_page(asked.get("page"))
+    asks = {name: asked[name] for name in kept if asked.get(name)}
+    return {
+        "found": list(page.object_list),
+        "next": "?" + urlencode(asks | {"page": page.next_page_number()}) if page.has_next() else "",
+        "previous": "?" + urlencode(asks | {"page": page.previous_page_number()}) if page.has_previous() else "",
     }
 
 

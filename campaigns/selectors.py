@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +19,6 @@ from campaigns.models import FINAL_STATES, OPEN_STATES, Campaign, Delivery, Run
 from segmentation.models import Segment, SegmentMember
 from users.models import EndUser
 
-LISTED = 200
 RATE_SECONDS = 60
 COLUMNS = ("opened", "clicked", "unsubscribed", "converted")
 
@@ -121,16 +120,20 @@ def arm_of(rows: QuerySet) -> Arm:
     return Arm(found["people"], found["converted"], int(found["revenue"]), int(found["squares"]))
 
 
-def list_campaigns(state: str = "", channel: str = "", text: str = "") -> list[dict[str, Any]]:
-    """The newest campaigns with their segment's name, how far each is and its lift. Three queries."""
-    rows = Campaign.objects.order_by("-created_at")
+def find_campaigns(state: str = "", channel: str = "", text: str = "") -> QuerySet[Campaign]:
+    """The campaigns that fit, newest first."""
+    rows = Campaign.objects.order_by("-created_at", "pk")
     if state:
         rows = rows.filter(state=state)
     if channel:
         rows = rows.filter(channel=channel)
     if text:
         rows = rows.filter(name__icontains=text)
-    campaigns = list(rows[:LISTED])
+    return rows
+
+
+def list_campaigns(campaigns: Collection[Campaign]) -> list[dict[str, Any]]:
+    """Campaigns with their segment's name, how far each is and its lift. Two queries."""
     segments = dict(Segment.objects.filter(pk__in=[c.segment_id for c in campaigns]).values_list("pk", "name"))
     progress = progress_of(campaign.pk for campaign in campaigns)
     return [

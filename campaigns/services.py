@@ -16,6 +16,7 @@ from campaigns.letters import prepare
 from campaigns.models import OPEN_STATES, Campaign, Delivery, Link, Run
 from campaigns.suppressions import ERASED
 from campaigns.template_rules import TemplateError
+from segmentation.models import Segment
 from users.differences import compute
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator, Workspace
@@ -178,11 +179,12 @@ def send_unknown_again(campaign: Campaign, by: Operator | None = None) -> int:
 
 
 def copy(campaign: Campaign, by: Operator | None = None) -> Campaign:
-    """A new draft with the same content and a salt of its own."""
+    """A new draft with the same content and a salt of its own; without a segment where that has been put away since."""
+    segment = Segment.objects.filter(pk=campaign.segment_id, archived_at=None).first()
     values = {
         "name": _("%(name)s (copy)") % {"name": campaign.name[:80]},
         "channel": campaign.channel,
-        "segment": campaign.segment_id,
+        "segment": segment.pk if segment else None,
         "topic": campaign.topic,
         "content": campaign.content,
         "control_percent": campaign.control_percent,

@@ -47,11 +47,13 @@ def search(words: str) -> QuerySet[Suppression]:
     number = as_told("phone", words)
     marks = [address_mark(one) for one in (words, number) if one]
     found = Q(address__icontains=words) | Q(address__in=[number, *marks])
-    return Suppression.objects.filter(found).order_by("-at", "address")
+    return Suppression.objects.filter(found).order_by("-at", "address", "channel")
 
 
-def add_by_hand(channel: str, text: str, by: Operator | None = None) -> int:
-    """Add the addresses in a text, one a line; returns how many lines there were. Raises DomainError naming the field."""
+def add_by_hand(channel: str, text: str, by: Operator | None = None) -> tuple[int, int]:
+    """Add the addresses in a text, one a line; returns how many are new, and how many were on the list already.
+
+    Raises DomainError naming the field."""
     try:
         kind = get_channel(channel).address_attribute
     except LookupError as error:
@@ -59,13 +61,15 @@ def add_by_hand(channel: str, text: str, by: Operator | None = None) -> int:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         raise DomainError("required", _("This field is required."), "addresses")
-    addresses = [as_told(kind, line) for line in lines]
+    addresses = [as_told(kind, line).lower() for line in lines]
     if not all(addresses):
         wrong = lines[addresses.index("")].replace("\0", "")[:50]
         raise DomainError("invalid", _("“%(text)s” is no address on this channel.") % {"text": wrong}, "addresses")
-    suppress(channel, addresses, "by_hand")
-    audit("suppression.add", channel, by, addresses=len(addresses))
-    return len(addresses)
+    wanted = set(addresses)
+    known = Suppression.objects.filter(channel=channel, address__in=wanted).count()
+    suppress(channel, wanted, "by_hand")
+    audit("suppression.add", channel, by, addresses=len(wanted) - known)
+    return len(wanted) - known, known
 
 
 def as_told(kind: str, text: str) -> str:

@@ -23,13 +23,15 @@ def show_topics(request: HttpRequest) -> HttpResponse:
     return topics_page(request)
 
 
-def topics_page(request: HttpRequest, error: DomainError | None = None) -> HttpResponse:
+def topics_page(request: HttpRequest, error: DomainError | None = None, renamed: Topic | None = None) -> HttpResponse:
+    """`error` was told by the form that adds a topic, or by the one that renames `renamed`."""
     topics = list_topics()
     context = {
         "title": _("Topics"),
         "summary": ngettext("%(n)s topic", "%(n)s topics", len(topics)) % {"n": len(topics)},
         "topics": topics,
         "error": error,
+        "renamed": renamed,
         "typed": request.POST,
     }
     return render(request, "campaigns/topics.html", context, status=error.status if error else 200)
@@ -56,6 +58,6 @@ def change_topic(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     try:
         rename_topic(topic, request.POST.get("name", ""), request.user)
     except DomainError as error:
-        return topics_page(request, error)
+        return topics_page(request, error, topic)
     messages.success(request, _("Renamed."))
     return redirect("campaigns:topics", request.workspace.slug)

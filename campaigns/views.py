@@ -46,8 +46,9 @@ def go(request: HttpRequest, view: str, *args: Any) -> HttpResponseRedirect:
 def list_campaigns(request: HttpRequest) -> HttpResponse:
     """All campaigns with how far they are and what they changed; rows that move are asked for again."""
     asked = {name: request.GET.get(name, "") for name in ("state", "channel", "q")}
-    rows = selectors.list_campaigns(asked["state"], asked["channel"], asked["q"])
-    context = {
+    page = reading.numbered(selectors.find_campaigns(asked["state"], asked["channel"], asked["q"]), request.GET, *asked)
+    rows = selectors.list_campaigns(page["found"])
+    context = page | {
         "rows": rows,
         "asked": asked,
         "filtered": any(asked.values()),
@@ -78,10 +79,10 @@ def show_campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 @action("campaigns.view")
 def show_progress(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The part that moves. Once nothing moves any more the whole page is asked for."""
+    """The part that moves. Once the campaign is in another state than on the page, the whole page is asked for."""
     campaign = find(pk)
     response = render(request, "campaigns/_progress.html", {"campaign": campaign, **reading.progress_of(campaign)})
-    if campaign.state not in ("running", "scheduled"):
+    if campaign.state != request.GET.get("state"):
         response["HX-Refresh"] = "true"
     return response
 

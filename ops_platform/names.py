@@ -175,6 +175,13 @@ ACTIONS: dict[str, Name] = {
     "suppression.add": pgettext_lazy("audit", "Put addresses on the suppression list"),
     "suppression.release": pgettext_lazy("audit", "Took an address off the suppression list"),
 }
+# Where a word on being written to came from, when it was told by us; files, programs and forms give names of their own.
+CONSENT_SOURCES: dict[str, Name] = {
+    "unsubscribe_link": pgettext_lazy("consent", "unsubscribe link"),
+    "operator": pgettext_lazy("consent", "by an operator"),
+    "sdk": pgettext_lazy("consent", "SDK"),
+    "api": pgettext_lazy("consent", "API"),
+}
 LIMIT_KINDS: dict[str, Name] = {
     "fixed": _("the same for everybody"),
     "personal": _("from their own rhythm"),
@@ -210,6 +217,7 @@ KINDS: dict[str, dict[str, Name]] = {
     "step": STEPS,
     "audit": ACTIONS,
     "trigger": TRIGGERS,
+    "consent": CONSENT_SOURCES,
     "limit": LIMIT_KINDS,
     "industry": INDUSTRIES,
 }

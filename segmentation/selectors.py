@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from lifecycle.models import Standing
@@ -137,11 +137,13 @@ def moved(segment: Segment, day: date, entered: bool, after: str = "", limit: in
 
 def page_of(rows: QuerySet, after: str, limit: int, day_column: str) -> Page:
     """A page of the people whom `rows` name, without those not counted. An `after` that is no id means the beginning."""
+    # Left out before the page is cut: a page of fifty that have been excluded since would be an empty one.
+    rows = rows.filter(Exists(EndUser.objects.counted().filter(pk=OuterRef("end_user_id"))))
     if after := as_id(after):
         rows = rows.filter(end_user_id__gt=after)
     found = list(rows.order_by("end_user_id").values_list("end_user_id", day_column)[: limit + 1])
     days = dict(found[:limit])
-    people = list(EndUser.objects.counted().filter(pk__in=list(days)).order_by("pk"))
+    people = list(EndUser.objects.filter(pk__in=list(days)).order_by("pk"))
     facts = {row.end_user_id: row for row in Facts.objects.filter(end_user_id__in=list(days))}
     standings = {row.end_user_id: row for row in Standing.objects.filter(end_user_id__in=list(days))}
     for person in people:

@@ -200,5 +200,9 @@
       localStorage.setItem("dense", dense ? "1" : "0");
     }));
     $("dialog[data-open-now]")?.showModal();
+    // On a phone a row of tabs is wider than the page: the one that is open stands in its middle.
+    $$(".tabs > .active").forEach((tab) => {
+      tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
+    });
   });
 })();

@@ -61,7 +61,7 @@
 
   // ---- what was typed is not left by accident ----
   // A form goes to one place at a time: a look that is due while the form is being saved would call off the saving.
-  let dirty = false;
+  let dirty = desk.querySelector(".is-invalid, .form-error") !== null; // what was refused is kept nowhere but here
   let leaving = false;
   desk.addEventListener("input", () => { dirty = true; });
   desk.addEventListener("submit", (event) => { if (event.submitter !== button) { dirty = false; leaving = true; } });

@@ -152,6 +152,29 @@ def test_a_segment_that_was_refused_is_not_left_without_a_word(watched: Any, sho
     assert asked == ["beforeunload"]
 
 
+@pytest.mark.parametrize("watched", ["en"], indirect=True)
+def test_a_campaign_that_was_refused_is_not_left_without_a_word(watched: Any, shop: Any, live_server: Any) -> None:
+    page, base = watched.page, live_server.url
+    log_in(page, base, "en")
+    page.goto(f"{base}/w/acme/campaigns/new/")
+    page.fill("#name", "回来看看")
+    page.locator("[name='email.subject']").fill("{{ user.name | nosuch }}")
+    page.fill("#address", "me@example.com")
+    page.click("button[name=review]")
+    expect(page.locator(".invalid-feedback").first).to_contain_text("filter")
+    assert "422" in watched.wrong.pop()
+    assert page.input_value("#address") == "me@example.com"
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.locator(".desk-submit a.btn").click()
+    page.wait_for_url("**/campaigns/")
+    assert asked == ["beforeunload"]
+
+
+IN_SIGHT = """tab => {
+    const [row, own] = [tab.parentElement.getBoundingClientRect(), tab.getBoundingClientRect()];
+    return own.left >= row.left - 1 && own.right <= row.right + 1;
+}"""
 PAGES = [
     "", "users/", "tiers/lifecycle/", "tiers/rfm/", "tiers/churn/", "segments/", "campaigns/", "campaigns/new/", "imports/",
     "nights/", f"nights/{DAY}/", "events/mapping/", "settings/", "settings/members/", "settings/keys/", "settings/audit/",
@@ -172,6 +195,12 @@ def test_every_page_is_clean_and_in_one_language(watched: Any, shop: Any, live_s
         page.wait_for_load_state("networkidle")
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 391, f"{path} is {wide} px wide on a phone"
+        assert all(tab.evaluate(IN_SIGHT) for tab in page.locator(".tabs > .active").all()), (
+            f"{path}: its tab is cut off"
+        )
+        if path == "users/":
+            hidden = page.evaluate("(box => box.scrollWidth - box.clientWidth)(document.querySelector('.table-wrap'))")
+            assert hidden <= 1, "no number of the list is cut off"
         if language == "en":
             heading = page.locator("h1").first.inner_text()
             assert not re.search(r"[\u4e00-\u9fff]", heading), f"{path}: {heading}"

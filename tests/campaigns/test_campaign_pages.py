@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from campaigns.local_servers import LocalInbox
 from campaigns.models import Campaign, ChannelAccount, Delivery, Run
+from campaigns.services import start_due_runs
 from campaigns.tasks import send_campaigns
+from segmentation.models import Segment
 from users.models import EndUser
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
 
 from .desk import W, form, only_campaign, text
-from .sender import make_campaign, make_people, make_segment, send, states
+from .sender import make_campaign, make_people, make_segment, send, start, states
 
 pytestmark = pytest.mark.usefixtures("english")
 
@@ -94,6 +97,18 @@ def test_a_campaign_that_was_sent_is_not_edited_but_copied(owner: Client, shop: 
     copied = owner.post(f"{W}/campaigns/{campaign.pk}/copy/")
     assert copied.status_code == 303 and copied["Location"].endswith("/edit/")
     assert "(copy)" in text(owner.get(copied["Location"]))
+
+
+def test_a_campaign_to_a_segment_that_was_put_away_is_copied_without_one(owner: Client, shop: Workspace) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    send(shop, campaign)
+    with workspace_scope(shop):
+        Segment.objects.update(archived_at=timezone.now())
+    copied = owner.post(f"{W}/campaigns/{campaign.pk}/copy/")
+    assert copied["Location"].endswith("/edit/")
+    with workspace_scope(shop):
+        assert Campaign.objects.exclude(pk=campaign.pk).get().segment_id is None
 
 
 def test_the_reach_is_shown_by_channel_with_reasons(owner: Client, shop: Workspace) -> None:
@@ -258,6 +273,30 @@ def test_a_time_is_in_the_workspaces_zone(owner: Client, shop: Workspace) -> Non
     assert "Starts at" in text(owner.get(f"{W}/campaigns/{campaign.pk}/"))
     owner.post(f"{W}/campaigns/{campaign.pk}/cancel/")
     assert only_campaign(shop).state == "draft"
+
+
+def test_a_campaign_that_waits_for_its_time_keeps_it_while_it_is_edited(owner: Client, shop: Workspace) -> None:
+    campaign = make_campaign(shop)
+    path, day = f"{W}/campaigns/{campaign.pk}", (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%d")
+    owner.post(f"{path}/launch/", {"when": "later", "at": f"{day}T10:00"})
+    assert f'href="{path}/review/"' in text(owner.get(f"{path}/")), "from its page the time is one click away"
+    assert "Save draft" not in text(owner.get(f"{path}/edit/"))
+    kept = text(owner.post(f"{path}/edit/", form(shop, name="改名"), follow=True))
+    assert "Saved. It still starts at its time." in kept and "Kept as a draft" not in kept
+    check = text(owner.get(f"{path}/review/"))
+    assert 'value="later" checked' in check and f'value="{day}T10:00"' in check, "one click does not send it now"
+
+
+def test_the_page_of_a_campaign_that_starts_at_its_time_is_asked_for_anew(owner: Client, shop: Workspace) -> None:
+    make_people(shop, 2)
+    campaign = make_campaign(shop)
+    path, later = f"{W}/campaigns/{campaign.pk}", datetime.now(UTC) + timedelta(hours=1)
+    start(shop, campaign, at=later)
+    assert '"state": "scheduled"' in text(owner.get(f"{path}/"))
+    assert "HX-Refresh" not in owner.get(f"{path}/progress/?state=scheduled")
+    with workspace_scope(shop):
+        start_due_runs(later)
+    assert owner.get(f"{path}/progress/?state=scheduled")["HX-Refresh"] == "true", "it can be paused from now on"
 
 
 def test_a_time_that_no_calendar_of_the_zone_has_breaks_no_page(owner: Client, shop: Workspace) -> None:

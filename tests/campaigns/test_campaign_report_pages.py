@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -48,7 +50,7 @@ def test_the_part_that_moves_asks_for_the_whole_page_at_the_end(owner: Client, s
     make_people(shop, 3)
     campaign = make_campaign(shop)
     start(shop, campaign)
-    path = f"{W}/campaigns/{campaign.pk}/progress/"
+    path = f"{W}/campaigns/{campaign.pk}/progress/?state=running"
     assert "HX-Refresh" not in owner.get(path) and "0 / 3" in text(owner.get(path))
     sending.send_due(shop, "email")
     assert "3 / 3" in text(owner.get(path))
@@ -155,14 +157,43 @@ def test_the_list_of_people_pages_through_everybody_once(owner: Client, shop: Wo
     make_people(shop, 120)
     campaign = make_campaign(shop)
     start(shop, campaign)
-    seen: list[str] = []
-    path = f"{W}/campaigns/{campaign.pk}/deliveries/?arm=treated"
-    while path:
-        page = text(owner.get(path))
-        seen += re.findall(r"<small>(p\d+@example.com)</small>", page)
-        following = re.search(r'rel="next" href="([^"]+)"', page)
-        path = f"{W}/campaigns/{campaign.pk}/deliveries/{following[1].replace('&amp;', '&')}" if following else ""
-    assert len(seen) == 120 == len(set(seen))
+    path = f"{W}/campaigns/{campaign.pk}/deliveries/"
+    forth = walk(owner, path, "?arm=treated", "next")
+    assert len([*chain(*forth)]) == 120 == len(set(chain(*forth)))
+    back = walk(owner, path, f"?arm=treated&before={UUID(int=2**128 - 1)}", "prev")
+    assert [len(page) for page in back] == [50, 50, 20] and set(chain(*back)) == set(chain(*forth))
+    there = text(owner.get(path + link(text(owner.get(path + "?arm=treated")), "next")))
+    assert addresses(text(owner.get(path + link(there, "prev")))) == forth[0], "back to where one came from"
+    third = text(owner.get(path + link(there, "next")))
+    assert addresses(text(owner.get(path + link(third, "prev")))) == forth[1], "the page before, not the first"
+
+
+def addresses(page: str) -> list[str]:
+    return re.findall(r"<small>(p\d+@example.com)</small>", page)
+
+
+def link(page: str, way: str) -> str:
+    found = re.search(rf'rel="{way}" href="([^"]+)"', page)
+    return found[1].replace("&amp;", "&") if found else ""
+
+
+def walk(owner: Client, path: str, query: str, way: str) -> list[list[str]]:
+    """Whom each page lists, from one on as long as there is another."""
+    seen: list[list[str]] = []
+    while query:
+        page = text(owner.get(path + query))
+        seen.append(addresses(page))
+        query = link(page, way)
+    return seen
+
+
+def test_every_campaign_is_on_some_page_of_the_list(owner: Client, shop: Workspace) -> None:
+    with workspace_scope(shop):
+        Campaign.objects.bulk_create(Campaign(workspace=shop, name=f"计划{n:02d}") for n in range(51))
+    first = text(owner.get(f"{W}/campaigns/?channel=email"))
+    assert link(first, "next") == "?channel=email&page=2" and "计划00" not in first
+    last = text(owner.get(f"{W}/campaigns/?channel=email&page=2"))
+    assert "计划00" in last and link(last, "prev") == "?channel=email&page=1"
 
 
 def test_whoever_was_erased_is_listed_without_a_name(owner: Client, shop: Workspace) -> None:

@@ -72,6 +72,29 @@ def test_the_suppression_list_is_searched_added_to_and_shortened(owner: Client, 
         assert set(Suppression.objects.values_list("address", flat=True)) == {"+8613800138000", "+8613800138001"}
 
 
+def test_every_suppressed_address_is_on_some_page(owner: Client, shop: Workspace) -> None:
+    with workspace_scope(shop):
+        suppress("email", [f"a{n:03d}@example.com" for n in range(101)], "bounced")
+    pages = [text(owner.get(f"{W}/suppressions/?q=example&page={n}")) for n in (1, 2, 3)]
+    assert [page.count("the address bounced") for page in pages] == [50, 50, 1]
+    assert 'rel="next" href="?q=example&amp;page=2"' in pages[0]
+
+
+def test_what_was_put_on_the_suppression_list_is_counted_once(owner: Client, shop: Workspace) -> None:
+    def add(typed: str) -> str:
+        return text(owner.post(f"{W}/suppressions/add/", {"channel": "email", "addresses": typed}, follow=True))
+
+    assert "1 address will not be written to any more." in add("a@example.com\nA@example.com")
+    both = add("a@example.com\nb@example.com")
+    assert "1 address will not be written to any more. 1 was on the list already." in both
+    again = add("a@example.com")
+    assert "1 was on the list already." in again and "will not be written" not in again
+    gone = {"channel": "email", "address": "z@example.com"}
+    assert "z@example.com is not on the list any more." in text(
+        owner.post(f"{W}/suppressions/remove/", gone, follow=True)
+    )
+
+
 @pytest.fixture
 def kept(settings: Any, inbox: LocalInbox, tmp_path: Path) -> None:
     """The inbox folder where the page looks for it."""

@@ -164,11 +164,13 @@ def test_another_workspaces_people_are_never_frozen(shop: Workspace, world) -> N
 
 def test_the_suppression_list_by_hand(shop: Workspace) -> None:
     with workspace_scope(shop):
-        assert add_by_hand("email", " A@example.com \n\nb@example.com\n") == 2
+        assert add_by_hand("email", " A@example.com \n\nb@example.com\nB@example.com") == (2, 0)
+        assert add_by_hand("email", "b@example.com\nc@example.com") == (1, 1)
         suppress("email", ["a@example.com"], "bounced")
         assert dict(Suppression.objects.values_list("address", "reason")) == {
             "a@example.com": "by_hand",
             "b@example.com": "by_hand",
+            "c@example.com": "by_hand",
         }
         assert release("email", "A@example.com") and not release("email", "A@example.com")
         for channel, text, path in (
@@ -187,7 +189,7 @@ def test_the_suppression_list_by_hand(shop: Workspace) -> None:
 def test_a_number_typed_as_people_write_it_is_theirs(shop: Workspace) -> None:
     make_people(shop, 3)  # +8613800000000 …
     with workspace_scope(shop):
-        assert add_by_hand("sms", "13800000000\n138 0000 0001\n+8613800000009") == 3
+        assert add_by_hand("sms", "13800000000\n138 0000 0001\n+8613800000009") == (3, 0)
         for typed in ("13800000000", "138 0000 0000", "138-0000-0000"):
             assert search(typed).get().address == "+8613800000000"
         suppress_erased("sms", ["+8613800000005"])

@@ -260,6 +260,16 @@ def test_members_come_in_pages_that_miss_nobody(scope, regulars):
     assert selectors.moved(segment, TODAY, False).people == []
 
 
+def test_members_excluded_since_leave_no_page_empty(scope, regulars):
+    segment = create_segment("all", {"kind": "attribute", "name": "city", "compare": "is_not", "text": "nowhere"})
+    first = selectors.members(segment, limit=2)
+    EndUser.objects.filter(pk__in=[person.pk for person in first.people]).update(excluded=True)
+    page = selectors.members(segment, limit=2)
+    rest = selectors.members(segment, page.next, limit=2)
+    names = {person.name for person in (*first.people, *page.people, *rest.people)}
+    assert (len(page.people), len(rest.people), rest.next, len(names)) == (2, 2, "", 6)
+
+
 def test_the_list_tells_sizes_and_moves_in_a_fixed_number_of_queries(scope, regulars, django_assert_max_num_queries):
     from django.http import QueryDict
 

@@ -252,6 +252,10 @@ def test_topics_are_made_and_renamed_and_what_is_wrong_names_its_field(acme, as_
             create_topic("news", "x")
     page = client.get("/w/acme/topics/")
     [topic] = page.context["topics"]
+    refused = client.post(f"/w/acme/topics/{topic.pk}/change/", {"name": "x" * 101})
+    told = refused.content.decode()
+    assert refused.status_code == 400 and told.count("x" * 101) == 1 and told.count('role="alert"') == 1
+    assert told.index('role="alert"') > told.index("<tbody>"), "where it was typed, not at the form that adds one"
     client.post(f"/w/acme/topics/{topic.pk}/change/", {"name": "News"})
     assert client.get("/w/acme/topics/").context["topics"][0].name == "News"
     assert timezone.now() > topic.created_at
