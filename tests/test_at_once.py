@@ -25,7 +25,7 @@ from tests.conftest import make_world
 from users.mapping import roles_now, set_roles
 from workspaces import services
 from workspaces.errors import Conflict
-from workspaces.models import AuditEntry, Membership, Operator, Workspace
+from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace
 from workspaces.scoping import workspace_scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -160,6 +160,21 @@ def test_whoever_is_being_removed_is_no_member_afterwards(world: SimpleNamespace
     with workspace_scope(world.acme):
         assert not Membership.objects.filter(operator=world.analyst).exists()
     assert (actions(world, "member.remove"), actions(world, "member.role")) == (lines[0] + 1, lines[1])
+
+
+def test_a_key_made_while_its_maker_is_removed_opens_nothing(world: SimpleNamespace) -> None:
+    admin = member(world, "admin")
+
+    def make() -> None:
+        services.create_key("api", "仓库", "admin", world.admin)
+
+    def remove() -> list[str]:
+        with workspace_scope(world.acme):
+            return services.remove_member(admin)
+
+    assert beside(world.acme, make, remove) == ["仓库"]
+    with workspace_scope(world.acme):
+        assert AccessKey.objects.get(name="仓库").revoked_at is not None
 
 
 def test_a_campaign_made_while_its_segment_is_deleted_stays_or_is_refused(world: SimpleNamespace) -> None:
