@@ -23,7 +23,10 @@ from segmentation.models import Segment
 from segmentation.services import archive_segment, create_segment, delete_segment, update_segment
 from segmentation.tagging import bind_tag
 from tests.conftest import make_world
+from users.erasure import ask_erasure, begin
+from users.identity import merge_people
 from users.mapping import roles_now, set_roles
+from users.models import EndUser, person_id
 from workspaces import services
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace
@@ -263,6 +266,33 @@ def test_no_rule_refers_to_a_segment_that_was_being_taken_away(world: SimpleName
 
     assert beside(world.acme, lambda: take_away(gone), lambda: refer(gone)) == 400
     assert beside(world.acme, lambda: create_segment("in two", in_segment(used)), second) == "in_use"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("post", "users/u1/merge", {"previous": "u2"}),
+        ("post", "users/u2/merge", {"previous": "u1"}),
+        ("post", "users/u1/unmerge", {}),
+        ("post", "users/u1/tags", {"add": ["vip"]}),
+        ("put", "users/u1/consents", {"channel": "email", "opted_in": False}),
+    ],
+)
+def test_whoever_was_erased_meanwhile_is_not_found(
+    world: SimpleNamespace, method: str, path: str, body: dict[str, Any]
+) -> None:
+    with workspace_scope(world.acme):
+        for who in ("u1", "u2", "u0"):
+            EndUser.objects.create(pk=person_id(world.acme.pk, who), external_id=who, identified=True)
+        one = EndUser.objects.get(external_id="u1")
+        merge_people(one, EndUser.objects.get(external_id="u0"))
+
+    def erase() -> None:
+        assert begin(world.acme, ask_erasure(EndUser.objects.get(pk=one.pk)))
+
+    before = actions(world, "people.merge"), actions(world, "people.unmerge")
+    assert beside(world.acme, erase, lambda: ask(world, method, path, **body)) == 404
+    assert (actions(world, "people.merge"), actions(world, "people.unmerge")) == before
 
 
 def test_costs_are_stored_in_one_order(world: SimpleNamespace) -> None:
