@@ -12,6 +12,7 @@ from campaigns.models import Campaign, Delivery, Run
 from campaigns.suppressions import hashing
 from segmentation.models import Segment
 from segmentation.services import NIGHT_SECONDS, match_people
+from users.import_newcomers import keep_people_in
 from workspaces.scoping import current_workspace
 from workspaces.sql import joining_sets, run_sql
 
@@ -71,6 +72,7 @@ def freeze(run: Run, campaign: Campaign) -> None:
     """
     workspace = current_workspace()
     segment = Segment.objects.get(pk=campaign.segment_id)
+    keep_people_in()
     match_people(segment.definition, workspace, workspace.today(), NIGHT_SECONDS)
     with joining_sets():
         run_sql(

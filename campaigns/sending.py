@@ -175,17 +175,21 @@ def start_group(job: Job, ids: list[uuid.UUID]) -> list[Message]:
             "campaigns/start_attempts", token=job.token, deliveries=list(ready), lease_seconds=job.lease_seconds
         )
     going = [row["delivery_id"] for row in started if row["state"] == "sending"]
-    # In a transaction of its own: an opt-out acknowledged before the commit above is visible to it.
-    with workspace_scope(job.workspace):
-        held_back = run_sql(
-            "campaigns/hold_back",
-            token=job.token,
-            deliveries=going,
-            wait_seconds=OTHER_ID_SECONDS,
-            **hashing(job.channel.key),
-        )
-    stopped = {row["delivery_id"] for row in held_back}
+    stopped = hold_back(job, going)
     return [ready[delivery_id] for delivery_id in going if delivery_id not in stopped]
+
+
+def hold_back(job: Job, going: list[uuid.UUID]) -> set[uuid.UUID]:
+    """Who of a group that began is not to be written to any more. In a transaction of its own: an opt-out acknowledged before
+    the group began is visible to it. Where it fails nothing of the group has left: it is given back, not left unknown."""
+    try:
+        with workspace_scope(job.workspace):
+            told = {"token": job.token, "deliveries": going, "wait_seconds": OTHER_ID_SECONDS}
+            return {row["delivery_id"] for row in run_sql("campaigns/hold_back", **told, **hashing(job.channel.key))}
+    except Exception:
+        with workspace_scope(job.workspace):
+            held(job).filter(delivery_id__in=going, state="sending").update(state="claimed")
+        raise
 
 
 def write_group(job: Job, ids: list[uuid.UUID]) -> tuple[dict[uuid.UUID, Message], dict[uuid.UUID, str]]:

@@ -197,6 +197,14 @@ def named(external_id: str, *, visitor: bool = False) -> EndUser | None:
     return EndUser.objects.filter(pk=person_id(current_workspace().pk, external_id, kind)).first()
 
 
+def person_who_remains(person: EndUser) -> EndUser:
+    """Who somebody is by now. Raises Http404 when they were erased in this moment."""
+    found = person_behind(EndUser.objects.filter(pk=person.pk).first())
+    if found is None:
+        raise Http404
+    return found
+
+
 class MergeIn(serializers.Serializer):
     """The id this user went by before."""
 
@@ -217,8 +225,7 @@ class MergeUser(WorkspaceAPIView):
         if person is None or previous is None:
             raise Http404
         merge_people(previous, person)
-        found = person_behind(named(external_id))
-        return Response(UserOut(with_numbers([found] if found else [])[0]).data)
+        return Response(UserOut(with_numbers([person_who_remains(person)])[0]).data)
 
 
 class UnmergeIn(serializers.Serializer):
@@ -237,8 +244,7 @@ class UnmergeUser(WorkspaceAPIView):
         if person is None:
             raise Http404
         undo_merge(person)
-        person.refresh_from_db()
-        return Response(UserOut(with_numbers([person])[0]).data)
+        return Response(UserOut(with_numbers([person_who_remains(person)])[0]).data)
 
 
 class StepOut(serializers.Serializer):

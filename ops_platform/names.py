@@ -167,6 +167,7 @@ ACTIONS: dict[str, Name] = {
     "segment.delete": pgettext_lazy("audit", "Deleted a segment"),
     "segment.restore": pgettext_lazy("audit", "Restored a segment"),
     "segment.update": pgettext_lazy("audit", "Changed a segment"),
+    "settings.ask": pgettext_lazy("audit", "Asked for settings to be changed"),
     "settings.change": pgettext_lazy("audit", "Changed settings"),
     "topic.create": pgettext_lazy("audit", "Made a topic"),
     "topic.rename": pgettext_lazy("audit", "Renamed a topic"),

@@ -166,6 +166,8 @@ def ask_to_apply(change: RulesChange, by: Operator | None = None) -> None:
         raise Conflict("outdated", str(OUTDATED))
     if not RulesChange.objects.filter(pk=change.pk, state="ready").update(state="wanted", operator=by):
         raise Conflict("not_ready", _("This change is not ready to be applied."))
+    # Here, for the worker that makes the change knows of no key: both lines of the trail name the change.
+    audit("settings.ask", str(change.pk), by, after=change.changes)
     change.refresh_from_db()
 
 

@@ -9,13 +9,33 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+YES, NO = ("true", "on", "yes", "1", "ok", "y"), ("false", "off", "no", "0", "n")
 
-DEBUG = env.bool("DEBUG", default=False)
+
+class Env(environ.Env):
+    """The environment, read strictly: what cannot be meant is refused with its name. What is empty was not said."""
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """environ itself takes whatever is not a yes for a no."""
+        value = self.str(name, default="").strip().lower()
+        if value not in ("", *YES, *NO):
+            raise environ.ImproperlyConfigured(f"{name} is {value!r}; it is one of {', '.join((*YES, *NO))}.")
+        return value in YES if value else default
+
+    def seconds(self, name: str, *, default: int) -> int:
+        value = self.str(name, default="").strip()
+        if value and not value.isdecimal():
+            raise environ.ImproperlyConfigured(f"{name} is {value!r}; it is a whole number of seconds.")
+        return int(value or default)
+
+
+env = Env()
+
+DEBUG = env.flag("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data")))
-EMBEDDED = env.bool("EMBEDDED", default="DATABASE_URL" not in os.environ)
+EMBEDDED = env.flag("EMBEDDED", default="DATABASE_URL" not in os.environ)
 # Development only: a page that shows what the local mail, SMS and push servers received.
-LOCAL_INBOX = env.bool("LOCAL_INBOX", default=EMBEDDED)
+LOCAL_INBOX = env.flag("LOCAL_INBOX", default=EMBEDDED)
 BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
 if not BASE_URL.startswith(("http://", "https://")):
     raise environ.ImproperlyConfigured(f"BASE_URL is {BASE_URL!r}; it begins with https:// or http://.")
@@ -42,7 +62,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
-TRUST_PROXY = env.bool("TRUST_PROXY", default=False)
+TRUST_PROXY = env.flag("TRUST_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 # Login attempts are counted by address: behind a proxy all would be one visitor, whom a stranger could lock out.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(TRUST_PROXY)
@@ -116,7 +136,7 @@ _url = env.str("DATABASE_OWNER_URL", default=_app_url) if DATABASE_ROLE == "owne
 DATABASES = {"default": environ.Env.db_url_config(_url)}
 DATABASES["default"] |= {
     "ENGINE": "django.db.backends.postgresql",
-    "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
+    "CONN_MAX_AGE": env.seconds("CONN_MAX_AGE", default=60),
     "CONN_HEALTH_CHECKS": True,
     "DISABLE_SERVER_SIDE_CURSORS": True,
     "TEST": {"TEMPLATE": "template0"},

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ops_platform.api import person_who_remains
 from segmentation.tagging import all_tags, list_tags, ruled_tags
 from users.identity import person_behind, remaining
 from users.models import EndUser, person_id
@@ -103,7 +104,7 @@ class PersonTags(WorkspaceAPIView):
         for tag in body.validated_data["add"]:
             if tag not in body.validated_data["remove"]:
                 add_tag([person.pk], tag)
-        person.refresh_from_db()
+        person = person_who_remains(person)
         return Response({"tags": all_tags(person.tags, ruled_tags([person.pk]).get(person.pk, ()))})
 
 

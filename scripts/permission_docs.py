@@ -7,7 +7,12 @@ from workspaces.permissions import ACTIONS, ROLES
 HEAD = """# Who may do what
 
 Made from `workspaces/permissions.py` by `python -m scripts.permission_docs`. Strangers to a workspace get 404 for every
-URL in it; a member without the permission gets 403. API keys carry one of the same roles.
+URL in it; a member without the permission gets 403.
+
+API keys carry one of the same roles, and never may do more than whoever made them, who has seen the secret: an admin makes
+no key of an owner, and with a member's role, or membership, go the API keys that go beyond what is left to them. Whatever
+must outlive its maker gets its key from somebody who stays, or from the command line, whose keys are nobody's. Write keys
+stay: they stand in every page and app, and only send events.
 
 """
 

@@ -20,7 +20,7 @@ from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator, Workspace
 from workspaces.scoping import current_workspace
 from workspaces.services import audit
-from workspaces.sql import joining_sets, run_sql
+from workspaces.sql import execute, joining_sets, run_sql
 
 GOALS = ("scale", "value")
 # A rule somebody waits for on a page, and one that the night works off.
@@ -77,9 +77,21 @@ def check_goal(goal: Any) -> str:
 def check_definition(raw: Any, segment: Segment | None = None) -> Definition:
     """The clean definition, seen not to lead back to the segment itself. Raises InvalidDefinition."""
     definition = parse(raw, Vocabulary(current_workspace(), segment))
+    if not (segments_named(definition) or tags_named(definition)):
+        return definition
+    take_turns()
+    definition = parse(raw, Vocabulary(current_workspace(), segment))
     if segment is not None and str(segment.pk) in reachable_segments(definition):
         raise DomainError("cyclic_segment", _("Through another segment this rule refers to itself."), "definition")
     return definition
+
+
+def take_turns() -> None:
+    """Until the commit nobody else makes a rule refer to a segment, or takes away one that rules may refer to. References
+    stand in JSON: without this, two rules changed at once refer to each other, and one to what is being deleted. Whoever
+    holds a segment (`hold`) has done so before."""
+    told = {"workspace": str(current_workspace().pk)}
+    execute("select pg_advisory_xact_lock(hashtextextended('segments:' || %(workspace)s, 0))", told)
 
 
 def reachable_segments(definition: Definition) -> set[str]:
@@ -127,6 +139,7 @@ def save(segment: Segment, *fields: str) -> None:
 def archive_segment(segment: Segment, by: Operator | None = None) -> None:
     """Out of the lists and out of the night; members and history stay. Refused while a segment or a tag depends on it."""
     hold(segment)
+    take_turns()
     if used := segments_using(segment):
         names = {"names": "、".join(map(str, used))}
         raise Conflict("in_use", _("Other segments refer to this one: %(names)s.") % names)
@@ -153,6 +166,7 @@ def delete_segment(segment: Segment, by: Operator | None = None) -> None:
     """For good, with members and history. Raises Conflict when a campaign or another segment refers to it: archive it instead."""
     # Before it is asked who refers to it: the database deletes those with it.
     hold(segment)
+    take_turns()
     used = [*map(str, segments_using(segment)), *users_of(segment), *map(str, TagRule.objects.filter(segment=segment))]
     if used:
         names = {"names": "、".join(used)}

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from segmentation.definition import tags_named
 from segmentation.models import Segment, SegmentMember, TagRule
-from segmentation.services import hold, reachable_segments
+from segmentation.services import hold, reachable_segments, take_turns
 from users.profiles import clean_tag
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import Operator
@@ -29,6 +29,7 @@ def bind_tag(tag: str, segment: Segment, by: Operator | None = None) -> TagRule:
     """Give a tag to whoever is in a segment. Raises DomainError naming the field, Conflict when the tag has a rule."""
     tag = clean_tag(tag)
     hold(segment)
+    take_turns()
     if segment.archived_at:
         raise Conflict("archived", _("This segment is archived; restore it first."), "segment")
     if TagRule.objects.count() >= MOST_RULES:

@@ -20,12 +20,16 @@ from campaigns.editing import save_campaign
 from campaigns.models import Campaign
 from lifecycle.sources import save_costs
 from segmentation.models import Segment
-from segmentation.services import create_segment, delete_segment
+from segmentation.services import archive_segment, create_segment, delete_segment, update_segment
+from segmentation.tagging import bind_tag
 from tests.conftest import make_world
+from users.erasure import ask_erasure, begin
+from users.identity import merge_people
 from users.mapping import roles_now, set_roles
+from users.models import EndUser, person_id
 from workspaces import services
-from workspaces.errors import Conflict
-from workspaces.models import AuditEntry, Membership, Operator, Workspace
+from workspaces.errors import Conflict, DomainError
+from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace
 from workspaces.scoping import workspace_scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -162,6 +166,21 @@ def test_whoever_is_being_removed_is_no_member_afterwards(world: SimpleNamespace
     assert (actions(world, "member.remove"), actions(world, "member.role")) == (lines[0] + 1, lines[1])
 
 
+def test_a_key_made_while_its_maker_is_removed_opens_nothing(world: SimpleNamespace) -> None:
+    admin = member(world, "admin")
+
+    def make() -> None:
+        services.create_key("api", "仓库", "admin", world.admin)
+
+    def remove() -> list[str]:
+        with workspace_scope(world.acme):
+            return services.remove_member(admin)
+
+    assert beside(world.acme, make, remove) == ["仓库"]
+    with workspace_scope(world.acme):
+        assert AccessKey.objects.get(name="仓库").revoked_at is not None
+
+
 def test_a_campaign_made_while_its_segment_is_deleted_stays_or_is_refused(world: SimpleNamespace) -> None:
     with workspace_scope(world.acme):
         segments = [create_segment(name, VIP) for name in ("one", "two")]
@@ -193,6 +212,87 @@ def test_a_segment_deleted_twice_at_once_is_gone_once(world: SimpleNamespace) ->
     pk = str(segment.pk)
     assert beside(world.acme, lambda: delete_segment(segment), lambda: ask(world, "delete", f"segments/{pk}")) == 404
     assert actions(world, "segment.delete") == 1
+
+
+def in_segment(segment: Segment) -> dict[str, str]:
+    return {"kind": "segment", "segment": str(segment.pk)}
+
+
+def test_two_segments_changed_at_once_do_not_refer_to_each_other(world: SimpleNamespace) -> None:
+    with workspace_scope(world.acme):
+        one, two = (create_segment(name, VIP) for name in ("one", "two"))
+
+    def first() -> None:
+        update_segment(one, definition=in_segment(two))
+
+    def second() -> int:
+        return ask(world, "patch", f"segments/{two.pk}", definition=in_segment(one))
+
+    assert beside(world.acme, first, second) == 400
+
+
+def test_a_tag_given_by_rule_while_a_rule_asks_for_it_does_not_go_in_a_circle(world: SimpleNamespace) -> None:
+    with workspace_scope(world.acme):
+        one = create_segment("one", VIP)
+        two = create_segment("two", in_segment(one))
+
+    def second() -> str:
+        with workspace_scope(world.acme):
+            try:
+                bind_tag("gold", two)
+            except DomainError as refusal:
+                return refusal.code
+        return ""
+
+    asking = {"kind": "tag", "match": "any", "tags": ["gold"]}
+    assert beside(world.acme, lambda: update_segment(one, definition=asking), second) == "cyclic_segment"
+
+
+@pytest.mark.parametrize("take_away", [delete_segment, archive_segment])
+def test_no_rule_refers_to_a_segment_that_was_being_taken_away(world: SimpleNamespace, take_away: Any) -> None:
+    with workspace_scope(world.acme):
+        gone, used = (create_segment(name, VIP) for name in ("one", "two"))
+
+    def refer(segment: Segment) -> int:
+        return ask(world, "post", "segments", name=f"in {segment}", definition=in_segment(segment))
+
+    def second() -> str:
+        with workspace_scope(world.acme):
+            try:
+                take_away(used)
+            except Conflict as refusal:
+                return refusal.code
+        return ""
+
+    assert beside(world.acme, lambda: take_away(gone), lambda: refer(gone)) == 400
+    assert beside(world.acme, lambda: create_segment("in two", in_segment(used)), second) == "in_use"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("post", "users/u1/merge", {"previous": "u2"}),
+        ("post", "users/u2/merge", {"previous": "u1"}),
+        ("post", "users/u1/unmerge", {}),
+        ("post", "users/u1/tags", {"add": ["vip"]}),
+        ("put", "users/u1/consents", {"channel": "email", "opted_in": False}),
+    ],
+)
+def test_whoever_was_erased_meanwhile_is_not_found(
+    world: SimpleNamespace, method: str, path: str, body: dict[str, Any]
+) -> None:
+    with workspace_scope(world.acme):
+        for who in ("u1", "u2", "u0"):
+            EndUser.objects.create(pk=person_id(world.acme.pk, who), external_id=who, identified=True)
+        one = EndUser.objects.get(external_id="u1")
+        merge_people(one, EndUser.objects.get(external_id="u0"))
+
+    def erase() -> None:
+        assert begin(world.acme, ask_erasure(EndUser.objects.get(pk=one.pk)))
+
+    before = actions(world, "people.merge"), actions(world, "people.unmerge")
+    assert beside(world.acme, erase, lambda: ask(world, method, path, **body)) == 404
+    assert (actions(world, "people.merge"), actions(world, "people.unmerge")) == before
 
 
 def test_costs_are_stored_in_one_order(world: SimpleNamespace) -> None:

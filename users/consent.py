@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from users.identity_consent import Word, columns_of, say_for_all
+from users.import_newcomers import keep_people_in
 from users.ingest.normal import TOPIC, NormalProfile
 from users.models import Topic
 from workspaces.errors import Conflict, DomainError
@@ -58,6 +59,7 @@ def set_words(words: Iterable[Word], source: str, *, loosens: bool = True) -> in
 
     No word is later than now: one of a clock that is ahead would stand against what the person says next.
     """
+    keep_people_in()
     now = timezone.now()
     words = [word._replace(at=min(word.at, now)) for word in words]
     several, changed = say_for_all(words, source, loosens=loosens)

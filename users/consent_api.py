@@ -111,7 +111,7 @@ class Consents(WorkspaceAPIView):
         set_consent(
             [person.pk], consent_key(word["channel"], word["topic"]), word["opted_in"], word["source"], word.get("at")
         )
-        return Response(ConsentPage({"results": rows_of(person)}).data)
+        return Response(ConsentPage({"results": rows_of(found(external_id))}).data)
 
 
 urlpatterns = [path("topics", Topics.as_view()), path("users/<path:external_id>/consents", Consents.as_view())]

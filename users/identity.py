@@ -14,6 +14,7 @@ from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
+from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -208,10 +209,17 @@ def merge_people(previous: EndUser, person: EndUser, by: Operator | None = None)
     if previous.pk == person.pk:
         raise DomainError("invalid", _("Name two different ids."), "previous")
     lock(workspace)
+    require_ids(previous, person)
     # Whoever answers with the error commits: nothing of what cannot be stays behind.
     with transaction.atomic():
         join(previous, person, by)
     audit("people.merge", previous.external_id, by, into=person.external_id)
+
+
+def require_ids(*people: EndUser) -> None:
+    """Raises Http404 for somebody who was erased, or removed, while one waited for the lock: nothing is noted of them then."""
+    if EndUser.objects.filter(pk__in=[person.pk for person in people]).count() < len(people):
+        raise Http404
 
 
 def join(previous: EndUser, person: EndUser, by: Operator | None) -> None:
@@ -241,6 +249,7 @@ def undo_merge(person: EndUser, by: Operator | None = None) -> None:
     """
     workspace = current_workspace()
     lock(workspace)
+    require_ids(person)
     log = IdentityMerge.objects.filter(end_user=person.pk, ended_at=None).first()
     if log is None:
         raise DomainError("not_merged", _("This id is not merged with another."))

@@ -1,7 +1,8 @@
 """Removing people whom an import made: whom nothing else knows by now, with everything that was ever computed of them.
 
-Ingest does not lock the people it writes for. So whoever removes some waits until those who began to write have committed,
-and looks then; who wants to begin meanwhile waits for the end, and finds that the people are gone.
+Who writes for people (ingest; consent; an audience that is frozen) does not lock them. So whoever removes some waits until
+those who began to write have committed, and looks then; who wants to begin meanwhile waits for the end, and finds that the
+people are gone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from users.ingest.people import array
 from users.models import EndUser, Event, PersonNews, ProfileTally, Touched
 from users.person_tables import registered
 from workspaces.scoping import current_workspace, set_local
-from workspaces.sql import execute
+from workspaces.sql import execute, run_sql
 
 # Behind a waiting lock everybody would wait, so it does not wait for long: then the lock was not available.
 PATIENCE = "1s"
@@ -24,8 +25,13 @@ BUSY = "55P03"
 NIGHTS_OWN = {Touched, PersonNews, ProfileTally}
 
 
+def keep_people_in() -> None:
+    """Let no undo remove anybody until the transaction ends. Before people are looked up whom something is written for."""
+    run_sql("users/people_version")
+
+
 def keep_writers_out() -> None:
-    """Let nobody write for people of the workspace until the transaction ends: the other side of users/people_version.
+    """Let nobody write for people of the workspace until the transaction ends: the other side of `keep_people_in`.
 
     Raises OperationalError (BUSY) when somebody who writes takes too long. The caller has locked nothing that writers want.
     """

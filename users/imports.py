@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models import Func, IntegerField, Sum
 from django.utils import timezone
 
-from users.csv_files import SAMPLE_LINES, BadFile, Layout, guess_layout, read_rows
+from users.csv_files import SAMPLE_LINES, XLSX, BadFile, Layout, guess_layout, read_rows
 from users.csv_mapping import Mapping, guess_mapping
 from users.import_words import sentence
 from users.models import Import, ImportBatch, ImportRowError
@@ -75,6 +75,10 @@ def receive_file(upload: Any, name: str, by: Operator | None = None) -> Import:
 def open_file(path: Path, name: str, by: Operator | None = None, layout: Layout | None = None) -> Import:
     """An import of a file that is there, with a guessed layout and mapping. Raises BadFile."""
     layout = layout or guess_layout(path)
+    if (
+        name.lower().endswith(".xlsx") and layout.encoding != XLSX
+    ):  # a page or a table under that name: its cells are a guess
+        raise BadFile("broken_xlsx")
     mapping = guess_mapping(layout.columns, sample_rows(path, layout))
     return Import.objects.create(
         name="".join(c for c in Path(name.replace("\\", "/")).name if c.isprintable())[:200] or "import.csv",

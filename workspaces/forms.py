@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from workspaces.models import Operator
-from workspaces.permissions import ROLES
+from workspaces.permissions import ROLES, roles_up_to
 
 ROLE_NAMES = {
     "owner": pgettext_lazy("role", "Owner"),
@@ -33,7 +33,12 @@ class KeyForm(forms.Form):
     kind = forms.ChoiceField(
         label=_("Kind"), choices=[("write", _("Write key: sends events")), ("api", _("API key: reads and manages"))]
     )
-    role = forms.ChoiceField(label=_("Role of an API key"), choices=ROLE_CHOICES, initial="analyst")
+    role = forms.ChoiceField(label=_("Role of an API key"), initial="analyst")
+
+    def __init__(self, *arguments: Any, maker: str, **options: Any) -> None:
+        """`maker`: the role of whoever makes it, which a key does not exceed."""
+        super().__init__(*arguments, **options)
+        self.fields["role"].choices = [(role, ROLE_NAMES[role]) for role in roles_up_to(maker)]  # type: ignore[attr-defined]
 
 
 class LimitForm(forms.Form):

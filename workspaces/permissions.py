@@ -47,6 +47,11 @@ ACTIONS: dict[str, frozenset[str]] = {
 View = TypeVar("View", bound=Callable)
 
 
+def roles_up_to(role: str) -> tuple[str, ...]:
+    """The roles that may do no more than this one; none of them for "", which is nobody's."""
+    return ROLES[: ROLES.index(role) + 1] if role else ()
+
+
 def allowed(role: str, action: str) -> bool:
     """Whether the role may do the action. Unknown actions are a programming error and raise KeyError."""
     return role in ACTIONS[action]

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from workspaces.errors import Conflict, DomainError
 from workspaces.models import AccessKey, AuditEntry, Membership, Operator, Workspace, usual_burst
-from workspaces.permissions import OWNER, ROLES, allowed
+from workspaces.permissions import OWNER, ROLES, allowed, roles_up_to
 from workspaces.rule_checks import check_setting
 from workspaces.rules import PRESET_SETS, PRESETS, Rules
 from workspaces.scoping import current_key, current_workspace, workspace_scope
@@ -74,7 +74,16 @@ def create_workspace(
 
 
 def create_key(kind: str, name: str, role: str = "analyst", by: Operator | None = None) -> tuple[AccessKey, str]:
-    """A new key and its secret, which is shown this once and stored only as a hash."""
+    """A new key and its secret, which is shown this once and stored only as a hash.
+
+    Raises DomainError for an API key that could do more than whoever makes it.
+    """
+    check_role(role)
+    if kind == "api" and by is not None:
+        # Held until the commit: whoever loses the role in this moment loses the key with it (`revoke_keys_beyond`).
+        maker = Membership.objects.select_for_update().filter(operator=by).first()
+        if maker is None or role not in roles_up_to(maker.role):
+            raise DomainError("too_much", _("A key may do no more than whoever makes it."), "role")
     secret = f"{'wk' if kind == 'write' else 'ak'}_{secrets.token_urlsafe(32)}"
     key = AccessKey.objects.create(
         kind=kind, name=name.strip() or kind, role=role, prefix=secret[:10], key_hash=AccessKey.hash_of(secret)
@@ -106,6 +115,18 @@ def revoke_key(key: AccessKey, by: Operator | None = None) -> None:
         audit("key.revoke", str(key.pk), by, name=key.name)
 
 
+def revoke_keys_beyond(operator: Operator, role: str, by: Operator | None = None) -> list[str]:
+    """Revoke the API keys by which somebody could do more than their role lets them by now, all of them without one: who
+    made a key has seen its secret. Returns their names. Keys made on the command line are nobody's; write keys are public.
+    """
+    made = set(AuditEntry.objects.filter(action="key.create", operator=operator).values_list("target", flat=True))
+    live = AccessKey.objects.filter(kind="api", revoked_at=None).exclude(role__in=roles_up_to(role))
+    beyond = [key for key in live.order_by("created_at") if str(key.pk) in made]
+    for key in beyond:
+        revoke_key(key, by)
+    return [key.name for key in beyond]
+
+
 def add_member(operator: Operator, role: str, by: Operator | None = None) -> Membership:
     """Give the operator a role in the open workspace; an existing member's role is changed."""
     check_role(role)
@@ -117,14 +138,18 @@ def add_member(operator: Operator, role: str, by: Operator | None = None) -> Mem
     return membership
 
 
-def change_role(membership: Membership, role: str, by: Operator | None = None) -> None:
-    """Another role for a member; nothing for whoever is none any more. The last owner stays one."""
+def change_role(membership: Membership, role: str, by: Operator | None = None) -> list[str]:
+    """Another role for a member; nothing for whoever is none any more. The last owner stays one. Returns the names of the
+    API keys that went with the old role."""
     check_role(role)
     if role != OWNER:
         require_another_owner(membership)
+    revoked: list[str] = []
     if Membership.objects.filter(pk=membership.pk).exclude(role=role).update(role=role):
         audit("member.role", membership.operator.email, by, role=role)
+        revoked = revoke_keys_beyond(membership.operator, role, by)
     membership.role = role
+    return revoked
 
 
 def check_role(role: str) -> None:
@@ -132,11 +157,14 @@ def check_role(role: str) -> None:
         raise DomainError("invalid", _("This role does not exist."), "role")
 
 
-def remove_member(membership: Membership, by: Operator | None = None) -> None:
-    """Take the membership away; the last owner cannot be removed."""
+def remove_member(membership: Membership, by: Operator | None = None) -> list[str]:
+    """Take the membership away, and the API keys that the member made; returns the names of those. The last owner cannot be
+    removed."""
     require_another_owner(membership)
-    if Membership.objects.filter(pk=membership.pk).delete()[0]:
-        audit("member.remove", membership.operator.email, by)
+    if not Membership.objects.filter(pk=membership.pk).delete()[0]:
+        return []
+    audit("member.remove", membership.operator.email, by)
+    return revoke_keys_beyond(membership.operator, "", by)
 
 
 def require_another_owner(membership: Membership) -> None:

@@ -76,11 +76,14 @@ def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     member, role = find_member(pk), request.POST.get("role", "")
     try:
         if role:
-            services.change_role(member, role, request.user)
+            revoked = services.change_role(member, role, request.user)
             messages.success(request, _("%(who)s has another role now.") % {"who": member.operator})
         else:
-            services.remove_member(member, request.user)
+            revoked = services.remove_member(member, request.user)
             messages.success(request, _("%(who)s is no longer a member.") % {"who": member.operator})
+        if revoked:
+            words = _("API keys that %(who)s made are revoked, for they could do more: %(names)s.")
+            messages.warning(request, words % {"who": member.operator, "names": "、".join(revoked)})
     except DomainError as error:
         messages.error(request, error.message)
     if member.operator_id == request.user.pk and not role:
@@ -90,7 +93,11 @@ def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @action("keys.manage")
 def list_keys(request: HttpRequest) -> HttpResponse:
-    return keys_page(request, KeyForm())
+    return keys_page(request, key_form(request))
+
+
+def key_form(request: HttpRequest, data: QueryDict | None = None) -> KeyForm:
+    return KeyForm(data, maker=request.membership.role)
 
 
 def keys_page(
@@ -118,12 +125,15 @@ def keys_page(
 @action("keys.manage")
 def create_key(request: HttpRequest) -> HttpResponse:
     """A new key; this answer is the only place its secret is ever shown."""
-    form = KeyForm(request.POST)
-    if not form.is_valid():
+    form, secret = key_form(request, request.POST), ""
+    if form.is_valid():
+        try:
+            secret = services.create_key(**form.cleaned_data, by=request.user)[1]
+        except DomainError as error:
+            form.add_error("role", error.message)
+    if form.errors:
         return keys_page(request, form, status=422)
-    given = form.cleaned_data
-    _key, secret = services.create_key(given["kind"], given["name"], given["role"], request.user)
-    return keys_page(request, KeyForm(), secret)
+    return keys_page(request, key_form(request), secret)
 
 
 def limit_form(key: AccessKey, data: QueryDict | None = None) -> LimitForm:
@@ -150,7 +160,7 @@ def limit_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         except DomainError as error:
             form.add_error(None, error.message)
     if form.errors:
-        return keys_page(request, KeyForm(), status=422, limits={key.pk: form})
+        return keys_page(request, key_form(request), status=422, limits={key.pk: form})
     messages.success(request, _("Saved. It holds within a few seconds."))
     return back(request, "keys")
 

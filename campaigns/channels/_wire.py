@@ -131,14 +131,14 @@ class HttpSession:
             refuse_own_network(self._socket)
 
 
-def refuse_own_network(sock: socket.socket) -> None:
+def refuse_own_network(sock: socket.socket, *, loopback: bool = False) -> None:
     """Raise ChannelError where no provider is: the network's own services (a cloud's credentials stand on such an address)
-    and this machine, unless the local servers of development run here. Nothing has been written yet, and the address is
-    the one connected to, so that no name server can lie about it."""
+    and, unless `loopback`, this machine, where the local servers of development do not run. Nothing has been written yet,
+    and the address is the one connected to, so that no name server can lie about it."""
     address = ip_address(sock.getpeername()[0].partition("%")[0])
     address = getattr(address, "ipv4_mapped", None) or address
     own = address.is_link_local or address in METADATA
-    if own or (address.is_loopback and not settings.LOCAL_INBOX):
+    if own or (address.is_loopback and not (loopback or settings.LOCAL_INBOX)):
         raise ChannelError(True, "forbidden_address", f"{address} belongs to no provider")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -21,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import mime
 from ..markup import html_to_text
 from . import LONGEST_WAIT_S, Channel, ChannelError, Field, Message, Outcome, Result, one_line
-from ._wire import Deadline
+from ._wire import Deadline, refuse_own_network
 
 ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 # RFC 3463: no such mailbox, no such domain, bad syntax, moved, no mail for the domain (RFC 7505), mailbox disabled.
@@ -35,6 +36,23 @@ class RefusedError(Exception):
 
     def __init__(self, reply: int, text: bytes) -> None:
         self.reply, self.text = reply, one_line(text.decode("utf-8", "replace"))
+
+
+class Mailer(smtplib.SMTP):
+    """Mail to servers that may be a provider's, or a relay on this machine. Said before TLS begins and a greeting is read."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        sock: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        try:
+            refuse_own_network(sock, loopback=True)
+        except ChannelError:
+            sock.close()
+            raise
+        return sock
+
+
+class TlsMailer(smtplib.SMTP_SSL, Mailer):
+    """The same, its socket wrapped once the address is known."""
 
 
 class EmailChannel(Channel):
@@ -122,9 +140,9 @@ def _connect(settings: Mapping[str, Any], deadline: Deadline) -> smtplib.SMTP:
     # A name for EHLO of our own: smtplib would otherwise ask the DNS for it.
     options = {"timeout": settings["timeout"], "local_hostname": settings["from_address"].rpartition("@")[2]}
     if settings["security"] == "tls":
-        connection: smtplib.SMTP = smtplib.SMTP_SSL(context=ssl.create_default_context(), **options)
+        connection: smtplib.SMTP = TlsMailer(context=ssl.create_default_context(), **options)
     else:
-        connection = smtplib.SMTP(**options)
+        connection = Mailer(**options)
     try:
         with deadline.step(partial(getattr, connection, "sock")):
             # The name the certificate must bear. Only the constructor sets it, and that connects without our deadline.

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from uuid import UUID
 import pytest
 
 from campaigns import channels
-from campaigns.channels import Channel, ChannelError, Message, all_channels, get_channel
+from campaigns.channels import Channel, ChannelError, Message, _wire, all_channels, get_channel
 from campaigns.channels._wire import refuse_own_network
 from campaigns.local_servers import LocalInbox, read_messages
 
@@ -119,6 +120,19 @@ def test_a_channel_reaches_no_address_where_no_provider_is(inbox: LocalInbox, se
         peer = SimpleNamespace(getpeername=lambda address=address: (address, 80))
         with pytest.raises(ChannelError) if code else nullcontext():
             refuse_own_network(peer)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+def test_mail_goes_through_a_relay_of_this_machine_and_to_nothing_that_knows_its_secrets(
+    security: str, inbox: LocalInbox, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.LOCAL_INBOX = False
+    [sent] = get_channel("email").send([MAKE["email"]()], inbox.configs()["email"])
+    assert sent.outcome == "sent"
+    monkeypatch.setattr(_wire, "METADATA", frozenset({ip_address("127.0.0.1")}))
+    with pytest.raises(ChannelError) as caught:
+        list(get_channel("email").send([MAKE["email"]()], inbox.configs()["email"] | {"security": security}))
+    assert (caught.value.permanent, caught.value.code) == (True, "forbidden_address")
 
 
 @pytest.mark.parametrize("key", ["email", "sms"])

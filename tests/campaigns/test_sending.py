@@ -345,8 +345,9 @@ def test_a_defect_pauses_instead_of_spending_the_audience(
     assert campaign.state == "paused"
 
 
+@pytest.mark.parametrize("statement", ["campaigns/start_attempts", "campaigns/hold_back"])
 def test_two_writers_who_crossed_pause_nothing_and_the_rest_is_sent_later(
-    shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch
+    shop: Workspace, inbox: LocalInbox, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
     make_people(shop, 50)
     campaign = make_campaign(shop)
@@ -354,7 +355,7 @@ def test_two_writers_who_crossed_pause_nothing_and_the_rest_is_sent_later(
     plain, started = sending.run_sql, []
 
     def crossed(path: str, **params: Any) -> Any:
-        if path == "campaigns/start_attempts":
+        if path == statement:
             started.append(path)
             if len(started) == 2:
                 with connection.cursor() as cursor:

@@ -40,12 +40,27 @@ def test_mail_to_operators_leaves_by_the_server_that_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("SECRET_KEY", ""), ("BASE_URL", "ops.example.com"), ("EMAIL_URL", "mail.example.com")]
+    ("name", "value"),
+    [
+        ("SECRET_KEY", ""),
+        ("BASE_URL", "ops.example.com"),
+        ("EMAIL_URL", "mail.example.com"),
+        ("CONN_MAX_AGE", "x"),
+        ("CONN_MAX_AGE", "-1"),
+        ("TRUST_PROXY", "ja"),
+        ("DEBUG", "ja"),
+    ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_with_its_name(name: str, value: str) -> None:
     with pytest.raises(subprocess.CalledProcessError) as refused:
         values("DEBUG", **{name: value})
     assert name in refused.value.stderr.decode()
+
+
+def test_a_flag_is_a_yes_or_a_no_and_without_either_what_it_usually_is() -> None:
+    told = [values("TRUST_PROXY", TRUST_PROXY=word)[0] for word in ("True", "on", "1", "False", "off", "0", "")]
+    assert told == [True, True, True, False, False, False, False]
+    assert values("LOCAL_INBOX", EMBEDDED="yes", LOCAL_INBOX="") == [True]
 
 
 def test_a_web_server_without_a_database_does_not_start() -> None:

@@ -190,9 +190,9 @@ def test_an_outdated_preview_is_not_applied(shop: Workspace) -> None:
 
 def test_an_apply_that_breaks_leaves_everything_as_it_was(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     change = preview(shop, {"habit_days": 1, "habit_window": 5})
-    before = everything(shop)
     with workspace_scope(shop):
         rules_change.ask_to_apply(change)
+    before = everything(shop)
 
     def broken(workspace: Workspace, day: date) -> dict[str, int]:
         raise RuntimeError("no room")

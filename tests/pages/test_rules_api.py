@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ops_platform import tasks
-from workspaces.models import Workspace
+from workspaces.models import AuditEntry, Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.services import create_key
 
@@ -50,6 +50,12 @@ def test_a_change_is_previewed_and_applied(call: Any, world: Any) -> None:
     assert call("get")[1]["own"] == ["habit_days"]
     assert [row["state"] for row in call("get", "/changes")[1]["results"]] == ["applied"]
     assert {row["industry"] for row in call("get", "/presets")[1]["results"]} >= {"ecommerce", "ugc", "tool"}
+    with workspace_scope(world.acme):
+        lines = AuditEntry.objects.filter(target=change["id"]).order_by("at")
+        assert [(line.action, line.detail.get("key"), line.detail["after"]) for line in lines] == [
+            ("settings.ask", "backend", {"habit_days": 2}),
+            ("settings.change", None, {"habit_days": 2}),
+        ]
 
 
 @pytest.mark.parametrize(

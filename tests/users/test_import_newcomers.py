@@ -12,15 +12,21 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from campaigns.audience import freeze
+from campaigns.editing import save_campaign
+from campaigns.models import Run
+from segmentation.services import create_segment
 from tests.conftest import make_world
 from tests.users.test_import_undo import undo
 from tests.users.test_imports import counts, queue, run_import, write_file
 from users import import_newcomers, import_undo
+from users.consent import set_consent
 from users.csv_mapping import Mapping
 from users.imports import undo_import
 from users.ingest.normal import NormalEvent, NormalProfile, PersonKey
 from users.ingest.write import write
 from users.models import EndUser, Event, Import, person_id
+from users.profiles import add_tag
 from users.services import record_events
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
@@ -96,6 +102,39 @@ def test_who_began_to_write_before_people_are_removed_finds_them_kept(acme, take
     assert list(kept) == ["u0"] and (file.undone, file.undone_people) == (6, 5)
     # What the import told of them is gone all the same.
     assert (kept["u0"].created_at, kept["u0"].attributes, kept["u0"].city) == (AT, {}, "")
+
+
+def agree(workspace: Workspace) -> None:
+    set_consent([person_id(workspace.pk, "u0")], "email", False, "page")
+
+
+def tag(workspace: Workspace) -> None:
+    add_tag([person_id(workspace.pk, "u0")], "vip")
+
+
+def write_to_one(workspace: Workspace) -> None:
+    """A campaign to u0 is started."""
+    segment = create_segment("one", {"kind": "attribute", "name": "external_id", "compare": "is", "text": "u0"})
+    campaign = save_campaign(None, {"name": "七夕", "channel": "email", "segment": segment.pk})
+    freeze(Run.objects.create(campaign=campaign, due_at=AT), campaign)
+
+
+@pytest.mark.parametrize("deed", [agree, tag, write_to_one])
+def test_whom_something_is_being_noted_of_is_kept_too(acme, taken_in, deed):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def noting() -> None:
+        with workspace_scope(acme):
+            deed(acme)
+            begun.set()
+            go_on.wait(20)
+
+    thread = begin(noting)
+    assert begun.wait(10)
+    threading.Timer(0.3, go_on.set).start()
+    file = undo(acme, taken_in)
+    thread.join()
+    assert (list(left(acme)), file.undone_people) == (["u0"], 5)
 
 
 def test_who_begins_to_write_while_people_are_removed_makes_them_anew(acme, taken_in, monkeypatch):

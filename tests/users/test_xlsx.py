@@ -11,6 +11,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
 
 from tests.users.conftest import stored
@@ -18,8 +19,10 @@ from tests.users.test_imports import counts, queue, run_import
 from users import xlsx_files
 from users.csv_files import BadFile, guess_layout, read_rows
 from users.csv_mapping import Mapping, guess_mapping
+from users.imports import receive_file
 from users.models import ImportRowError
 from users.xlsx_files import as_text
+from workspaces.errors import DomainError
 from workspaces.scoping import workspace_scope
 
 ROWS: list[list[Any]] = [
@@ -100,6 +103,16 @@ def test_an_excel_file_is_taken_in_once_like_any_other(acme, tmp_path):
     assert counts(run_import(acme, queue(acme, path, mapping=mapping).pk)) == ("done", 4, 3, 0, 1, 3)
     assert [event.amount_minor for event in stored(acme)] == [1250, 300, 700]
     assert counts(run_import(acme, queue(acme, path, mapping=mapping).pk))[2:4] == (0, 3)
+
+
+def test_a_page_that_is_called_an_excel_file_is_no_table(acme, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    page = b"<table><tr><td>user_id</td>,<td>time</td></tr>\n<tr><td>u1</td>,<td>2026-08-01</td></tr></table>"
+    with workspace_scope(acme):
+        with pytest.raises(DomainError) as refused:
+            receive_file(SimpleUploadedFile("Orders.XLSX", page), "Orders.XLSX")
+        assert (refused.value.code, list(tmp_path.rglob("*.csv"))) == ("broken_xlsx", [])
+        assert receive_file(SimpleUploadedFile("orders.csv", b"user_id,time\nu1,2026-08-01"), "orders.csv").pk
 
 
 SHEET = "xl/worksheets/sheet1.xml"
