@@ -75,9 +75,8 @@ def receive_file(upload: Any, name: str, by: Operator | None = None) -> Import:
 def open_file(path: Path, name: str, by: Operator | None = None, layout: Layout | None = None) -> Import:
     """An import of a file that is there, with a guessed layout and mapping. Raises BadFile."""
     layout = layout or guess_layout(path)
-    if (
-        name.lower().endswith(".xlsx") and layout.encoding != XLSX
-    ):  # a page or a table under that name: its cells are a guess
+    # A page or a table under that name: its cells would be a guess.
+    if name.lower().endswith(".xlsx") and layout.encoding != XLSX:
         raise BadFile("broken_xlsx")
     mapping = guess_mapping(layout.columns, sample_rows(path, layout))
     return Import.objects.create(

@@ -24,7 +24,6 @@ where workspace_id = %(workspace)s and spells_counted
 COUNTED = """select end_user_id from facts_next
 where workspace_id = %(workspace)s and not gone
     and end_user_id = any(array(select end_user_id from facts_due where workspace_id = %(workspace)s and due_on <= %(day)s))"""
-
 SEEN = "select end_user_id from facts where workspace_id = %(workspace)s and last_seen_on is not null"
 COUNTED_AGAIN = """update facts_state set spells_counted = true
 where workspace_id = %(workspace)s and not spells_counted and end_user_id = any(array(select end_user_id from spelling))"""
