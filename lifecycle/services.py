@@ -47,6 +47,29 @@ where n.end_user_id = d.end_user_id and n.{column} = n.stood and d.end_user_id n
     select end_user_id from {table} where workspace_id = %(workspace)s and day = %(day)s
 )
 """
+# What somebody is, and what the last change told before the day made them. Changes of the day itself are not looked at, so a
+# second run comes to the same; a night that goes on from the one before takes what somebody stood in, unless one was told.
+MOVED = """
+select
+    n.*, d.end_user_id as id, coalesce(n.{column}, '') as now,
+    coalesce(case
+        when %(going_on)s and n.end_user_id is not null and d.end_user_id not in (
+            select end_user_id from {table} where workspace_id = %(workspace)s and day = %(day)s
+        )
+            then n.stood
+        else (
+            select b.told
+            from (
+                select to_{column} as told, day from {table}
+                where end_user_id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) and day < %(day)s
+                offset 0 -- by person: the index by day would be read from its end
+            ) b
+            order by b.day desc limit 1
+        )
+    end, '') as before
+from deciding d
+left join {fresh} n on n.end_user_id = d.end_user_id
+"""
 # Who was decided about and stands nowhere: they left.
 LEFT = """
 select d.end_user_id from deciding d
@@ -80,7 +103,8 @@ def flag_activity(workspace: Workspace, day: date) -> dict[str, int]:
     compute("fresh_flags", "lifecycle/flags", day=day, **values)
     if going_on:
         _leave_out("fresh_flags", "activity", "activity_change", day)
-    compute("fresh_changes", "lifecycle/activity_changes", day=day)
+    moves = MOVED.format(column="activity", table="activity_change", fresh="fresh_flags")
+    compute("fresh_changes", "lifecycle/activity_changes", moves, day=day, going_on=going_on)
     moved = write_differences(
         "activity_change", "fresh_changes", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
@@ -118,10 +142,13 @@ def assign_stages(workspace: Workspace, day: date) -> dict[str, int]:
     compute("fresh_stages", "lifecycle/stages", code=stages.ladder(), **thresholds)
     if going_on:
         _leave_out("fresh_stages", "stage", "stage_change", day)
+    moves = MOVED.format(column="stage", table="stage_change", fresh="fresh_stages")
     compute(
         "fresh_changes",
         "lifecycle/stage_changes",
+        moves,
         day=day,
+        going_on=going_on,
         habit_window=rules.habit_window,
         recommendation_days=rules.recommendation_days,
         **thresholds,

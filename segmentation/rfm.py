@@ -120,17 +120,16 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
         **days,
     )
     basis = digest(VERSION, [axis.fact.key for axis in axes], rules.rfm_window, rules.value_class_by, fixed)
-    compute("rfm_moved", "segmentation/rfm_moved")
+    compute("fresh_rfm_score", "segmentation/rfm_written")
+    gone = "old.end_user_id = any(array(select end_user_id from fresh_rfm where gone))"
+    scored = write_differences("rfm_score", "fresh_rfm_score", "end_user_id", gone, few=True)
     compute("regrouped", "segmentation/rfm_regrouped", LEFT if goes_on(workspace, "rfm", basis) else EVER, day=day)
     compute("fresh_rfm_change", "segmentation/rfm_changes", day=day)
-    compute("fresh_rfm_count", "segmentation/rfm_counts", day=day, groups=list(GROUPS))
     changes = write_differences(
         "rfm_change", "fresh_rfm_change", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
     written = write_differences("rfm_cuts", "fresh_cuts", "day", "old.day = %(day)s", day=day)
-    compute("fresh_rfm_score", "segmentation/rfm_written")
-    gone = "old.end_user_id = any(array(select end_user_id from rfm_moved where gone))"
-    scored = write_differences("rfm_score", "fresh_rfm_score", "end_user_id", gone, few=True)
+    compute("fresh_rfm_count", "segmentation/rfm_counts", day=day, groups=list(GROUPS))
     boards = "old.day = %(day)s and old.board in ('rfm', 'cells', 'bits')"
     written += write_differences("day_count", "fresh_rfm_count", "day, board, key", boards, day=day)
     refresh_statistics(scored, "rfm_score")

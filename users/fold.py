@@ -8,7 +8,7 @@ from functools import partial
 
 from users.chunks import in_chunk, in_lanes
 from users.differences import compute, refresh_statistics, write_differences
-from users.spells import take_out_late
+from users.spells import find_late, take_out_late
 from workspaces.models import Workspace
 from workspaces.progress import progress
 from workspaces.scoping import current_workspace
@@ -66,7 +66,7 @@ def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
     published = published_day(workspace)
     # Before the first night everything is new: looking for the days in question would read it all once more.
     find_changed(workspace, taken[0]["first"] if published else None, taken[0]["last"])
-    take_out_late(published)
+    find_late(published)
     # By key: the tables are large, and what changed is little of them.
     theirs = "old.end_user_id = any(array(select end_user_id from fold_changed)) and (old.end_user_id, old.day) in"
     changed = f"{theirs} (select end_user_id, day from fold_changed)"
@@ -79,6 +79,7 @@ def fold_pack(workspace: Workspace, pack: uuid.UUID) -> tuple[int, int]:
     forget_next("select end_user_id from fold_changed")
     refresh_statistics(days, "person_day")
     refresh_statistics(purchases, "purchase")
+    take_out_late()
     return taken[0]["people"], days + purchases
 
 

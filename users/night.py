@@ -307,9 +307,11 @@ def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> No
     for table in ("facts", "facts_state"):
         execute(f"delete from {table} where workspace_id = %(workspace)s and end_user_id = any(array({gone}))", own)
     names = ["workspace_id", *fact_columns()]
-    execute(upsert("facts", names, "facts_next", "not gone"), own)
+    execute(upsert("facts", names, "facts_next", "not gone and differs_by > 0"), own)
     state = column_names("facts_state_next", "public")
-    execute(upsert("facts_state", state, "facts_state_next", "true"), own)
+    values = [column for column in state if column not in ("workspace_id", "end_user_id")]
+    differing = f" where ({listed('old', values)}) is distinct from ({listed('excluded', values)})"
+    execute(upsert("facts_state", state, "facts_state_next", "true") + differing, own)
     # Whoever became due after their part was worked off stays due: the next night counts them.
     execute(
         "delete from facts_due d where workspace_id = %(workspace)s and due_on <= %(day)s and exists ("
@@ -357,7 +359,6 @@ def upsert(table: str, columns: list[str], source: str, which: str) -> str:
         f" where workspace_id = %(workspace)s and {which}"
         f" on conflict (end_user_id, workspace_id) do update set"
         f" {', '.join(f'{column} = excluded.{column}' for column in values)}"
-        f" where ({listed('old', values)}) is distinct from ({listed('excluded', values)})"
     )
 
 

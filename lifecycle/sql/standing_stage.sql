@@ -1,7 +1,10 @@
 -- The standing of the people in fresh_stages with the stages of a day; the flag stays as it is.
--- Parameters: workspace, day. Reads the temporary table fresh_stages. Index: the key of stage_change.
--- Not the ORM: rows of temporary tables. A stage holds since its latest change, and so does the mark of having returned.
+-- Parameters: workspace, day. Reads the temporary tables fresh_stages, fresh_changes and deciding. Index: the key of stage_change.
+-- Not the ORM: rows of temporary tables. A stage holds since its latest change, the one of the day or an earlier one, and
+-- so does the mark of having returned.
 with since as (
+    select end_user_id, day, returned from fresh_changes
+    union all
     select d.end_user_id, c.*
     from deciding d
     cross join lateral (
@@ -13,6 +16,7 @@ with since as (
         ) b
         order by day desc limit 1
     ) c
+    where d.end_user_id not in (select end_user_id from fresh_changes)
 )
 select
     %(workspace)s::uuid as workspace_id,

@@ -1,6 +1,6 @@
 -- Whose RFM group differs on a day from the last change told before it; from nothing for those who join the population,
 -- to nothing for those who leave it.
--- Parameters: workspace, day. Reads the temporary tables fresh_rfm and regrouped. Index: the key of rfm_change.
+-- Parameters: workspace, day. Reads the temporary table regrouped. Index: the keys of rfm_change and rfm_score.
 -- Not the ORM: the latest change per person against today's groups.
 select *
 from (
@@ -11,7 +11,11 @@ from (
         coalesce(b.to_group, '') as from_group,
         coalesce(n.rfm_group, '') as to_group
     from regrouped c
-    left join fresh_rfm n on n.end_user_id = c.end_user_id
+    left join lateral (
+        select rfm_group from rfm_score
+        where end_user_id = c.end_user_id and workspace_id = (select %(workspace)s::uuid)
+        offset 0
+    ) n on true
     left join lateral (
         select to_group
         from (

@@ -1,14 +1,20 @@
 -- People and their spend in the window on a day: per RFM group, per cell of the board ("53": R 5, F 3) and per value class.
--- Parameters: workspace, day, groups. Reads the temporary tables fresh_rfm and fresh_population.
--- Not the ORM: three boards from one reading; also tells the empty groups.
-with counted as (
+-- Parameters: workspace, day, groups. Reads the scores of the day and the temporary table fresh_population.
+-- Index: rfm_score_workspace. Not the ORM: three boards from one reading; also tells the empty groups.
+with alike as (
+    select s.rfm_group, s.rfm_bits, s.r_score, s.f_score, count(*) as people, sum(p.money_minor) as money
+    from rfm_score s
+    join fresh_population p on p.end_user_id = s.end_user_id
+    where s.workspace_id = %(workspace)s
+    group by s.rfm_group, s.rfm_bits, s.r_score, s.f_score
+),
+counted as (
     select
-        case when grouping(n.rfm_group) = 0 then 'rfm' when grouping(n.rfm_bits) = 0 then 'bits' else 'cells' end as board,
-        coalesce(n.rfm_group, n.rfm_bits, n.r_score::text || n.f_score::text) as key,
-        count(*) as people, sum(p.money_minor) as money
-    from fresh_rfm n
-    join fresh_population p using (end_user_id)
-    group by grouping sets ((n.rfm_group), (n.rfm_bits), (n.r_score, n.f_score))
+        case when grouping(rfm_group) = 0 then 'rfm' when grouping(rfm_bits) = 0 then 'bits' else 'cells' end as board,
+        coalesce(rfm_group, rfm_bits, r_score::text || f_score::text) as key,
+        sum(people) as people, sum(money) as money
+    from alike
+    group by grouping sets ((rfm_group), (rfm_bits), (r_score, f_score))
 )
 select
     %(workspace)s::uuid as workspace_id,
