@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,15 +15,16 @@ from workspaces.models import Workspace
 
 
 def board(
-    cells: dict[tuple[int, int], dict[str, Any]], address: Address, axes: Axes, best: str, name: str = "rfm-board"
+    cells: Mapping[tuple[int, int], Mapping[str, int]], address: Address, axes: Axes, best: str, name: str = "rfm-board"
 ) -> Picture:
     """The board: R against F, one cell per pair of scores, coloured by its group. `best`: the target group or class."""
-    rows, urls, colors, captions = [], [], [], []
+    rows: list[list[Any]] = []
+    urls, colors, captions = [], [], []
     for r in range(5, 0, -1):
         for f in range(1, 6):
-            cell, group = cells.get((r, f), {"people": 0, "money": 0}), BOARD[(r, f)]
+            cell, group = cells.get((r, f), {"people": 0, "money_minor": 0}), BOARD[(r, f)]
             label = str(names.label("rfm", group))
-            rows.append([f"F{f}", f"R{r}", cell["people"], cell["money"] or 0, label])
+            rows.append([f"F{f}", f"R{r}", cell["people"], cell["money_minor"], label])
             urls.append(address(r=r, f=f))
             colors.append(f"rfm-{group}")
             captions.append(label)
@@ -67,7 +68,8 @@ def board(
 def past_board(counts: dict[str, Any], address: Address, axes: Axes, best: str) -> Picture:
     """The board of a past day. Scores are not kept per person, so a cell opens everybody who was in its group that day."""
     cells = {
-        (int(key[0]), int(key[1])): {"people": row.people, "money": row.money_minor} for key, row in counts.items()
+        (int(key[0]), int(key[1])): {"people": row.people, "money_minor": row.money_minor}
+        for key, row in counts.items()
     }
     picture = board(cells, lambda r, f: address(rfm=BOARD[(r, f)]), axes, best)
     picture["sentence"] += " " + _("Of a past day, a cell opens everybody of its group.") if cells else ""

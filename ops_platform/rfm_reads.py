@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ops_platform.tier_reads import summed
 from segmentation.rfm import GROUPS
-from segmentation.rfm_gap import points_case
-from workspaces.scoping import current_workspace
-from workspaces.sql import execute, read_sql
+from segmentation.rfm_gap import points_to
 
 
 def toward(moves: list[dict[str, Any]], best: str) -> dict[str, int] | None:
@@ -29,9 +28,11 @@ def _steps(group: str, best: str) -> int | None:
     return min(ways, default=None)
 
 
-def distances(best: str) -> list[dict[str, Any]]:
+def distances(alike: list[dict[str, Any]], best: str) -> list[dict[str, Any]]:
     """{points, people, share, money_minor} from the target outwards; empty where the target has no place."""
-    sql = read_sql("ops_platform/rfm_distances").replace("{points}", points_case(best))
-    rows = execute(sql, {"workspace": current_workspace().id})
-    total = sum(row["people"] for row in rows)
-    return [{**row, "share": row["people"] / total} for row in rows if row["points"] is not None]
+    found = summed(alike, lambda row: points_to(best, row["r_score"], row["f_score"], row["bits"]))
+    total = sum(row["people"] for row in alike)
+    return [
+        {"points": points, **row, "share": row["people"] / total}
+        for points, row in sorted((points, row) for points, row in found.items() if points is not None)
+    ]

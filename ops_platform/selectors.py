@@ -110,7 +110,7 @@ def risk_by_group() -> list[dict[str, Any]]:
 
 
 def rfm_cells() -> dict[tuple[int, int], dict[str, Any]]:
-    """{(R score, F score): {people, money}} of everybody on the board."""
+    """{(R score, F score): {people, money_minor}} of everybody on the board."""
     return {(row["r_score"], row["f_score"]): row for row in run_sql("ops_platform/rfm_cells")}
 
 

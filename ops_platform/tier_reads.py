@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from lifecycle.models import DayCount
 from ops_platform import names
 from segmentation.models import RfmCuts
+from users.consent import CHANNELS
 from workspaces.scoping import current_workspace
 from workspaces.sql import run_sql
 
@@ -45,28 +48,46 @@ def flow_matrix(
     return rows
 
 
-def rfm_tables() -> dict[str, list[dict[str, Any]]]:
+def scored_alike() -> list[dict[str, Any]]:
+    """People, money, orders, risk and reach per channel of everybody who is scored, by group, class and cell of the board.
+
+    Read once for all that the RFM page shows: a million people take as long as they take.
+    """
+    return run_sql("ops_platform/rfm_groups", consent_required=current_workspace().rules.consent_required)
+
+
+def rfm_tables(alike: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Of the groups (`rfm`) and of the value classes (`bits`): people, share, money, average and reach per channel, in the
     order of the names."""
-    rows = run_sql("ops_platform/rfm_groups", consent_required=current_workspace().rules.consent_required)
-    return {
-        board: _in_order(names.KINDS[board], [row for row in rows if row["board"] == board])
-        for board in ("rfm", "bits")
-    }
+    total, money = sum(row["people"] for row in alike), sum(row["money_minor"] for row in alike)
+    tables = {}
+    for board in ("rfm", "bits"):
+        found = summed(alike, itemgetter(board))
+        tables[board] = [
+            {
+                "key": name,
+                **found[name],
+                "share": found[name]["people"] / total,
+                "money_share": found[name]["money_minor"] / money if money else None,
+            }
+            for name in names.KINDS[board]
+            if name in found
+        ]
+    return tables
 
 
-def _in_order(kind: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    found = {row["key"]: row for row in rows}
-    total, money = sum(row["people"] for row in rows), sum(row["money_minor"] for row in rows)
-    return [
-        {
-            **found[name],
-            "share": found[name]["people"] / total,
-            "money_share": found[name]["money_minor"] / money if money else None,
-        }
-        for name in kind
-        if name in found
-    ]
+def rfm_cells(alike: list[dict[str, Any]]) -> dict[tuple[int, int], Counter[str]]:
+    """{(R score, F score): {people, money_minor}} of everybody on the board."""
+    return summed(alike, itemgetter("r_score", "f_score"))
+
+
+def summed(alike: list[dict[str, Any]], key: Callable[[dict[str, Any]], Any]) -> dict[Any, Counter[str]]:
+    """The numbers of those who are alike in what `key` takes of them."""
+    sums: dict[Any, Counter[str]] = {}
+    for row in alike:
+        numbers = {name: row[name] for name in ("people", "money_minor", "orders", "risk_minor", *CHANNELS)}
+        sums.setdefault(key(row), Counter()).update(numbers)
+    return sums
 
 
 def rfm_sizes(kind: str, counts: dict[str, DayCount]) -> list[dict[str, Any]]:

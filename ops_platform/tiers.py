@@ -37,9 +37,10 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
     first, last = days[0], days[-1]
     day = day_reads.told_on(days, day_from(request, "on", last, first, last))
     is_today, address, boards = day == today, address_on(workspace, day), selectors.board_counts(day)
+    alike = tier_reads.scored_alike() if is_today else []
     # Of a past day the sizes and the groups' people are kept; reach, orders and single scores are of today only.
     tables = (
-        tier_reads.rfm_tables()
+        tier_reads.rfm_tables(alike)
         if is_today
         else {kind: tier_reads.rfm_sizes(kind, boards.get(kind, {})) for kind in ("rfm", "bits")}
     )
@@ -58,7 +59,7 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
         )
         % {"n": numbers.number(buyers), "money": numbers.short_money(money, workspace)},
         "tabs": tabs(workspace, "rfm"),
-        "board": buyer_pictures.board(selectors.rfm_cells(), address, axes, best)
+        "board": buyer_pictures.board(tier_reads.rfm_cells(alike), address, axes, best)
         if is_today
         else buyer_pictures.past_board(boards.get("cells", {}), address, axes, best),
         "groups": groups,
@@ -70,7 +71,7 @@ def show_rfm(request: HttpRequest) -> HttpResponse:
         if moves
         else None,
         "toward": rfm_reads.toward(moves, best),
-        "distances": rfm_reads.distances(best) if is_today else [],
+        "distances": rfm_reads.distances(alike, best),
         "best_name": names.label("bits" if best in names.VALUE_CLASSES else "rfm", best),
         "since": since,
         "until": day,

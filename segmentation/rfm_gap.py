@@ -39,6 +39,14 @@ def check_best(best: str) -> None:
         raise DomainError("invalid", _("Choose one of: %(names)s.") % {"names": names}, "rfm_best_group")
 
 
+def points_to(best: str, r: int, f: int, bits: str) -> int | None:
+    """How many points somebody with these scores is away from the target; None where it has no place."""
+    if best in VALUE_CLASSES:
+        return sum(have != want for have, want in zip(bits, best, strict=True))
+    cells = GROUPS[best].cells if best in GROUPS else ()
+    return min((abs(r - to_r) + abs(f - to_f) for to_r, to_f in cells), default=None)
+
+
 def points_case(best: str) -> str:
     """The distance of everybody as SQL over a score `r`: points to the target, null where it has no place."""
     if best in VALUE_CLASSES:
@@ -46,9 +54,7 @@ def points_case(best: str) -> str:
         return " + ".join(bits)
     if best not in GROUPS or not GROUPS[best].cells:
         return "null::integer"
-    whens = " ".join(
-        f"when {r}{f} then {min(abs(r - to_r) + abs(f - to_f) for to_r, to_f in GROUPS[best].cells)}" for r, f in BOARD
-    )
+    whens = " ".join(f"when {r}{f} then {points_to(best, r, f, '')}" for r, f in BOARD)
     return f"case r.r_score * 10 + r.f_score {whens} end"
 
 

@@ -1,10 +1,10 @@
--- The RFM groups and the eight classes: people, money, and how many can be reached on each channel.
+-- People scored alike (of one group, one class and one cell of the board): how many, their money, and how many of them can be
+-- reached on each channel. Whatever the RFM page shows of today is a sum of these.
 -- Parameters: workspace, consent_required. Index: rfm_score_workspace.
--- Not the ORM: both boards from one reading; no relation between scores, people and consents. Reachable is what it is for segments and campaigns
+-- Not the ORM: no relation between scores, people and consents. Reachable is what it is for segments and campaigns
 -- (segmentation/conditions/reachable.py): an address that is not suppressed, no opt-out, and consent where demanded.
 select
-    case when grouping(r.rfm_group) = 0 then 'rfm' else 'bits' end as board,
-    coalesce(r.rfm_group, r.rfm_bits) as key,
+    r.rfm_group as rfm, r.rfm_bits as bits, r.r_score, r.f_score,
     count(*)::integer as people,
     bounded(coalesce(sum(f.window_revenue_minor), 0)) as money_minor,
     coalesce(sum(f.window_orders), 0)::bigint as orders,
@@ -28,4 +28,4 @@ left join suppression x_email on x_email.workspace_id = %(workspace)s and x_emai
 left join suppression x_sms on x_sms.workspace_id = %(workspace)s and x_sms.channel = 'sms' and x_sms.address = lower(u.phone)
 left join suppression x_push on x_push.workspace_id = %(workspace)s and x_push.channel = 'push' and x_push.address = lower(u.push_token)
 where r.workspace_id = %(workspace)s
-group by grouping sets ((r.rfm_group), (r.rfm_bits))
+group by r.rfm_group, r.rfm_bits, r.r_score, r.f_score
