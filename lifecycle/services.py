@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from lifecycle import stages
@@ -22,7 +22,7 @@ union select end_user_id from {table} where workspace_id = %(workspace)s
 """
 FLAGS = """
 select end_user_id from changed_people where differs_by not in (1, 2)
-union select end_user_id from standing where workspace_id = %(workspace)s and due_on <= %(day)s
+union select end_user_id from standing where workspace_id = %(workspace)s and due_on <= %(until)s
 union select end_user_id from activity_change where workspace_id = %(workspace)s and day = %(day)s
 """
 # Whose warning signals are others than those that stand.
@@ -177,11 +177,14 @@ def _write_standing() -> int:
 
 def _choose(select: str, table: str, day: date) -> None:
     """The temporary table `deciding`: whose flag or stage is decided."""
+    # When the day is told again, return rates may be others, and with them the value at risk of who is due tomorrow.
+    again = current_workspace().current_day == day
+    until = day + timedelta(days=1) if again else day
     execute("drop table if exists pg_temp.deciding", {})
     execute(
         # In the order of the keys by which they are looked up: neighbours are on one page.
         f"create temporary table deciding on commit drop as {select.format(table=table)} order by end_user_id",
-        {"workspace": current_workspace().pk, "day": day},
+        {"workspace": current_workspace().pk, "day": day, "until": until},
     )
     execute("analyze deciding", {})
 

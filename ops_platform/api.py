@@ -338,7 +338,8 @@ class RunNight(WorkspaceAPIView):
         """Ask for a night, or for one step of it, to be run again. `nights/<day>` tells how far it is.
 
         Asked for the whole while one runs, that one counts; a step is refused then (409), as is a day before the published
-        one, or of which nothing is known. A day that has not begun is wrong (400).
+        one, or of which nothing is known, and a step that decides (activity and those after it) for any day but the
+        published one. A day that has not begun is wrong (400).
         """
         body = RunIn(data=request.data)
         body.is_valid(raise_exception=True)

@@ -82,9 +82,9 @@ def run_night(
     """Run all steps for the day and publish it, or only the step named; returns the summary that `night --json` prints.
 
     A night whose worker was killed is gone on with at the chunk that was under way. Opens its own scopes, so call it
-    outside of one. Raises Conflict when a night of this workspace is running, when the day needs none (`ledger.open_night`)
-    and when a later day is published already: told history is not rewritten. What a step raises goes through, the ledger
-    filled in.
+    outside of one. Raises Conflict when a night of this workspace is running, when the day needs none (`ledger.open_night`),
+    when a later day is published already (told history is not rewritten), and for a step that does not run alone on that
+    day (`runs_alone`). What a step raises goes through, the ledger filled in.
     """
     if only and only not in {step.key for step in STEPS}:
         names = ", ".join(step.key for step in STEPS)
@@ -97,8 +97,21 @@ def run_night(
         if workspace.current_day is not None and day < workspace.current_day:
             later = {"day": workspace.current_day.isoformat()}
             raise Conflict("day_passed", _("The numbers already stand at a later day: %(day)s.") % later, "day")
+        if only and not runs_alone(workspace, day, only):
+            raise not_alone()
         night = _Run(workspace, day, held, watch)
         return night.one(only) if only else night.whole(trigger, asked_at)
+
+
+def runs_alone(workspace: Workspace, day: date, key: str) -> bool:
+    """Whether one step may run for the day without the others: what is decided goes on from the published numbers, and
+    decided of a day that lies ahead it would stand there while the days before it are told."""
+    return day == workspace.current_day or any(step.prepares for step in STEPS if step.key == key)
+
+
+def not_alone() -> Conflict:
+    text = _("This step needs the numbers of its day, which are not there yet. Run the whole daily update of that day.")
+    return Conflict("day_not_published", text, "day")
 
 
 @contextmanager

@@ -156,7 +156,7 @@ def one_runs(steps: dict[str, NightStep]) -> bool:
 
 
 def describe_step(workspace: Workspace, day: date, key: str, step: NightStep | None) -> dict[str, Any]:
-    """One line of the ledger: {key, label, state, seconds, counts (words), rate, share, url, error, attempts}."""
+    """One line of the ledger: {key, label, state, seconds, counts (words), rate, share, url, error, attempts, again}."""
     counts = step.counts if step else {}
     words = [
         say(counts[name]) % {"n": numbers.number(counts[name])}
@@ -174,6 +174,7 @@ def describe_step(workspace: Workspace, day: date, key: str, step: NightStep | N
         "url": result_address(workspace, day, key) if step and step.state == "done" else "",
         "error": say_error(step.error) if step else "",
         "attempts": step.attempts if step else 0,
+        "again": nightly.runs_alone(workspace, day, key),
     }
 
 
@@ -259,14 +260,16 @@ def ask_night(workspace: Workspace, day: date, step: str, by: Operator | None) -
     """In the open scope, note that somebody asks for a night or one step of it; returns what rings for it afterwards.
 
     That answers False with the broker away. Whoever asks while a night runs is served by that one: the worker compares
-    when it was asked. Raises Conflict when one step is asked for while anything runs, and for a day of which nothing is
-    known.
+    when it was asked. Raises Conflict when one step is asked for while anything runs, or for a day at which the numbers do
+    not stand yet (`nightly.runs_alone`), and for a day of which nothing is known.
     """
     if workspace.current_day is None and day < (first := first_day(workspace)):
         told = {"day": first.isoformat()}
         raise Conflict("day_unknown", _("Nothing is known of this day; the first one is %(day)s.") % told, "day")
     if step and is_held(workspace, NIGHT_LEASE):
         raise Conflict("night_running", _("A daily update of this project is running already."))
+    if step and not nightly.runs_alone(workspace, day, step):
+        raise nightly.not_alone()
     audit("night.run", day.isoformat(), by, **({"step": step} if step else {}))
     arguments = (str(workspace.pk), day.isoformat(), "button", step, database_now().isoformat())
     return partial(ring, RUN_NIGHT, *arguments, queue=night_queue(workspace))

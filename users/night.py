@@ -322,7 +322,7 @@ def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> No
         execute(
             "insert into facts_due (workspace_id, end_user_id, due_on)"
             " select %(workspace)s, end_user_id, %(day)s from changed_people on conflict do nothing",
-            own | {"day": day + timedelta(days=1)},
+            own | {"day": day},
         )
     FactsNext.objects.all()._raw_delete("default")
     FactsStateNext.objects.all()._raw_delete("default")

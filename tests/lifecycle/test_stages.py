@@ -161,8 +161,8 @@ def test_a_leaver_is_told_even_when_the_stages_step_failed_the_night_before(tool
     night(tool, "2026-08-01")
     with workspace_scope(tool):
         EndUser.objects.update(excluded=True)
-    night(tool, "2026-08-02", only="facts")
-    night(tool, "2026-08-02", only="activity")
+    night(tool, "2026-08-01", only="facts")
+    night(tool, "2026-08-01", only="activity")
     night(tool, "2026-08-03")
     told = one(StageChange, tool, "ann", day="2026-08-03")
     assert (told.from_stage, told.to_stage) == ("contact", "")

@@ -88,6 +88,23 @@ def live(industry: str, seed: int, nights: int = NIGHTS) -> int:
     return same
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_facts_that_were_made_alone_are_gone_on_from_on_the_same_day(db, seed):
+    workspace, dice = create_workspace("random", "Random", industry="ecommerce"), random.Random(f"alone-{seed}")
+    ids = make_people(workspace, dice, 40)
+    day = date(2026, 5, 1)
+    builders.events(workspace, [row for row in make_rows(workspace, dice, ids) if row[2].date() <= day])
+    run_night(workspace, day)
+    for _again in range(3):
+        # The first night of a day tells of many, who are looked at again; the second of a few.
+        day += timedelta(days=1)
+        run_night(workspace, day)
+        come_late(workspace, dice, ids)
+        run_night(workspace, day, only="facts")
+        run_night(workspace, day)
+        assert not compare(workspace, day)
+
+
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):  # type: ignore[no-untyped-def]
     monkeypatch.setattr("users.fold.FOLD_CHUNK", 9)

@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import InterfaceError, connection
 from django.utils import timezone
+from django.utils.translation import override
 
 from lifecycle.models import StageChange
 from ops_platform import nightly, tasks
@@ -267,6 +268,17 @@ def test_a_night_left_running_by_a_killed_process_is_told_as_failed_by_that_of_a
 def test_an_unknown_step_is_refused(shop):
     with pytest.raises(DomainError, match="facts, attributes, activity"):
         night(shop, "2026-08-10", only="nonsense")
+
+
+@pytest.mark.parametrize("step", [known.key for known in nightly.STEPS if not known.prepares])
+def test_what_decides_does_not_run_ahead_of_the_numbers(shop, step):
+    """A flag that stood at a later day would be told again, and wrongly, by the nights before it."""
+    for published in (None, "2026-08-10"):
+        if published:
+            night(shop, published)
+        with override("en"), pytest.raises(Conflict, match="are not there yet"):
+            night(shop, "2026-08-13", only=step)
+    assert night(shop, "2026-08-10", only=step)["steps"]
 
 
 def test_one_workspace_is_not_touched_by_the_night_of_another(world):

@@ -17,7 +17,7 @@ from ops_platform.nightly import run_night
 from tests import builders
 from tests.pages.conftest import LAST
 from workspaces.leases import lease
-from workspaces.models import AuditEntry, Lease
+from workspaces.models import AuditEntry, Lease, Workspace
 from workspaces.scoping import workspace_scope
 from workspaces.sql import database_now
 
@@ -47,7 +47,7 @@ def test_the_button_asks_a_worker_and_the_page_watches(world: Any, as_role: Any,
         assert 'hx-trigger="every 2s"' not in client.get(response.url).content.decode()
 
 
-def test_one_step_can_be_asked_for(world: Any, as_role: Any, rung: list[tuple[str, ...]]) -> None:
+def test_one_step_can_be_asked_for(told: Any, as_role: Any, rung: list[tuple[str, ...]]) -> None:
     as_role("admin").post(RUN, {"day": "2026-08-31", "step": "rfm"})
     assert rung[0][2:4] == ("button", "rfm")
 
@@ -173,6 +173,17 @@ def test_an_alert_of_a_past_night_opens_who_was_there_that_day(told: Any, as_rol
 def test_a_step_asks_before_it_is_run_again_and_only_admins_may(told: Any, as_role: Any) -> None:
     assert 'id="again-rfm"' in as_role("admin").get("/w/acme/nights/2026-08-31/").content.decode()
     assert "again-rfm" not in as_role("operator").get("/w/acme/nights/2026-08-31/").content.decode()
+
+
+def test_a_step_that_decides_is_not_offered_for_a_day_ahead_of_the_numbers(
+    told: Any, as_role: Any, rung: list[tuple[str, ...]]
+) -> None:
+    Workspace.objects.filter(pk=told.acme.pk).update(current_day="2026-08-30")
+    client = as_role("admin")
+    page = client.get("/w/acme/nights/2026-08-31/").content.decode()
+    assert 'id="again-facts"' in page and "again-rfm" not in page
+    refused = client.post(RUN, {"day": "2026-08-31", "step": "rfm"}, follow=True)
+    assert "而它还没有" in refused.content.decode() and not rung
 
 
 @pytest.fixture
