@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -25,12 +26,14 @@ from lifecycle.value import predict_value
 from ops_platform import ledger
 from ops_platform.models import Night
 from ops_platform.snapshots import keep_snapshot
-from segmentation.rfm import score_rfm
+from segmentation.rfm import find_scores, score_rfm
 from segmentation.services import refresh_segments
+from users.ahead import Reading, coming_facts, reading_ahead
 from users.attributes import count_attributes
 from users.differences import introduce
 from users.identity import merge_pending
 from users.night import NIGHT_LEASE, decide_for_all, publish_facts, refresh_facts
+from users.spells import find_spells
 from workspaces.errors import Conflict, DomainError
 from workspaces.leases import Lease, LeaseLost, LeaseTaken, lease
 from workspaces.models import Workspace
@@ -179,7 +182,11 @@ class _Run:
         step, started = steps[0], time.perf_counter()
         attempts = self.begin(step, whole=night is not None)
         try:
-            with workspace_scope(self.workspace), listening(self.watch.hear):
+            with (
+                reading_ahead(self.workspace, self.readings() if night else {}),
+                workspace_scope(self.workspace),
+                listening(self.watch.hear),
+            ):
                 work_on_sets()
                 if night:
                     publish_facts(self.workspace, self.day)
@@ -202,6 +209,13 @@ class _Run:
             self.tell(step, error, started, whole=night is not None)
             raise
         return done
+
+    def readings(self) -> dict[str, Reading]:
+        """What rests on what was prepared alone is worked out while that is published, and flags and stages are decided."""
+        return {
+            "spells": partial(find_spells, self.day, self.workspace.current_day),
+            "rfm": partial(find_scores, self.workspace, self.day, coming_facts),
+        }
 
     def begin(self, step: Step, *, whole: bool) -> int:
         """Tell that a step is under way; returns the number of the attempt. Raises GaveUp after too many killed workers."""

@@ -10,10 +10,12 @@ from django.utils.translation import gettext_lazy
 
 from segmentation.models import RfmCuts
 from segmentation.rfm_axes import LETTERS, axes_of, axis_columns
+from users.ahead import Source, published_facts, read_ahead
 from users.differences import compute, refresh_statistics, write_differences
 from users.night import digest, goes_on
 from workspaces.models import Workspace
 from workspaces.names import named
+from workspaces.rules import Rules
 
 # Of whose group the night says that they left it: people who left the numbers; of all who ever had one, when it looks at all.
 LEFT = "select end_user_id from changed_people where gone"
@@ -99,18 +101,18 @@ _CLASSES = {
 VALUE_CLASSES: dict[str, Any] = {bits: named("bits", bits, label) for bits, label in _CLASSES.items()}
 
 
-def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
-    """Score everybody whose F is at least one on the day, and record who moved. Returns population and changes."""
+def find_scores(workspace: Workspace, day: date, facts: Source = published_facts) -> list[str]:
+    """What `score_rfm` writes of everybody whose F is at least one on the day, by the facts that are published, or by those
+    that are to be; returns the temporary tables it is in. Takes no lock that a night holds."""
     rules = workspace.rules
     axes = axes_of(rules)
     days: dict[str, Any] = {f"{axis.letter}_day": axis.is_day for axis in axes}
-    by_orders = axes[1].fact.key == "window_orders"
-    columns = axis_columns(axes)
-    compute("fresh_population", "segmentation/rfm_population", code=columns, day=day, by_orders=by_orders, **days)
-    fixed = _fixed_cuts(rules.rfm_method, rules.rfm_cuts)
-    compute("fresh_cuts", "segmentation/rfm_cuts", day=day, axes=[axis.fact.key for axis in axes], **fixed)
+    of = facts(["end_user_id", "first_order_on", "window_revenue_minor", *(axis.fact.key for axis in axes)])
+    code, by_orders = f"{axis_columns(axes)} from {of}", axes[1].fact.key == "window_orders"
+    compute("fresh_population", "segmentation/rfm_population", code, day=day, by_orders=by_orders, **days)
+    compute("fresh_cuts", "segmentation/rfm_cuts", day=day, axes=[axis.fact.key for axis in axes], **_fixed_cuts(rules))
     compute(
-        "fresh_rfm",
+        "fresh_scores",
         "segmentation/rfm_scores",
         day=day,
         window=rules.rfm_window,
@@ -119,17 +121,27 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
         classes=sorted(VALUE_CLASSES),
         **days,
     )
-    basis = digest(VERSION, [axis.fact.key for axis in axes], rules.rfm_window, rules.value_class_by, fixed)
+    compute("fresh_rfm", "segmentation/rfm_differences")
+    compute("fresh_rfm_count", "segmentation/rfm_counts", day=day, groups=list(GROUPS))
+    return ["fresh_cuts", "fresh_rfm", "fresh_rfm_count"]
+
+
+def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
+    """Score everybody whose F is at least one on the day, and record who moved. Returns population and changes."""
+    rules = workspace.rules
+    if not read_ahead("rfm"):
+        find_scores(workspace, day)
     compute("fresh_rfm_score", "segmentation/rfm_written")
     gone = "old.end_user_id = any(array(select end_user_id from fresh_rfm where gone))"
     scored = write_differences("rfm_score", "fresh_rfm_score", "end_user_id", gone, few=True)
+    axes = [axis.fact.key for axis in axes_of(rules)]
+    basis = digest(VERSION, axes, rules.rfm_window, rules.value_class_by, _fixed_cuts(rules))
     compute("regrouped", "segmentation/rfm_regrouped", LEFT if goes_on(workspace, "rfm", basis) else EVER, day=day)
     compute("fresh_rfm_change", "segmentation/rfm_changes", day=day)
     changes = write_differences(
         "rfm_change", "fresh_rfm_change", "end_user_id, day", "old.day = %(day)s", few=True, day=day
     )
     written = write_differences("rfm_cuts", "fresh_cuts", "day", "old.day = %(day)s", day=day)
-    compute("fresh_rfm_count", "segmentation/rfm_counts", day=day, groups=list(GROUPS))
     boards = "old.day = %(day)s and old.board in ('rfm', 'cells', 'bits')"
     written += write_differences("day_count", "fresh_rfm_count", "day, board, key", boards, day=day)
     refresh_statistics(scored, "rfm_score")
@@ -138,7 +150,7 @@ def score_rfm(workspace: Workspace, day: date) -> dict[str, int]:
     return {"people": cuts.population if cuts else 0, "moved": changes, "changes": changes + scored + written}
 
 
-def _fixed_cuts(method: str, cuts: dict[str, list[int]]) -> dict[str, Any]:
+def _fixed_cuts(rules: Rules) -> dict[str, Any]:
     """Cut points the workspace has fixed, by axis; None where the quantiles of the population decide."""
-    chosen = cuts if method == "fixed" else {}
+    chosen = rules.rfm_cuts if rules.rfm_method == "fixed" else {}
     return {f"{axis}_fixed": chosen[axis] if len(chosen.get(axis) or ()) == 4 else None for axis in LETTERS}

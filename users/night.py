@@ -16,11 +16,12 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
+from users.ahead import is_read_ahead, read_ahead
 from users.chunks import LANES, in_chunk, in_lanes, take_chunk, take_news
 from users.differences import column_names, compute, listed, refresh_statistics
 from users.fold import fold_touched, forget_next
 from users.models import Facts, FactsNext, FactsStateNext, person_id
-from users.spells import count_spells, mend_spells
+from users.spells import count_spells, find_spells
 from workspaces.leases import is_held
 from workspaces.models import Workspace
 from workspaces.progress import progress
@@ -302,7 +303,8 @@ def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> No
     if held.computed_by.get("pending") != f"{day}:{basis(workspace)}":
         raise RuntimeError("These facts were found for another day.")
     compute("changed_people", "users/facts_changed")
-    count_spells(day, held.current_day)
+    if not is_read_ahead("spells"):
+        find_spells(day, held.current_day)
     own, gone = {"workspace": workspace.pk}, "select end_user_id from changed_people where joins = -1"
     for table in ("facts", "facts_state"):
         execute(f"delete from {table} where workspace_id = %(workspace)s and end_user_id = any(array({gone}))", own)
@@ -327,7 +329,8 @@ def publish_facts(workspace: Workspace, day: date, *, alone: bool = False) -> No
     FactsNext.objects.all()._raw_delete("default")
     FactsStateNext.objects.all()._raw_delete("default")
     Workspace.objects.filter(pk=held.pk).update(computed_by=held.computed_by | {"facts": basis(workspace)})
-    mend_spells(day)
+    read_ahead("spells")
+    count_spells(day)
     refresh_statistics(execute("select count(*) as n from changed_people", {})[0]["n"], "facts", "facts_state")
 
 

@@ -22,9 +22,12 @@ with person as (
     cross join lateral (
         select * from facts where end_user_id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
     ) f
-    cross join lateral (
-        select created_at, attributes from end_user where id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
-    ) u
+    left join lateral (
+        -- Only of whom it is asked when they came, or what they have left: of most it is not.
+        select created_at, attributes from end_user where id = d.end_user_id and workspace_id = (select %(workspace)s::uuid)
+            and (f.last_seen_on is null or f.revenue_365_minor > 0 or %(rule)s = 'with_balance')
+        offset 0
+    ) u on true
     left join lateral (
         select * from standing where end_user_id = d.end_user_id and workspace_id = (select %(workspace)s::uuid) offset 0
     ) s on true

@@ -1,12 +1,10 @@
 -- People and their spend in the window on a day: per RFM group, per cell of the board ("53": R 5, F 3) and per value class.
--- Parameters: workspace, day, groups. Reads the scores of the day and the temporary table fresh_population.
--- Index: rfm_score_workspace. Not the ORM: three boards from one reading; also tells the empty groups.
+-- Parameters: workspace, day, groups. Reads the temporary table fresh_scores. Index: none, all of it is read.
+-- Not the ORM: three boards from one reading; also tells the empty groups.
 with alike as (
-    select s.rfm_group, s.rfm_bits, s.r_score, s.f_score, count(*) as people, sum(p.money_minor) as money
-    from rfm_score s
-    join fresh_population p on p.end_user_id = s.end_user_id
-    where s.workspace_id = %(workspace)s
-    group by s.rfm_group, s.rfm_bits, s.r_score, s.f_score
+    select rfm_group, rfm_bits, r_score, f_score, count(*) as people, sum(money_minor) as money
+    from fresh_scores
+    group by rfm_group, rfm_bits, r_score, f_score
 ),
 counted as (
     select

@@ -1,9 +1,8 @@
--- Scores, group and value class of those of whom they are others on a day than those stored: `gone` where the row is to go,
--- `regrouped` where the group is another.
+-- Scores, group and value class of the population of a day, and what is spent, for the counts.
 -- Parameters: workspace, day, window (days, null = all), by_scores (bits against mean scores instead of mean values);
 -- r_day, f_day, m_day: whether the axis is a day, of which little is good, as it is scored by how long ago it is.
 -- board (groups by R score and F score: 11, 12 … 55), classes (000, 001 … 111).
--- Reads the temporary tables fresh_population and fresh_cuts. Index: rfm_score_workspace.
+-- Reads the temporary tables fresh_population and fresh_cuts. Index: none, all of them are read.
 -- Not the ORM: everybody against the whole. A score is one plus the cut points strictly below the value, for a day five
 -- minus those. Values are whole numbers, which are above a cut point, or a mean, where they are above its floor.
 with cut as materialized (
@@ -64,23 +63,13 @@ judged as (
         end as m_high
     from scored s
     cross join mean w
-),
-fresh as (
-    select
-        end_user_id, r_value, f_value, m_value,
-        r_score::smallint as r_score, f_score::smallint as f_score, m_score::smallint as m_score,
-        case
-            when place in ('new', 'promising') and begun_on <= %(day)s::date - %(window)s::integer then 'returned'
-            else place
-        end as rfm_group,
-        (%(classes)s::text[])[r_high::integer * 4 + f_high::integer * 2 + m_high::integer + 1] as rfm_bits
-    from judged
 )
 select
-    coalesce(n.end_user_id, o.end_user_id) as end_user_id, n.end_user_id is null as gone,
-    n.rfm_group is distinct from o.rfm_group as regrouped,
-    n.r_value, n.f_value, n.m_value, n.r_score, n.f_score, n.m_score, n.rfm_group, n.rfm_bits
-from fresh n
-full join (select * from rfm_score where workspace_id = %(workspace)s) o on o.end_user_id = n.end_user_id
-where (n.r_value, n.f_value, n.m_value, n.r_score, n.f_score, n.m_score, n.rfm_group, n.rfm_bits)
-    is distinct from (o.r_value, o.f_value, o.m_value, o.r_score, o.f_score, o.m_score, o.rfm_group, o.rfm_bits)
+    end_user_id, r_value, f_value, m_value, money_minor,
+    r_score::smallint as r_score, f_score::smallint as f_score, m_score::smallint as m_score,
+    case
+        when place in ('new', 'promising') and begun_on <= %(day)s::date - %(window)s::integer then 'returned'
+        else place
+    end as rfm_group,
+    (%(classes)s::text[])[r_high::integer * 4 + f_high::integer * 2 + m_high::integer + 1] as rfm_bits
+from judged

@@ -1,6 +1,6 @@
 -- The spells of the people in `spelling`, as of a day, to be added to the count, or taken out (sign -1).
 -- Parameters: workspace, day, sign. Index: the key of person_day. Not the ORM: a window over days.
-select %(workspace)s::uuid as workspace_id, day, length, (count(*) * %(sign)s)::integer as people
+select day, length, (count(*) * %(sign)s)::integer as people
 from (
     select day, case when next is null then -1 else least(next - day - 1, 180) end as length
     from (

@@ -1,6 +1,6 @@
 -- Goes on with the spells of people who are counted and came since: their open spell ends, others follow, the last is open.
 -- People who are counted afresh are not among them. Parameters: workspace, day, published. Index: person_day_by_day.
--- Not the ORM: a window over days, into an upsert.
+-- Not the ORM: a window over days, as moves of the count.
 with came as (
     select p.end_user_id, p.day, f.last_seen_on
     from person_day p
@@ -29,6 +29,5 @@ change as (
     select distinct_last.last_seen_on, -1, -1
     from (select distinct end_user_id, last_seen_on from came) distinct_last
 )
-insert into spell_count as old (workspace_id, day, length, people)
-select %(workspace)s, day, length, sum(people) from change group by day, length
-on conflict (workspace_id, day, length) do update set people = old.people + excluded.people
+insert into spell_moves (day, length, people)
+select day, length, sum(people) from change group by day, length

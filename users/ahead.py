@@ -1,0 +1,121 @@
+"""Readings for an open transaction, made beside it: by a thread with a connection of its own, which hands over their rows.
+
+A transaction keeps one core busy. What some of its last steps rest on is committed when it begins (of the facts those that are
+to be published), so it can be worked out while the first ones write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from functools import partial
+from tempfile import TemporaryFile
+from threading import Thread
+from typing import IO
+
+from django.db import connection
+
+from users.chunks import in_chunk
+from users.differences import FEW, column_names
+from workspaces.models import Workspace
+from workspaces.scoping import set_local
+from workspaces.sql import execute
+
+# A reading leaves temporary tables and returns their names.
+Reading = Callable[[], list[str]]
+# A name of such a table, its columns as they are declared, and its rows.
+Table = tuple[str, str, IO[str]]
+_ahead: ContextVar[dict[str, Future[list[Table]]] | None] = ContextVar("ahead", default=None)
+
+
+# Where columns of facts are read from, as SQL in the place of a table.
+Source = Callable[[list[str]], str]
+
+
+def published_facts(columns: list[str]) -> str:
+    return "facts"
+
+
+def coming_facts(columns: list[str]) -> str:
+    """The facts as they will be once what was found is published: what is found, and of all others what stands."""
+    names = ", ".join(["workspace_id", *dict.fromkeys(columns)])
+    return (
+        f"(select {names} from facts f where not exists (select from facts_next n"
+        " where n.workspace_id = %(workspace)s and n.end_user_id = f.end_user_id)"
+        f" union all select {names} from facts_next where not gone) coming"
+    )
+
+
+@contextmanager
+def reading_ahead(workspace: Workspace, readings: dict[str, Reading]) -> Iterator[None]:
+    """Make these one after the other, while what is inside goes on until it asks for one (`read_ahead`)."""
+    # Of what a transaction wrote before, nobody else could read.
+    if not readings or connection.in_atomic_block:
+        yield
+        return
+    found: dict[str, Future[list[Table]]] = {name: Future() for name in readings}
+    thread = Thread(target=copy_context().run, args=(_follow, workspace, readings, found))
+    thread.start()
+    token = _ahead.set(found)
+    try:
+        yield
+    finally:
+        _ahead.reset(token)
+        thread.join()
+
+
+def is_read_ahead(name: str) -> bool:
+    """Whether somebody makes this reading beside the open transaction, which then need not."""
+    return name in (_ahead.get() or {})
+
+
+def read_ahead(name: str) -> bool:
+    """Take the tables of a reading over into the open transaction, once it is made; False when nobody makes it ahead.
+
+    What it raised is raised here.
+    """
+    if not (found := (_ahead.get() or {}).pop(name, None)):
+        return False
+    for table, columns, file in found.result():
+        execute(f"drop table if exists pg_temp.{table}; create temporary table {table} ({columns}) on commit drop", {})
+        with file, connection.cursor() as cursor:
+            file.seek(0)
+            cursor.copy_expert(f"copy {table} from stdin", file)
+            if cursor.rowcount >= FEW:
+                cursor.execute(f"analyze {table}{' (end_user_id)' if 'end_user_id' in column_names(table) else ''}")
+    return True
+
+
+def _follow(workspace: Workspace, readings: dict[str, Reading], found: dict[str, Future[list[Table]]]) -> None:
+    try:
+        for name, reading in readings.items():
+            try:
+                found[name].set_result(in_chunk(workspace, partial(_make, reading)))
+            except BaseException as error:
+                found[name].set_exception(error)
+    finally:
+        connection.close()
+
+
+def _make(reading: Reading) -> list[Table]:
+    # The other core is the transaction's.
+    set_local("max_parallel_workers_per_gather", "0")
+    return [(name, _columns(name), _rows(name)) for name in reading()]
+
+
+def _columns(table: str) -> str:
+    rows = execute(
+        "select attname as name, format_type(atttypid, atttypmod) as kind from pg_attribute"
+        " where attrelid = to_regclass(%(table)s) and attnum > 0 and not attisdropped order by attnum",
+        {"table": f"pg_temp.{table}"},
+    )
+    return ", ".join(f"{row['name']} {row['kind']}" for row in rows)
+
+
+def _rows(table: str) -> IO[str]:
+    file = TemporaryFile("w+")  # noqa: SIM115 -- closed by whoever takes it over
+    with connection.cursor() as cursor:
+        cursor.copy_expert(f"copy {table} to stdout", file)
+    return file
