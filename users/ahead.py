@@ -18,20 +18,19 @@ from typing import IO
 from django.db import connection
 
 from users.chunks import in_chunk
-from users.differences import FEW, column_names
+from users.differences import analyse_made
 from workspaces.models import Workspace
 from workspaces.scoping import set_local
 from workspaces.sql import execute
 
 # A reading leaves temporary tables and returns their names.
 Reading = Callable[[], list[str]]
-# A name of such a table, its columns as they are declared, and its rows.
-Table = tuple[str, str, IO[str]]
-_ahead: ContextVar[dict[str, Future[list[Table]]] | None] = ContextVar("ahead", default=None)
-
-
 # Where columns of facts are read from, as SQL in the place of a table.
 Source = Callable[[list[str]], str]
+# A name of such a table, its columns as they are declared, and its rows.
+Table = tuple[str, str, IO[str]]
+LOCK_WAIT = "30s"
+_ahead: ContextVar[dict[str, Future[list[Table]]] | None] = ContextVar("ahead", default=None)
 
 
 def published_facts(columns: list[str]) -> str:
@@ -56,7 +55,9 @@ def reading_ahead(workspace: Workspace, readings: dict[str, Reading]) -> Iterato
         yield
         return
     found: dict[str, Future[list[Table]]] = {name: Future() for name in readings}
-    thread = Thread(target=copy_context().run, args=(_follow, workspace, readings, found))
+    thread = Thread(
+        target=copy_context().run, args=(_follow, workspace, list(zip(readings.values(), found.values(), strict=True)))
+    )
     thread.start()
     token = _ahead.set(found)
     try:
@@ -83,18 +84,17 @@ def read_ahead(name: str) -> bool:
         with file, connection.cursor() as cursor:
             file.seek(0)
             cursor.copy_expert(f"copy {table} from stdin", file)
-            if cursor.rowcount >= FEW:
-                cursor.execute(f"analyze {table}{' (end_user_id)' if 'end_user_id' in column_names(table) else ''}")
+            analyse_made(table, cursor.rowcount)
     return True
 
 
-def _follow(workspace: Workspace, readings: dict[str, Reading], found: dict[str, Future[list[Table]]]) -> None:
+def _follow(workspace: Workspace, readings: list[tuple[Reading, Future[list[Table]]]]) -> None:
     try:
-        for name, reading in readings.items():
+        for reading, found in readings:
             try:
-                found[name].set_result(in_chunk(workspace, partial(_make, reading)))
+                found.set_result(in_chunk(workspace, partial(_make, reading)))
             except BaseException as error:
-                found[name].set_exception(error)
+                found.set_exception(error)
     finally:
         connection.close()
 
@@ -102,6 +102,9 @@ def _follow(workspace: Workspace, readings: dict[str, Reading], found: dict[str,
 def _make(reading: Reading) -> list[Table]:
     # The other core is the transaction's.
     set_local("max_parallel_workers_per_gather", "0")
+    # Whoever wants a table alone waits for the transaction, and this then for them, while the transaction waits for this: a
+    # circle that PostgreSQL cannot see.
+    set_local("lock_timeout", LOCK_WAIT)
     return [(name, _columns(name), _rows(name)) for name in reading()]
 
 

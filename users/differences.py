@@ -25,8 +25,12 @@ def compute(name: str, path: str, code: str = "", **params: Any) -> None:
     [made] = execute(
         f"drop table if exists pg_temp.{name}; create temporary table {name} on commit drop as {select}", params
     )
-    if made["rows"] >= FEW:
-        # Of wide rows only what they are joined by.
+    analyse_made(name, made["rows"])
+
+
+def analyse_made(name: str, rows: int) -> None:
+    """Let the planner know of a temporary table, unless it is small; of wide rows only what they are joined by."""
+    if rows >= FEW:
         execute(f"analyze {name}{' (end_user_id)' if 'end_user_id' in column_names(name) else ''}", {})
 
 

@@ -65,7 +65,7 @@ judged as (
     cross join mean w
 )
 select
-    end_user_id, r_value, f_value, m_value, money_minor,
+    %(workspace)s::uuid as workspace_id, end_user_id, r_value, f_value, m_value, money_minor,
     r_score::smallint as r_score, f_score::smallint as f_score, m_score::smallint as m_score,
     case
         when place in ('new', 'promising') and begun_on <= %(day)s::date - %(window)s::integer then 'returned'

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from ops_platform import nightly
 from ops_platform.models import Night
@@ -16,6 +17,7 @@ from tests.night.test_lanes import live
 from users import ahead
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
+from workspaces.sql import execute
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,3 +78,19 @@ def test_a_reading_that_fails_fails_the_night_and_leaves_no_connection(monkeypat
     nightly.run_night(shop, noon(1).date())
     with workspace_scope(shop):
         assert Night.objects.get().state == "done" and RfmScore.objects.exists()
+
+
+def test_a_reading_that_waits_for_the_transaction_that_waits_for_it_gives_up(acme, monkeypatch):
+    monkeypatch.setattr(ahead, "LOCK_WAIT", "200ms")
+    locked = threading.Event()
+
+    def find() -> list[str]:
+        locked.wait(20)
+        execute("select count(*) from rfm_score where workspace_id = %(workspace)s", {"workspace": acme.pk})
+        return []
+
+    with ahead.reading_ahead(acme, {"rfm": find}), workspace_scope(acme):
+        execute("lock table rfm_score in access exclusive mode", {})
+        locked.set()
+        with pytest.raises(OperationalError, match="lock timeout"):
+            ahead.read_ahead("rfm")
