@@ -13,8 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Sum
@@ -30,6 +29,7 @@ from users.differences import compute
 from users.mapping import apply_preset, roles_now
 from users.models import Facts
 from users.night import decide_for_all, publish_facts
+from workspaces.copying import Carried, carry_in, carry_out
 from workspaces.errors import Conflict, DomainError
 from workspaces.leases import Lease, LeaseLost
 from workspaces.models import Operator, Workspace
@@ -214,18 +214,16 @@ def run_change(workspace: Workspace, pk: uuid.UUID) -> None:
 
 def _preview(change: RulesChange, held: Lease) -> None:
     started = time.perf_counter()
-    with TemporaryFile("w+") as file:
-        workspace = Workspace.objects.get(pk=change.workspace_id)
-        with _telling(change) as tell, workspace_scope(workspace):
-            found = _decide(workspace, change, tell)
-            with connection.cursor() as cursor:
-                cursor.copy_expert("copy moves_found (end_user_id, board, from_key, to_key) to stdout", file)
-            transaction.set_rollback(True)
-        with workspace_scope(Workspace.objects.get(pk=change.workspace_id)):
-            _keep_moves(change, file)
-            values = {"state": "ready", "step": "", **found, "preview_seconds": time.perf_counter() - started}
-            RulesChange.objects.filter(pk=change.pk).update(**values)
-            held.make_sure()
+    workspace = Workspace.objects.get(pk=change.workspace_id)
+    with _telling(change) as tell, workspace_scope(workspace):
+        found = _decide(workspace, change, tell)
+        moves = carry_out("moves_found")
+        transaction.set_rollback(True)
+    with workspace_scope(Workspace.objects.get(pk=change.workspace_id)):
+        _keep_moves(change, moves)
+        values = {"state": "ready", "step": "", **found, "preview_seconds": time.perf_counter() - started}
+        RulesChange.objects.filter(pk=change.pk).update(**values)
+        held.make_sure()
 
 
 def _apply(change: RulesChange, held: Lease) -> None:
@@ -308,19 +306,12 @@ def _count_moves() -> dict[str, list[list[Any]]]:
     return moves
 
 
-def _keep_moves(change: RulesChange, file: IO[str]) -> None:
+def _keep_moves(change: RulesChange, moves: Carried) -> None:
     """Only those of the newest preview are kept: older ones were told on top of other numbers."""
     RulesMove.objects.all().delete()
     old = RulesChange.objects.order_by("-created_at").values_list("pk", flat=True)[KEPT:]
     RulesChange.objects.filter(pk__in=list(old)).exclude(state__in=BUSY).delete()
-    file.seek(0)
-    execute("drop table if exists pg_temp.arriving_moves", {})
-    execute(
-        "create temporary table arriving_moves (end_user_id uuid, board text, from_key text, to_key text) on commit drop",
-        {},
-    )
-    with connection.cursor() as cursor:
-        cursor.copy_expert("copy arriving_moves from stdin", file)
+    carry_in(moves)
     run_sql("ops_platform/keep_rules_moves", change=change.pk)
 
 

@@ -1,4 +1,4 @@
-"""Readings for an open transaction, made beside it: by a thread with a connection of its own, which hands over their rows.
+"""Readings for an open transaction, made beside it by a thread with a connection of its own, which hands over their rows.
 
 A transaction keeps one core busy. What some of its last steps rest on is committed when it begins (of the facts those that are
 to be published), so it can be worked out while the first ones write.
@@ -11,29 +11,26 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import partial
-from tempfile import TemporaryFile
 from threading import Thread
-from typing import IO
 
 from django.db import connection
 
 from users.chunks import in_chunk
 from users.differences import analyse_made
+from workspaces.copying import Carried, carry_in, carry_out
 from workspaces.models import Workspace
 from workspaces.scoping import set_local
-from workspaces.sql import execute
 
 # A reading leaves temporary tables and returns their names.
 Reading = Callable[[], list[str]]
 # Where columns of facts are read from, as SQL in the place of a table.
 Source = Callable[[list[str]], str]
-# A name of such a table, its columns as they are declared, and its rows.
-Table = tuple[str, str, IO[str]]
 LOCK_WAIT = "30s"
-_ahead: ContextVar[dict[str, Future[list[Table]]] | None] = ContextVar("ahead", default=None)
+_ahead: ContextVar[dict[str, Future[list[Carried]]] | None] = ContextVar("ahead", default=None)
 
 
 def published_facts(columns: list[str]) -> str:
+    """The facts that every page shows, all of their columns."""
     return "facts"
 
 
@@ -54,7 +51,7 @@ def reading_ahead(workspace: Workspace, readings: dict[str, Reading]) -> Iterato
     if not readings or connection.in_atomic_block:
         yield
         return
-    found: dict[str, Future[list[Table]]] = {name: Future() for name in readings}
+    found: dict[str, Future[list[Carried]]] = {name: Future() for name in readings}
     thread = Thread(
         target=copy_context().run, args=(_follow, workspace, list(zip(readings.values(), found.values(), strict=True)))
     )
@@ -79,16 +76,12 @@ def read_ahead(name: str) -> bool:
     """
     if not (found := (_ahead.get() or {}).pop(name, None)):
         return False
-    for table, columns, file in found.result():
-        execute(f"drop table if exists pg_temp.{table}; create temporary table {table} ({columns}) on commit drop", {})
-        with file, connection.cursor() as cursor:
-            file.seek(0)
-            cursor.copy_expert(f"copy {table} from stdin", file)
-            analyse_made(table, cursor.rowcount)
+    for carried in found.result():
+        analyse_made(carried.table, carry_in(carried))
     return True
 
 
-def _follow(workspace: Workspace, readings: list[tuple[Reading, Future[list[Table]]]]) -> None:
+def _follow(workspace: Workspace, readings: list[tuple[Reading, Future[list[Carried]]]]) -> None:
     try:
         for reading, found in readings:
             try:
@@ -99,26 +92,10 @@ def _follow(workspace: Workspace, readings: list[tuple[Reading, Future[list[Tabl
         connection.close()
 
 
-def _make(reading: Reading) -> list[Table]:
+def _make(reading: Reading) -> list[Carried]:
     # The other core is the transaction's.
     set_local("max_parallel_workers_per_gather", "0")
     # Whoever wants a table alone waits for the transaction, and this then for them, while the transaction waits for this: a
     # circle that PostgreSQL cannot see.
     set_local("lock_timeout", LOCK_WAIT)
-    return [(name, _columns(name), _rows(name)) for name in reading()]
-
-
-def _columns(table: str) -> str:
-    rows = execute(
-        "select attname as name, format_type(atttypid, atttypmod) as kind from pg_attribute"
-        " where attrelid = to_regclass(%(table)s) and attnum > 0 and not attisdropped order by attnum",
-        {"table": f"pg_temp.{table}"},
-    )
-    return ", ".join(f"{row['name']} {row['kind']}" for row in rows)
-
-
-def _rows(table: str) -> IO[str]:
-    file = TemporaryFile("w+")  # noqa: SIM115 -- closed by whoever takes it over
-    with connection.cursor() as cursor:
-        cursor.copy_expert(f"copy {table} to stdout", file)
-    return file
+    return [carry_out(name) for name in reading()]

@@ -115,7 +115,7 @@ def test_the_night_looks_people_up_without_showing_whose_they_are() -> None:
     then reads all of it, for each person (docs/decisions/011)."""
     shown = re.compile(r"\b(?:end_user_)?id = \w+\.\w+ and workspace_id = %\(workspace\)s")
     night = [path for path in SQL if path.parts[-3] in ("users", "lifecycle", "segmentation")]
-    night += [ROOT / "users" / f"{name}.py" for name in ("night", "fold", "spells", "chunks")]
+    night += [ROOT / "users" / f"{name}.py" for name in ("night", "fold", "spells", "chunks", "ahead")]
     assert [path.name for path in night if shown.search(path.read_text())] == []
     assert sum("(select %(workspace)s::uuid)" in path.read_text() for path in night) > 20
 
