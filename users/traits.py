@@ -7,7 +7,7 @@ counts and lists come to.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -30,18 +30,23 @@ TOLD = ("attributes", "attribute_times", "attributes_at", "bases", "forgotten_at
 WRITTEN = (*COLUMNS, *TOLD, "own")
 
 
-def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) -> int:
+def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str, linked: Collection[str] = ()) -> int:
     """Merge news about people who exist, in the open scope; returns how many profiles changed.
 
     Reads without locks first: most of what events say in passing is known already. What would change is locked, in the
     order of ids, read again and merged for good. News under an id that is merged into somebody is news of both.
+    `linked`: the ids, in hex, that the same messages say are one person with others.
     """
+    profiles = [one for one in profiles if one.traits or one.firsts or one.change or one.device]
+    if not profiles:
+        return 0
+    joining = find_joining(profiles, told, linked)
     news: dict[uuid.UUID, list[NormalProfile]] = {}
     for one in profiles:
-        if one.traits or one.firsts or one.change or one.device:
-            news.setdefault(uuid.UUID(told.ids[one.person]), []).append(one)
-    if not news:
-        return 0
+        pk = told.ids[one.person]
+        if one.passing and told.owner(pk) in joining:
+            one = msgspec.structs.replace(one, passing=False)
+        news.setdefault(uuid.UUID(pk), []).append(one)
     hear_consents(news)
     wanted = {pk for own in news for pk in (own, uuid.UUID(told.owner(own.hex)))}
     devices, holders = find_news(devices_told(news))
@@ -66,6 +71,20 @@ def save_profiles(profiles: Iterable[NormalProfile], told: People, region: str) 
     # Merged since this batch began to look: the next merge brings these news to the person they are about.
     touch([pk for pk in news if (owner := people[pk].merged_into) and owner not in people])
     return len(changed)
+
+
+def find_joining(profiles: Iterable[NormalProfile], told: People, linked: Collection[str]) -> set[str]:
+    """Who of those whom something says something about in passing is about to be merged with others; as ids in hex.
+
+    What repeats under one of their ids may be news under another, so all of it has to be remembered with its time.
+    """
+    passing = {told.owner(told.ids[one.person]) for one in profiles if one.passing and one.traits}
+    if not passing:
+        return passing
+    joining = {told.owner(pk) for pk in linked} & passing
+    if not told.joining:
+        return joining
+    return joining | {row["id"].hex for row in run_sql("users/joining", ids=array(sorted(passing - joining)))}
 
 
 class Heard(msgspec.Struct):

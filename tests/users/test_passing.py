@@ -10,6 +10,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -54,15 +55,25 @@ def newest(told: list[Telling]) -> dict[str, Any]:
 
 def play(acts: list[Any], dice: random.Random) -> dict[str, Any]:
     """What the person's profile comes to when these arrive in this order, some at a time, merged now and then."""
-    workspace = create_workspace(f"passing-{next(_slugs)}", "Passing", zone="UTC", currency="USD", industry="ecommerce")
-    record_events(workspace, [NormalEvent(KEYS[0], "App Opened", "first", DAY, DAY)])
+    batches: list[list[Any]] = []
     while acts:
         size = dice.randint(1, 3)
-        record_events(workspace, acts[:size])
+        batches.append(acts[:size])
         acts = acts[size:]
         if dice.random() < 0.3:
+            batches.append([])
+    return play_batches(batches)
+
+
+def play_batches(batches: list[list[Any]]) -> dict[str, Any]:
+    """What it comes to in these batches; where one is empty what is pending is merged, and in the end."""
+    workspace = create_workspace(f"passing-{next(_slugs)}", "Passing", zone="UTC", currency="USD", industry="ecommerce")
+    record_events(workspace, [NormalEvent(KEYS[0], "App Opened", "first", DAY, DAY)])
+    for batch in [*batches, []]:
+        if batch:
+            record_events(workspace, batch)
+        else:
             merge_pending(workspace)
-    merge_pending(workspace)
     with workspace_scope(workspace):
         return EndUser.objects.get(external_id="u0").attributes
 
@@ -140,6 +151,16 @@ def test_with_the_next_event_every_order_has_come_to_the_same(db: None, told: li
         acts = repeated([JOINED, *[one.news() for one in told]], dice)
         assert play([*acts, *[one.news() for one in last]], dice) == {"x": 1, "y": 1}
         transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("other", [None, 2])
+@pytest.mark.parametrize("together", [False, True])
+def test_what_is_repeated_before_two_ids_are_merged_is_remembered(db: None, other: Any, together: bool) -> None:
+    """It is known under one id and news under the other. `together`: in the same batch as what makes them one."""
+    told = [Telling(0, "word", "x", 1), Telling(1, "word", "x", other, KEYS[1]), Telling(2, "passing", "x", 1)]
+    news = [one.news() for one in told]
+    batches = [news[:2], [JOINED, news[2]]] if together else [[JOINED], news[:2], news[2:]]
+    assert play_batches(batches) == newest(told) == {"x": 1}
 
 
 def test_what_is_told_late_stands_until_the_next_event(db: None) -> None:

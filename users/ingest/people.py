@@ -21,6 +21,8 @@ from workspaces.sql import bound_sql, execute, run_sql
 VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 
+# (end_user, known), in hex, as `IdentityLink` has them, and the earliest that was told of it: (when, kind).
+Links = dict[tuple[str, str], tuple[datetime, str]]
 # So many people a process remembers in all; beyond, other workspaces are forgotten, and then those met first.
 MAX_REMEMBERED = 200_000
 
@@ -56,6 +58,8 @@ class People(msgspec.Struct):
 
     ids: dict[PersonKey, str] = {}
     owners: dict[str, str] = {}
+    # Whether anybody in the workspace is about to be merged.
+    joining: bool = True
 
     def owner(self, pk: str) -> str:
         """Whose the events of this id are."""
@@ -84,8 +88,8 @@ def keys_of(item: Told) -> Iterator[PersonKey]:
 
 def add_people(workspace: Workspace, items: Iterable[Told]) -> People:
     """Make the people who are new; everybody was created when the first thing known of them happened. Raises Erased."""
-    memory = recall(workspace)
-    met, people = memory.people, People()
+    memory, joining = recall(workspace)
+    met, people = memory.people, People(joining=joining)
     first: dict[PersonKey, datetime] = {}
     for item in items:
         for key in (item.person,) if type(item) is NormalEvent else keys_of(item):
@@ -106,13 +110,14 @@ def add_people(workspace: Workspace, items: Iterable[Told]) -> People:
     return people
 
 
-def recall(workspace: Workspace) -> Memory:
-    """What this process knows of the workspace's people, if nobody was merged, parted or deleted since."""
-    version = run_sql("users/people_version")[0]["version"]
+def recall(workspace: Workspace) -> tuple[Memory, bool]:
+    """What this process knows of the workspace's people, if nobody was merged, parted or deleted since; and whether anybody
+    is about to be merged."""
+    row = run_sql("users/people_version")[0]
     memory = _memories.get(workspace.pk)
-    if memory is None or memory.version != version:
-        memory = _memories[workspace.pk] = Memory(version)
-    return memory
+    if memory is None or memory.version != row["version"]:
+        memory = _memories[workspace.pk] = Memory(row["version"])
+    return memory, row["joining"]
 
 
 def forget_people() -> None:
@@ -194,13 +199,9 @@ def touch_sql(people: Collection[object], first: str | None, last: str | None) -
     return bound_sql("users/touch", people=array(people), first=first, last=last)
 
 
-def tell_links(
-    workspace: Workspace,
-    items: Iterable[Told],
-    ids: dict[PersonKey, str],
-) -> None:
-    """Keep which ids are one person. The minute's tick merges them: nothing here waits for a broker."""
-    links: dict[tuple[str, str], tuple[datetime, str]] = {}
+def links_in(items: Iterable[Told], ids: dict[PersonKey, str]) -> Links:
+    """Which ids the items say are one person."""
+    links: Links = {}
     for item in items:
         if isinstance(item, NormalProfile) and item.visitor:
             pair = make_pair(PersonKey(item.visitor, identified=False), item.person, ids)
@@ -210,6 +211,11 @@ def tell_links(
             continue
         if pair and ((pair[0], pair[1]) not in links or item.at < links[pair[0], pair[1]][0]):
             links[pair[0], pair[1]] = (item.at, pair[2])
+    return links
+
+
+def tell_links(links: Links) -> None:
+    """Keep which ids are one person. The minute's tick merges them: nothing here waits for a broker."""
     if links:
         run_sql(
             "users/tell_links",

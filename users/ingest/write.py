@@ -18,7 +18,17 @@ from django.db import IntegrityError, connection, transaction
 
 from users.erasure_marks import ERASED, keep_out
 from users.ingest.normal import ACCEPTED, NormalEvent, NormalProfile, Result, Told
-from users.ingest.people import Erased, People, add_people, array, forget_people, hashed, tell_links, touch_sql
+from users.ingest.people import (
+    Erased,
+    People,
+    add_people,
+    array,
+    forget_people,
+    hashed,
+    links_in,
+    tell_links,
+    touch_sql,
+)
 from users.models import EventName
 from users.months import oldest_sure
 from users.traits import region_of, save_profiles
@@ -84,10 +94,12 @@ def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
     if rows:
         for n in store(rows):
             results[n] = DUPLICATE
+    links = links_in(items, people.ids)
     profiles = [item for item in items if isinstance(item, NormalProfile)]
     if profiles:
-        save_profiles(profiles, people, region_of(workspace.currency))
-    tell_links(workspace, items, people.ids)
+        linked = {pk for pair in links if people.owner(pair[0]) != people.owner(pair[1]) for pk in pair}
+        save_profiles(profiles, people, region_of(workspace.currency), linked)
+    tell_links(links)
     return results
 
 
