@@ -20,16 +20,16 @@ from users.traits import clean_phone, region_of
 
 GUESSES = {
     "external_id": "external_id user_id userid uid customer_id customerid customer member_id memberid id"
-    " 用户id 用户 客户 客户id 客户编号 会员 会员号 会员id",
+    " 用户id 用户编号 用户 客户 客户id 客户编号 会员 会员号 会员编号 会员id",
     "event": "event event_name eventname 事件 事件名 行为",
     "time": "time timestamp event_time date datetime day created_at ordered_at paid_at order_date"
-    " 时间 日期 下单时间 支付时间 订单时间",
-    "amount": "amount total revenue price dollar_value paid sales 金额 实付 实付金额 订单金额 支付金额 应付金额",
+    " 时间 日期 下单时间 支付时间 付款时间 订单时间",
+    "amount": "amount total revenue price dollar_value paid sales 金额 实付 实付金额 实付款 订单金额 支付金额 付款金额 应付金额",
     "order_id": "order_id orderid order order_no invoice invoiceno 订单 订单号 订单编号 订单id",
     "message_id": "message_id messageid event_id 消息id",
-    "name": "name 姓名 名字 昵称 收货人",
+    "name": "name 姓名 名字 昵称 会员名 客户姓名 收货人",
     "email": "email mail 邮箱 电子邮箱",
-    "phone": "phone mobile tel 手机 手机号 电话",
+    "phone": "phone mobile tel 手机 手机号 手机号码 电话 电话号码 联系电话",
     "city": "city 城市",
     "currency": "currency 币种 货币",
     "refund": "refund refunded is_refund 退款 是否退款",

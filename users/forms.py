@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -89,6 +89,10 @@ class LayoutForm(forms.Form):
     header = forms.BooleanField(label=_("The first row names the columns"), required=False)
 
 
+# What the form says of a mapping, besides what its columns are.
+CHOICES = ("event", "time_format", "id_numbers", "sum_items", "loosen")
+
+
 class MappingForm(forms.Form):
     """What is the same for all columns. Roles of columns come beside it, as role-0, role-1 …"""
 
@@ -125,17 +129,16 @@ class MappingForm(forms.Form):
             self.add_error("confirmed", sentence("not_confirmed"))
         return cleaned
 
-    def mapping(self, layout: Layout, data: QueryDict, kind: str) -> Mapping:
-        """The mapping as chosen; columns whose choice is not known are kept as properties."""
+    def mapping(self, layout: Layout, kept: Mapping) -> Mapping:
+        """The mapping as chosen, for the kind of file of `kept`, which also stands in for what cannot be read; columns whose
+        choice is not known are kept as properties."""
         roles = {}
         for place, column in enumerate(layout.columns):
-            role = data.get(f"role-{place}", PROPERTY)
+            role = self.data.get(f"role-{place}", PROPERTY)
             roles[column] = role if role in ROLE_LABELS else PROPERTY
-        cleaned: dict[str, Any] = self.cleaned_data
-        told = {name: cleaned[name] for name in ("time_format", "id_numbers", "sum_items")}
-        return Mapping(
-            roles, cleaned["event"] or "", **told, kind=kind, loosen=kind == "consents" and cleaned["loosen"]
-        )
+        told = {name: self.cleaned_data[name] for name in CHOICES if name in self.cleaned_data}
+        told["loosen"] = kept.kind == "consents" and self.cleaned_data["loosen"]
+        return replace(kept, roles=roles, **told)
 
 
 def initial_of(layout: Layout, mapping: Mapping) -> dict[str, Any]:
@@ -143,9 +146,5 @@ def initial_of(layout: Layout, mapping: Mapping) -> dict[str, Any]:
         "delimiter": layout.delimiter,
         "encoding": layout.encoding,
         "header": layout.header,
-        "event": mapping.event,
-        "time_format": mapping.time_format,
-        "id_numbers": mapping.id_numbers,
-        "sum_items": mapping.sum_items,
-        "loosen": mapping.loosen,
+        **{name: getattr(mapping, name) for name in CHOICES},
     }

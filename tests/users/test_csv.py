@@ -160,6 +160,8 @@ def test_roles_are_guessed_by_name_in_both_languages():
     )
     chinese = guess_mapping(["会员号", "下单时间", "实付金额", "订单号", "手机号", "备注"], [])
     assert list(chinese.roles.values()) == ["external_id", "time", "amount", "order_id", "phone", "property"]
+    shop = guess_mapping(["会员编号", "付款时间", "实付款", "订单编号", "联系电话", "会员名"], [])
+    assert list(shop.roles.values()) == ["external_id", "time", "amount", "order_id", "phone", "name"]
 
 
 @pytest.mark.parametrize(

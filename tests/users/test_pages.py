@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,34 @@ def test_what_is_missing_is_said_at_the_column_and_nothing_typed_is_lost(uploade
     assert answer.status_code == 422 and "Bought Something" in page and 'value="skip" selected' in page
     answer = uploaded.post(f"{uploaded.url}start/", chosen(**{"role-4": "amount"}))
     assert answer.status_code == 422 and "is-invalid" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"), [({"event": "x" * 201}, "event"), ({"time_format": "at five"}, "time_format")]
+)
+def test_what_cannot_be_read_is_said_at_its_field_and_starts_nothing(uploaded, world, wrong, field):
+    answer = uploaded.post(f"{uploaded.url}start/", chosen(**{"role-2": "skip", **wrong}))
+    page = answer.content.decode()
+    assert answer.status_code == 422 and f'id="id_{field}-error"' in page and 'value="skip" selected' in page
+    assert the_import(world).state == "new"
+
+
+def test_opt_ins_that_nobody_confirmed_are_asked_about_with_all_that_was_chosen(as_role, world, media):
+    client = as_role("operator")
+    said = "user,way,agrees,at,note\nu1,email,yes,2026-08-01,x\n"
+    url = upload(client, said.encode(), "said.csv").url
+    assert client.post(f"{url}layout/", {"kind": "consents"}).status_code == 302
+    roles = {f"role-{n}": role for n, role in enumerate(("external_id", "channel", "opted_in", "time", "skip"))}
+    told = roles | {"time_format": "%Y%m%d", "loosen": "on", "verb": "run"}
+    answer = client.post(f"{url}start/", told)
+    page = answer.content.decode()
+    assert answer.status_code == 422 and 'id="id_confirmed-error"' in page
+    for choice in (*(f'value="{role}" selected' for role in roles.values()), 'value="%Y%m%d" selected'):
+        assert choice in page
+    assert re.search(r'<input[^>]*name="loosen"[^>]* checked', page)
+    assert the_import(world).state == "new"
+    assert client.post(f"{url}start/", told | {"confirmed": "on"}).status_code == 302
+    assert the_import(world).mapping["mapping"]["loosen"]
 
 
 def test_an_import_is_paused_gone_on_with_and_undone_from_its_page(uploaded, world):

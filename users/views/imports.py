@@ -85,6 +85,7 @@ def import_page(
     problem: DomainError | None = None,
     status: int = 200,
     layout_form: LayoutForm | None = None,
+    form: MappingForm | None = None,
 ) -> HttpResponse:
     layout = layout_of(file)
     job = selectors.import_job(file)
@@ -109,7 +110,7 @@ def import_page(
     if job["ended"]:
         context |= {
             "layout_form": layout_form or LayoutForm(initial=initial_of(layout, mapping)),
-            "mapping_form": MappingForm(initial=initial_of(layout, mapping)),
+            "mapping_form": form or MappingForm(initial=initial_of(layout, mapping)),
             **preview_context(request, file, mapping, problem),
         }
     return render(request, "users/import.html", context, status=status)
@@ -145,14 +146,11 @@ def preview_context(request: HttpRequest, file: Import, mapping: Mapping, proble
     return {"columns": columns, "roles": roles, "rows": rows, "gone": gone, "kept": kept, "kind": mapping.kind}
 
 
-def chosen_mapping(request: HttpRequest, file: Import) -> Mapping:
-    """Raises DomainError where opt-ins are to be taken in and nobody confirmed it."""
-    form, kept = MappingForm(request.POST), mapping_of(file)
-    if form.is_valid():
-        return form.mapping(layout_of(file), request.POST, kept.kind)
-    if "confirmed" in form.errors:
-        raise DomainError("not_confirmed", form.errors["confirmed"][0], "confirmed")
-    return kept
+def chosen(request: HttpRequest, file: Import) -> tuple[Mapping, MappingForm]:
+    """The columns as chosen, also while something is missing, and the form, whose errors say what."""
+    form = MappingForm(request.POST)
+    form.is_valid()
+    return form.mapping(layout_of(file), mapping_of(file)), form
 
 
 @require_POST
@@ -160,10 +158,7 @@ def chosen_mapping(request: HttpRequest, file: Import) -> Mapping:
 def preview_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The first rows as the columns chosen so far read them; stores nothing."""
     file = find(pk)
-    try:
-        mapping = chosen_mapping(request, file)
-    except DomainError:  # said when it is started
-        mapping = mapping_of(file)
+    mapping, _form = chosen(request, file)  # what is missing is said when it is started
     return render(request, "users/_preview.html", preview_context(request, file, mapping))
 
 
@@ -189,12 +184,13 @@ def change_layout(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def start_import(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Check the file (a dry run) or take it in, with the columns as chosen."""
     file = find(pk)
-    mapping = mapping_of(file)
+    mapping, form = chosen(request, file)
+    if form.errors:
+        return import_page(request, file, mapping, None, 422, form=form)
     try:
-        mapping = chosen_mapping(request, file)
         imports.start_import(file, mapping, request.POST.get("verb") != "run", request.user)
     except DomainError as problem:
-        return import_page(request, file, mapping, problem, 422)
+        return import_page(request, file, mapping, problem, 422, form=form)
     run_imports.ring(request.workspace)
     return redirect("users:import", request.workspace.slug, file.pk)
 
