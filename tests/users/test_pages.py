@@ -127,15 +127,16 @@ def test_what_cannot_be_read_is_said_at_its_field_and_starts_nothing(uploaded, w
 
 def test_opt_ins_that_nobody_confirmed_are_asked_about_with_all_that_was_chosen(as_role, world, media):
     client = as_role("operator")
-    said = "user,way,agrees,at,note\nu1,email,yes,2026-08-01,x\n"
+    said = "user,way,agrees,at,note\nu1,email,yes,2026/08/01,x\n"
     url = upload(client, said.encode(), "said.csv").url
     assert client.post(f"{url}layout/", {"kind": "consents"}).status_code == 302
     roles = {f"role-{n}": role for n, role in enumerate(("external_id", "channel", "opted_in", "time", "skip"))}
-    told = roles | {"time_format": "%Y%m%d", "loosen": "on", "verb": "run"}
+    told = roles | {"time_format": "%Y/%m/%d", "loosen": "on", "verb": "run"}
+    assert "<td>u1</td>" in client.post(f"{url}preview/", told).content.decode(), "a row is shown as it is read"
     answer = client.post(f"{url}start/", told)
     page = answer.content.decode()
     assert answer.status_code == 422 and 'id="id_confirmed-error"' in page
-    for choice in (*(f'value="{role}" selected' for role in roles.values()), 'value="%Y%m%d" selected'):
+    for choice in (*(f'value="{role}" selected' for role in roles.values()), 'value="%Y/%m/%d" selected'):
         assert choice in page
     assert re.search(r'<input[^>]*name="loosen"[^>]* checked', page)
     assert the_import(world).state == "new"
