@@ -56,12 +56,15 @@ class Met(msgspec.Struct):
 
     version: int = -1
     since: dict[str, str] = {}
+    # As `People` has it.
+    joining: bool = True
 
     def strangers(self, told: dict[str, str]) -> list[str]:
         """Whom of those told of (id → since when) the database has to be asked for."""
-        version, since = run_sql("users/people_version")[0]["version"], self.since
-        if version != self.version or len(since) > MAX_REMEMBERED:
-            self.version = version
+        row, since = run_sql("users/people_version")[0], self.since
+        self.joining = row["joining"]
+        if row["version"] != self.version or len(since) > MAX_REMEMBERED:
+            self.version = row["version"]
             since.clear()
         return [pk for pk, at in told.items() if since.get(pk, NEVER) > at]
 
@@ -161,7 +164,7 @@ def store_people(
     """Make the people who are new; (who they are, the ids of the new ones in hex, whose creation moved back)."""
     ids = met.strangers(chunk.people)
     found = look_up(ids, [chunk.people[pk] for pk in ids]) if ids else []
-    people = People({})
+    people = People(joining=met.joining)
     new = [ids[row["n"] - 1] for row in found if not row["known"]]
     if new:
         if erased := erased_among(new):
