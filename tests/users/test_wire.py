@@ -14,8 +14,9 @@ import pytest
 from tests.users.wire_server import KIB, Line, Store, event, page
 from users.ingest import wire
 from users.ingest.body import MAX_BYTES
+from users.ingest.heads import KnownHeads
 from users.ingest.patience import Patience
-from users.ingest.wire import Turn
+from users.ingest.wire import Turn, Wire
 
 
 def test_answers_leave_in_the_order_of_requests_whoever_is_done_first(line: Line, store: Store) -> None:
@@ -29,6 +30,38 @@ def test_it_does_not_matter_how_a_request_is_cut(line: Line, size: int) -> None:
     raw = event("cut", "X-Long: " + "x" * 100)
     line.send(*[raw[n : n + size] for n in range(0, len(raw), size)], pause=0.001)
     assert line.read()[:2] == (200, "cut")
+
+
+def test_a_head_that_came_before_is_not_read_again(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known, parsed, begin = KnownHeads(), [], Wire.on_message_begin
+    monkeypatch.setattr(wire, "KNOWN_HEADS", known)
+    monkeypatch.setattr(Wire, "on_message_begin", lambda wire: (parsed.append(wire), begin(wire)))
+    line, (one, two, six, ten) = Line(serve().port), [event(name) for name in ("one", "two", "six", "ten")]
+    assert line.send(one).read()[1] == "one" and list(known.heads) == [one.partition(b"{")[0]]
+    assert line.send(two).read()[1] == "two" and len(parsed) == 1
+    # However it comes, the answer is the same: in two pieces, cut within the head, with what follows.
+    for pieces in ([six[:-5], six[-5:]], [six[:20], six[20:]], [six + ten[:9], ten[9:]]):
+        line.send(*pieces, pause=0.05)
+        assert line.read()[1] == "six"
+    assert line.read()[1] == "ten" and len(parsed) == 5
+    assert line.send(one + two).read()[1] == "one" and line.read()[1] == "two"
+    assert line.send(page("/there/") + one).read()[1] == "/there/ 0" and line.read()[1] == "one"
+    assert line.send(two + b"no HTTP\r\n\r\n").read()[1] == "two" and line.read()[0] == 400 and line.is_over()
+
+
+def test_a_head_is_remembered_that_means_the_same_each_time(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known, port = KnownHeads(), serve().port
+    monkeypatch.setattr(wire, "KNOWN_HEADS", known)
+    monkeypatch.setattr(KnownHeads, "MOST", 2)
+    for header in ("Upgrade: h2c", "X-Long: " + "x" * KnownHeads.MAX_BYTES, "Connection: close"):
+        assert Line(port).send(event("e", header)).read()[1] == "e" and not known.heads
+    asked = Line(port).send(event("e", "Expect: 100-continue"))
+    assert (asked.read()[0], asked.read()[1]) == (100, "e") and not known.heads
+    line = Line(port).send(event("two") + event("two"))
+    assert line.read()[1] == line.read()[1] == "two" and not known.heads
+    for name in ("e", "ee", "eee"):
+        assert line.send(event(name)).read()[1] == name
+    assert list(known.heads) == [event(name).partition(b"{")[0] for name in ("ee", "eee")]
 
 
 def test_a_body_in_chunks_is_one_body(line: Line) -> None:

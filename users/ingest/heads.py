@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from users.ingest.protocol import Answer
+from users.ingest.protocol import Answer, Incoming
 
 # Headers by which a client asks to speak something else.
 WISHES = {b"connection", b"http2-settings", b"upgrade"}
@@ -33,6 +33,56 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self.raw)
+
+
+class Head(NamedTuple):
+    """What a head said: the request without its body, and how long that is."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Headers
+    length: int
+
+
+class KnownHeads:
+    """Heads that were read before: a client repeats the same one all day, and what it says needs no parser again.
+
+    By all of its bytes, of requests that came in one piece with their bodies and after which the connection went on.
+    Those met first are forgotten first.
+    """
+
+    MOST = 1_000
+    # Of what is larger, or lasts for one request, a thousand would only take memory.
+    MAX_BYTES = 4 * 1024
+    END = b"\r\n\r\n"
+    # What makes a head say more than the length of its body.
+    UNUSUAL = ("transfer-encoding", "expect", "upgrade")
+
+    def __init__(self) -> None:
+        self.heads: dict[bytes, Head] = {}
+
+    def find(self, data: bytes) -> tuple[Head, bytes] | None:
+        """The head that this begins with, if it is known, and the body, if that is all the rest."""
+        end = data.find(self.END) + 4
+        head = self.heads.get(data[:end])
+        return (head, data[end:]) if head and len(data) == end + head.length else None
+
+    def learn(self, data: bytes, incoming: Incoming) -> None:
+        """Remember the head of a request that was read out of this, if that was all there was in it."""
+        end, headers = data.find(self.END) + 4, incoming.headers
+        length = len(data) - end
+        if (
+            end > self.MAX_BYTES
+            or headers.get("content-length") != str(length)
+            or len(incoming.body) != length
+            or any(name in headers for name in self.UNUSUAL)
+        ):
+            return
+        if len(self.heads) >= self.MOST:
+            del self.heads[next(iter(self.heads))]
+        said = Head(incoming.method, incoming.path, incoming.query, headers, length)  # type: ignore[arg-type]
+        self.heads[data[:end]] = said
 
 
 def split_target(target: bytes) -> tuple[str, str]:

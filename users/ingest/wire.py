@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from users.ingest import addresses, door
 from users.ingest.body import MAX_BYTES, TOO_LARGE
 from users.ingest.group import Writer
-from users.ingest.heads import Headers, plain_head, query_of, split_target, written
+from users.ingest.heads import Head, Headers, KnownHeads, plain_head, query_of, split_target, written
 from users.ingest.keys import find_key, remembered
 from users.ingest.patience import Patience
 from users.ingest.protocol import Answer, Incoming, Request
@@ -43,6 +43,7 @@ UNREAD_S = 60.0
 # Requests that a connection may have under way before it is read no further.
 MAX_TURNS = 100
 WRITER = Writer()
+KNOWN_HEADS = KnownHeads()
 
 
 class Turn:
@@ -87,6 +88,8 @@ class Wire(HttpToolsProtocol):
         # The request to ingest whose body is under way, what came of it, and whether the connection goes on after it.
         self.incoming: Incoming | None = None
         self.body, self.keep = bytearray(), True
+        # What began with a request and may end with it.
+        self.piece = b""
         # The body of a request to a page is under way, and how much of it came in its step.
         self.uploading, self.step = False, 0
         self.turns: deque[Turn] = deque()
@@ -105,6 +108,13 @@ class Wire(HttpToolsProtocol):
             patience.end(self)
 
     def data_received(self, data: bytes) -> None:
+        if self.heading or self.uploading or self.deaf or self.incoming is not None:
+            self.piece = b""
+        elif found := KNOWN_HEADS.find(data):
+            self.repeat(*found)
+            return
+        else:
+            self.piece = data
         self.head += len(data)
         while data and not self.deaf:
             try:
@@ -209,15 +219,30 @@ class Wire(HttpToolsProtocol):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def complete(self, incoming: Incoming) -> None:
-        """The whole request is here: answer it, or have it answered."""
+        """The whole request is here."""
         BODIES.end(self)
         incoming.body = bytes(self.body)
         self.incoming, self.body = None, bytearray()
-        turn = Turn(self, self.keep, incoming.method == "HEAD")
+        if self.piece and self.keep:
+            KNOWN_HEADS.learn(self.piece, incoming)
+        self.piece = b""
+        self.ask(incoming, self.keep)
+
+    def repeat(self, head: Head, body: bytes) -> None:
+        """The whole request came at once, with a head that was read before."""
+        self._unset_keepalive_if_required()
+        HEADS.end(self)
+        IDLE.end(self)
+        incoming = Incoming(head.method, head.path, head.query, head.headers, body)
+        self.ask(incoming, not self.leaving)
+
+    def ask(self, incoming: Incoming, keep: bool) -> None:
+        """Answer a request, or have it answered."""
+        turn = Turn(self, keep, incoming.method == "HEAD")
         self.turns.append(turn)
         if len(self.turns) > MAX_TURNS:
             self.flow.pause_reading()
-        if not self.keep:
+        if not keep:
             self.deaf = True
         found = take(incoming)
         if isinstance(found, Answer):
