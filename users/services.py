@@ -14,6 +14,7 @@ from users.consent import set_consent
 from users.differences import introduce
 from users.ingest.bulk import normal_chunks
 from users.ingest.normal import NormalProfile, Result, Told
+from users.ingest.people import writing_scope
 from users.ingest.write import write
 from users.profiles import add_tag, exclude, include, remove_tag
 from workspaces.models import Workspace
@@ -28,14 +29,16 @@ TRY_AGAIN = {"40P01", "40001"}
 Answer = TypeVar("Answer")
 
 
-def in_scope(workspace: Workspace, work: Callable[[], Answer], tries: int = 3) -> Answer:
+def in_scope(
+    workspace: Workspace, work: Callable[[], Answer], tries: int = 3, scope: Callable[..., Any] = workspace_scope
+) -> Answer:
     """Run `work` in a scope of its own, again when two writers crossed; inside a transaction the caller has to."""
     if connection.in_atomic_block:
         tries = 1
     for attempt in range(1, tries + 1):
         try:
             # COPY goes past Django's cursor: without this its errors would be the driver's, which nobody looks for.
-            with connection.wrap_database_errors, workspace_scope(workspace):
+            with connection.wrap_database_errors, scope(workspace):
                 answer = work()
                 # Somebody caught the error of a session that was cut: what follows is a rollback, without a word.
                 if connection.needs_rollback:
@@ -52,7 +55,7 @@ def record_events(workspace: Workspace, items: Sequence[Told], received_at: date
 
     The one write path: idempotent by (person, client time, message id), so that a repeat is a duplicate and no error.
     """
-    return in_scope(workspace, lambda: write(items, received_at or timezone.now()))
+    return in_scope(workspace, lambda: write(items, received_at or timezone.now()), scope=writing_scope)
 
 
 def bulk_load(workspace: Workspace, events: Any, chunk: int = CHUNK) -> dict[str, int]:

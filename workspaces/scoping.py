@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
 if TYPE_CHECKING:
     from workspaces.models import Workspace
 
+SET_WORKSPACE = "select set_config('app.workspace_id', %(workspace)s, true);"
 _current: ContextVar[Workspace | None] = ContextVar("workspace", default=None)
 # The name of the API key that opened the scope; what is done by it is told with it (workspaces.services.audit).
 current_key: ContextVar[str] = ContextVar("key", default="")
@@ -39,14 +40,19 @@ def set_local(name: str, value: str) -> None:
 
 
 @contextmanager
-def workspace_scope(workspace: Workspace) -> Iterator[Workspace]:
-    """Open a transaction that sees this workspace and nothing else; on exit the outer scope, if any, is back."""
+def workspace_scope(workspace: Workspace, asking: str = "") -> Iterator[tuple[Any, ...] | None]:
+    """Open a transaction that sees this workspace and nothing else; on exit the outer scope, if any, is back.
+
+    `asking`: statements about %(workspace)s that are sent along in the same message; given is the row that the last answers.
+    """
     outer, outermost = _current.get(), not connection.in_atomic_block
     with transaction.atomic():
-        set_local("app.workspace_id", str(workspace.id))
+        with connection.cursor() as cursor:
+            cursor.execute(SET_WORKSPACE + asking, {"workspace": str(workspace.id)})
+            told = cursor.fetchone() if asking else None
         token = _current.set(workspace)
         try:
-            yield workspace
+            yield told
         finally:
             _current.reset(token)
         # Only when all went well and something follows: a transaction's end undoes SET LOCAL, and a doomed one takes

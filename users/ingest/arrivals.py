@@ -24,7 +24,7 @@ from users.ingest.write import find_names
 from users.person_model import event_id, person_id
 from workspaces.models import Workspace
 from workspaces.scoping import workspace_scope
-from workspaces.sql import run_sql
+from workspaces.sql import bound_sql, run_sql
 
 logger = logging.getLogger(__name__)
 # Rows in the ring; and of one transaction's events and SDKs so many, the newest.
@@ -53,15 +53,15 @@ class Newest(msgspec.Struct):
 
 
 def note_arrivals(workspace: Workspace, taken: Sequence[Taken], at: datetime) -> None:
-    """Count and remember what was stored in the open scope."""
-    count_arrivals(taken, at)
+    """Remember what was stored in the open scope."""
     write_newest(workspace, Newest(newest_events(taken), at))
 
 
-def count_arrivals(taken: Sequence[Taken], at: datetime) -> None:
+def count_arrivals(taken: Sequence[Taken], at: datetime) -> str:
+    """SQL that counts what is stored in the open scope."""
     counts = Counter([result.status for one in taken for result in one.results])
     told = {status: counts[status] for status in ("accepted", "duplicate", "rejected")}
-    run_sql("users/count_arrivals", at=at, **told)
+    return bound_sql("users/count_arrivals", at=at, **told)
 
 
 def write_newest(workspace: Workspace, newest: Newest) -> None:
@@ -78,7 +78,7 @@ def write_newest(workspace: Workspace, newest: Newest) -> None:
 
 
 class Held:
-    """For a thread that stores many times a second: counts each time, and remembers the newest events once a second."""
+    """For a thread that stores many times a second: remembers the newest events once a second."""
 
     def __init__(self) -> None:
         self.newest: dict[uuid.UUID, tuple[Workspace, Newest]] = {}
@@ -86,7 +86,6 @@ class Held:
 
     def note(self, workspace: Workspace, taken: Sequence[Taken], at: datetime) -> None:
         """As `note_arrivals`."""
-        count_arrivals(taken, at)
         newest = Newest(newest_events(taken), at)
         transaction.on_commit(lambda: self.hold(workspace, newest))
 

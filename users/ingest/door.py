@@ -18,10 +18,11 @@ from typing import Any
 import msgspec
 from django.utils import timezone
 
-from users.ingest.arrivals import Taken, note_arrivals
+from users.ingest.arrivals import Taken, count_arrivals, note_arrivals
 from users.ingest.body import BadRequest, inflated
 from users.ingest.limits import take
 from users.ingest.normal import ACCEPTED, Reading, Refused, Result, refused
+from users.ingest.people import writing_scope
 from users.ingest.protocol import Answer, Incoming, Request, tell
 from users.ingest.rejects import keep_rejects
 from users.ingest.write import write
@@ -121,20 +122,33 @@ def store(batch: list[Opened], note: Note = note_arrivals) -> list[list[Result]]
 
         def work() -> list[list[Result]]:
             touch_key(writes[0].key)
-            told_of = write(told, received_at)
-            outcomes = None if told_of.count(ACCEPTED) == len(told_of) else iter(told_of)
-            taken = []
-            for opened in writes:
-                results = [outcome(reading, outcomes) for reading in opened.readings]
-                taken.append(Taken(opened.request.library, opened.readings, results))
-                bad = [(raw_of(opened.request.items[n]), r) for n, r in enumerate(results) if r.status == "rejected"]
+            taken: list[Taken] = []
+
+            def count(told_of: list[Result]) -> str:
+                taken[:] = take_all(writes, told_of)
+                return count_arrivals(taken, received_at)
+
+            write(told, received_at, count)
+            for opened, one in zip(writes, taken, strict=True):
+                bad = [
+                    (raw_of(opened.request.items[n]), r) for n, r in enumerate(one.results) if r.status == "rejected"
+                ]
                 keep_rejects(opened.key.workspace, bad, opened.request.library, received_at)
             note(writes[0].key.workspace, taken, received_at)
             return [one.results for one in taken]
 
-        stored = iter(in_scope(writes[0].key.workspace, work))
+        stored = iter(in_scope(writes[0].key.workspace, work, scope=writing_scope))
     return [
         [outcome(reading, None) for reading in opened.readings] if opened.request.dry_run else next(stored)
+        for opened in batch
+    ]
+
+
+def take_all(batch: list[Opened], told_of: list[Result]) -> list[Taken]:
+    """Each request with what became of its items; `told_of`: what became of the parts of all of them."""
+    outcomes = None if told_of.count(ACCEPTED) == len(told_of) else iter(told_of)
+    return [
+        Taken(opened.request.library, opened.readings, [outcome(reading, outcomes) for reading in opened.readings])
         for opened in batch
     ]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from hashlib import sha1
 from itertools import islice
@@ -15,7 +17,8 @@ from django.db import transaction
 from users.erasure_marks import erased_among
 from users.ingest.normal import NormalAlias, NormalEvent, NormalProfile, PersonKey, Told
 from workspaces.models import Workspace
-from workspaces.sql import bound_sql, execute, run_sql
+from workspaces.scoping import workspace_scope
+from workspaces.sql import bound_sql, execute, read_sql, run_sql
 
 # A digit as the variant of RFC 9562 leaves it: its two upper bits are 10.
 VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
@@ -43,6 +46,8 @@ class Memory(msgspec.Struct):
 
 
 _memories: dict[uuid.UUID, Memory] = {}
+# What `recall` asks the database, where it was asked as the scope opened; good for one time.
+_asked: ContextVar[tuple[int, bool] | None] = ContextVar("asked", default=None)
 
 
 class Erased(Exception):
@@ -110,14 +115,29 @@ def add_people(workspace: Workspace, items: Iterable[Told]) -> People:
     return people
 
 
+@contextmanager
+def writing_scope(workspace: Workspace) -> Iterator[None]:
+    """A scope to write for people once: what `recall` wants to know is asked in the message that opens it."""
+    with workspace_scope(workspace, asking=read_sql("users/people_version")) as told:
+        _asked.set(told)  # type: ignore[arg-type]
+        try:
+            yield
+        finally:
+            _asked.set(None)
+
+
 def recall(workspace: Workspace) -> tuple[Memory, bool]:
     """What this process knows of the workspace's people, if nobody was merged, parted or deleted since; and whether anybody
     is about to be merged."""
-    row = run_sql("users/people_version")[0]
+    if (told := _asked.get()) is None:
+        row = run_sql("users/people_version")[0]
+        told = row["version"], row["joining"]
+    _asked.set(None)
+    version, joining = told
     memory = _memories.get(workspace.pk)
-    if memory is None or memory.version != row["version"]:
-        memory = _memories[workspace.pk] = Memory(row["version"])
-    return memory, row["joining"]
+    if memory is None or memory.version != version:
+        memory = _memories[workspace.pk] = Memory(version)
+    return memory, joining
 
 
 def forget_people() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from io import StringIO
 from typing import Any
@@ -62,6 +62,8 @@ _months: set[str] = set()
 _wary = 0
 
 
+# SQL without rows, made of what became of the items.
+Then = Callable[[list[Result]], str]
 # Events on their way into the table, by (person, event) as its key has them: the place in the batch, and the whole of it as
 # COPY takes it.
 Row = tuple[int, str]
@@ -78,8 +80,11 @@ def forget() -> None:
     forget_people()
 
 
-def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
+def write(items: Sequence[Told], received_at: datetime, then: Then | None = None) -> list[Result]:
     """Store a batch in the open scope; returns what became of each item, in order.
+
+    `then` is for what becomes of them all, and run last: others may wait for what it locks. Where only events came and all of
+    them are news, as nearly always, it goes in one message with these.
 
     Events go to the person that their id is merged into, also a resend of one that came before the merge: so it finds
     itself. What the items say of identities is kept here and merged later (users/identity.py).
@@ -89,17 +94,23 @@ def write(items: Sequence[Told], received_at: datetime) -> list[Result]:
     try:
         people = add_people(workspace, items)
     except Erased as strangers:
-        return write_others(items, received_at, strangers.ids)
+        results = write_others(items, received_at, strangers.ids)
+        if then:
+            execute(then(results), None)
+        return results
     rows = make_rows(workspace, items, people, received_at, results)
-    if rows:
-        for n in store(rows):
-            results[n] = DUPLICATE
     links = links_in(items, people.ids)
     profiles = [item for item in items if isinstance(item, NormalProfile)]
+    along = then(results) + ";" if then and rows and not links and not profiles else ""
+    repeats = store(rows, along) if rows else []
+    for n in repeats:
+        results[n] = DUPLICATE
     if profiles:
         linked = {pk for pair in links if people.owner(pair[0]) != people.owner(pair[1]) for pk in pair}
         save_profiles(profiles, people, region_of(workspace.currency), linked)
     tell_links(links)
+    if then and (repeats or not along):
+        execute(then(results), None)
     return results
 
 
@@ -183,8 +194,8 @@ def ensure_months(months: set[str]) -> None:
         transaction.on_commit(lambda: _months.update(missing))
 
 
-def store(rows: Rows) -> list[int]:
-    """Insert rows, each once; returns the places of those stored before.
+def store(rows: Rows, along: str = "") -> list[int]:
+    """Insert rows, each once; returns the places of those stored before. `along`: SQL that is run where there are none.
 
     Nearly always all of them are news and are copied straight into their partitions. When one turns out to be a repeat
     they go by way of a temporary table, and so does what comes next, for repeats come in crowds. In the order of the
@@ -196,12 +207,13 @@ def store(rows: Rows) -> list[int]:
     for line in lines:
         parts.setdefault(line[MONTH], []).append(line)
     ensure_months(set(parts))
-    if not _wary and copy_rows(parts, touching(lines)):
+    if not _wary and copy_rows(parts, touching(lines) + along):
         return []
     repeats = stage_rows(lines)
     _wary = WARY if repeats else max(_wary - 1, 0)
-    if news := touching([line for key, (_n, line) in rows.items() if key not in repeats]):
-        execute(news, None)
+    news = touching([line for key, (_n, line) in rows.items() if key not in repeats])
+    if then := news if repeats else news + along:
+        execute(then, None)
     return [rows[key][0] for key in repeats]
 
 
