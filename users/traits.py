@@ -82,7 +82,7 @@ def find_joining(profiles: Iterable[NormalProfile], told: People, linked: Collec
     if not passing:
         return passing
     joining = {told.owner(pk) for pk in linked} & passing
-    if not told.joining:
+    if not told.joining or joining == passing:
         return joining
     return joining | {row["id"].hex for row in run_sql("users/joining", ids=array(sorted(passing - joining)))}
 
