@@ -11,7 +11,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from users.ingest import addresses, body, door, group, keys, wire
+from users.ingest import addresses, body, door, group, keys, taking, wire
 from users.ingest.arrivals import Taken
 from users.ingest.body import BadRequest
 from users.ingest.normal import NormalEvent, Reading, Result
@@ -30,7 +30,7 @@ def answer_first(put: Put) -> None:
         key = await keys.find_key(secrets)
         assert key
         await asyncio.sleep(0.2)
-        await wire.WRITER.submit(key, request)
+        await taking.WRITER.submit(key, request)
 
     def hasty(incoming: Any) -> Any:
         address = addresses.find(incoming.path)

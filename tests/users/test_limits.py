@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.users.conftest import stored, track
-from users.ingest import door, limits, wire
+from users.ingest import door, limits, taking
 from users.ingest.addresses import find
 from users.ingest.protocol import Incoming
 from workspaces.models import AccessKey, AuditEntry, Workspace
@@ -111,14 +111,14 @@ def test_the_wire_answers_the_same(write_key, monkeypatch):
             pytest.fail("nothing may be stored")
 
     async def taken() -> Any:
-        return await wire.take(Incoming("POST", "/v1/batch", {}, {}, json.dumps(batch(0, 2)).encode()))  # type: ignore[misc]
+        return await taking.take(Incoming("POST", "/v1/batch", {}, {}, json.dumps(batch(0, 2)).encode()))  # type: ignore[misc]
 
     async def known(_secrets: list[str]) -> AccessKey:
         return write_key
 
-    monkeypatch.setattr(wire, "remembered", lambda _secrets: write_key)
-    monkeypatch.setattr(wire, "find_key", known)
-    monkeypatch.setattr(wire, "WRITER", Nobody())
+    monkeypatch.setattr(taking, "remembered", lambda _secrets: write_key)
+    monkeypatch.setattr(taking, "find_key", known)
+    monkeypatch.setattr(taking, "WRITER", Nobody())
     assert limits.take(write_key, 10) == 0
     with ThreadPoolExecutor(1) as pool:  # a test of the browser leaves a loop behind in this thread
         answer = pool.submit(asyncio.run, taken()).result()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from users.ingest import wire
+from users.ingest import taking
 from users.ingest.protocol import Answer
 from users.ingest.wire import Wire
 
@@ -93,8 +93,8 @@ class Line:
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """Who stores what is sent, with a key that everybody has."""
     stand_in = Store()
-    monkeypatch.setattr(wire, "WRITER", stand_in)
-    monkeypatch.setattr(wire, "remembered", lambda _secrets: SimpleNamespace(events_per_second=0))
+    monkeypatch.setattr(taking, "WRITER", stand_in)
+    monkeypatch.setattr(taking, "remembered", lambda _secrets: SimpleNamespace(events_per_second=0))
     return stand_in
 
 

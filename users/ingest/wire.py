@@ -15,11 +15,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from users.ingest import addresses, door
 from users.ingest.body import MAX_BYTES, TOO_LARGE
-from users.ingest.group import Writer
 from users.ingest.heads import Head, Headers, KnownHeads, plain_head, query_of, split_target, written
-from users.ingest.keys import find_key, remembered
 from users.ingest.patience import Patience
-from users.ingest.protocol import Answer, Incoming, Request
+from users.ingest.protocol import Answer, Incoming
+from users.ingest.taking import take
 
 # Browsers and SDKs send one or two KB.
 MAX_HEAD_BYTES = 32 * 1024
@@ -42,7 +41,6 @@ LINGER_S = 2.0
 UNREAD_S = 60.0
 # Requests that a connection may have under way before it is read no further.
 MAX_TURNS = 100
-WRITER = Writer()
 KNOWN_HEADS = KnownHeads()
 
 
@@ -389,30 +387,3 @@ BODIES: Patience[Wire] = Patience(BODY_S, Wire.lose_body)
 IDLE: Patience[Wire] = Patience(IDLE_S, Wire.part)
 UNREAD: Patience[Wire] = Patience(UNREAD_S, Wire.lose_reader)
 ANSWERS: Patience[Turn] = Patience(ANSWER_S, Turn.give_up)
-
-
-def take(incoming: Incoming) -> Answer | asyncio.Future[Answer]:
-    """The answer to a request, or who will have it once that is committed."""
-    address = addresses.find(incoming.path)
-    try:
-        if answer := door.without_key(address, incoming):
-            return answer
-        assert address is not None
-        request = door.open_request(address, incoming)
-        secrets = door.secrets_of(incoming, request)
-        key = remembered(secrets)
-        if key is None or key.events_per_second:
-            return asyncio.ensure_future(look_twice(secrets, request))
-        return WRITER.submit(key, request)
-    except Exception as error:
-        return door.explain(error)
-
-
-async def look_twice(secrets: list[str], request: Request) -> Answer:
-    """The same where the key, or how much it may send, has to be asked for."""
-    key = await find_key(secrets)
-    if key is None:
-        return door.unauthenticated()
-    if key.events_per_second and (answer := await asyncio.to_thread(door.over_limit, key, request)):
-        return answer
-    return await WRITER.submit(key, request)
