@@ -14,6 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from campaigns.suppressions import hashing
 from ops_platform import names, numbers
 from ops_platform.people_attributes import with_attribute
 from ops_platform.people_deeds import came_between, did
@@ -26,6 +27,7 @@ from segmentation.conditions import get_condition
 from segmentation.models import Segment, TagRule
 from segmentation.rfm_gap import points_case
 from segmentation.vocabulary import Vocabulary
+from users.erasure_marks import address_mark_sql
 from users.models import Import
 from workspaces.models import Workspace
 from workspaces.sql import read_sql
@@ -152,9 +154,15 @@ def reachable(value: str, query: Mapping[str, str], workspace: Workspace) -> Par
         " and not exists (select from suppression x where x.workspace_id = %(workspace)s"
         f" and x.channel = %(reach)s and x.address = lower({address}))"
     )
+    erased = hashing(value)
+    if erased.pop("hashed"):
+        sql += (
+            " and not exists (select from suppression x where x.workspace_id = %(workspace)s"
+            f" and x.channel = %(reach)s and x.address = {address_mark_sql(address)})"
+        )
     return Part(
         sql,
-        {"reach": value, "reach_consent": workspace.rules.consent_required},
+        {"reach": value, "reach_consent": workspace.rules.consent_required, **erased},
         "",
         _("reachable by %(channel)s") % {"channel": names.label("channel", value)},
         ("reach",),

@@ -8,6 +8,7 @@ from datetime import date
 from operator import itemgetter
 from typing import Any
 
+from campaigns.suppressions import hashing
 from lifecycle.models import DayCount
 from ops_platform import names
 from segmentation.models import RfmCuts
@@ -53,7 +54,8 @@ def scored_alike() -> list[dict[str, Any]]:
 
     Read once for all that the RFM page shows: a million people take as long as they take.
     """
-    return run_sql("ops_platform/rfm_groups", consent_required=current_workspace().rules.consent_required)
+    consent_required = current_workspace().rules.consent_required
+    return run_sql("ops_platform/rfm_groups", consent_required=consent_required, **hashing(*CHANNELS))
 
 
 def rfm_tables(alike: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

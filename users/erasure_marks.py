@@ -50,6 +50,11 @@ def address_mark(address: str) -> str:
     return "erased:" + hmac.digest(key(), address.strip().lower().encode(), "sha256").hex()
 
 
+def address_mark_sql(address: str, inner: str = "%(inner)s", outer: str = "%(outer)s") -> str:
+    """The same in SQL, of an expression; `inner`, `outer`: where `pads` stand."""
+    return f"'erased:' || encode(sha256({outer} || sha256({inner} || convert_to(lower({address}), 'UTF8'))), 'hex')"
+
+
 def erased_among(ids: Iterable[str]) -> frozenset[str]:
     """Which of some ids (in hex), of people who are not there, were erased. Next to nothing where nobody was."""
     if not ErasedId.objects.exists():

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from segmentation.conditions import Condition, Example, Field, Option, Sql, Values
+from users.erasure_marks import address_mark_sql, pads
 
 if TYPE_CHECKING:
     from segmentation.compiler import Query
@@ -47,11 +48,16 @@ class Reachable(Condition):
         channel, address = values["channel"], ADDRESSES[values["channel"]]
         words = "select c.end_user_id, c.opted_in from consent c where c.workspace_id = %s and c.channel = %s"
         stops = "select x.address from suppression x where x.workspace_id = %s and x.channel = %s"
-        consent = query.join(words, [query.workspace.pk, channel])
+        own = [query.workspace.pk, channel]
+        consent = query.join(words, own)
         # The suppression list is kept in lower case; an address as it was told.
-        suppression = query.join(stops, [query.workspace.pk, channel], on=f"{{alias}}.address = lower({address})")
+        suppression = query.join(stops, own, on=f"{{alias}}.address = lower({address})")
+        # That of somebody who was erased is kept as its hash; nothing is hashed where nobody was.
+        halves = pads()
+        hashed = f"case when exists ({stops} and x.reason = 'erased') then {address_mark_sql(address, '%s', '%s')} end"
+        erased = query.join(stops, [*own, *own, halves["outer"], halves["inner"]], on=f"{{alias}}.address = {hashed}")
         agreed = f"{consent}.opted_in" if query.workspace.rules.consent_required else f"{consent}.opted_in is not false"
-        return f"{address} <> '' and {agreed} and {suppression}.address is null", []
+        return f"{address} <> '' and {agreed} and coalesce({suppression}.address, {erased}.address) is null", []
 
     def describe(self, values: Values, vocabulary: Vocabulary) -> str:
         label = next(option.label for option in CHANNELS if option.key == values["channel"])
