@@ -27,7 +27,7 @@ from segmentation.conditions import get_condition
 from segmentation.models import Segment, TagRule
 from segmentation.rfm_gap import points_case
 from segmentation.vocabulary import Vocabulary
-from users.erasure_marks import address_mark_sql
+from users.erasure_marks import address_mark_sql, pads
 from users.models import Import
 from workspaces.models import Workspace
 from workspaces.sql import read_sql
@@ -154,15 +154,16 @@ def reachable(value: str, query: Mapping[str, str], workspace: Workspace) -> Par
         " and not exists (select from suppression x where x.workspace_id = %(workspace)s"
         f" and x.channel = %(reach)s and x.address = lower({address}))"
     )
-    erased = hashing(value)
-    if erased.pop("hashed"):
+    params: dict[str, Any] = {"reach": value, "reach_consent": workspace.rules.consent_required}
+    if hashing(value)["hashed"]:
+        params |= pads()
         sql += (
             " and not exists (select from suppression x where x.workspace_id = %(workspace)s"
             f" and x.channel = %(reach)s and x.address = {address_mark_sql(address)})"
         )
     return Part(
         sql,
-        {"reach": value, "reach_consent": workspace.rules.consent_required, **erased},
+        params,
         "",
         _("reachable by %(channel)s") % {"channel": names.label("channel", value)},
         ("reach",),
